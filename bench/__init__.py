@@ -1,0 +1,1 @@
+"""Benchmarks, each against something a user would pick instead."""

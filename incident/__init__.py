@@ -1,0 +1,1 @@
+"""Memory: what happened. The timeline, its store, its export."""

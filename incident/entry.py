@@ -1,0 +1,112 @@
+"""The types of the timeline: an incident, an entry, and how a reader sees an entry after its amendments.
+
+Instants in this room are ``int`` milliseconds since the epoch (UTC): exact, so that they can be hashed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Source(StrEnum):
+    """Who wrote an entry."""
+
+    PERSON = "person"
+    PROBE = "probe"
+    MITIGATION = "mitigation"
+    UPDATE = "update"
+
+
+class Kind(StrEnum):
+    """What an entry is."""
+
+    NOTE = "note"
+    FOLLOWUP = "followup"  # a note that began with TODO
+    PIN = "pin"  # a row, event or log line put on the timeline, with its original time and raw object
+    DECLARED = "declared"
+    STATUS = "status"  # severity, status or role changed
+    OBSERVATION = "observation"  # a probe saw something change
+    REPEAT = "repeat"  # the observation in `refers_to` happened again; `count` so far
+    AMENDMENT = "amendment"  # new text and/or time for `refers_to`
+    RETRACTION = "retraction"  # `refers_to` no longer stands; `text` is the reason
+    EXPORT = "export"
+
+
+class Status(StrEnum):
+    INVESTIGATING = "INVESTIGATING"
+    MITIGATING = "MITIGATING"
+    RESOLVED = "RESOLVED"
+    REVIEWED = "REVIEWED"
+
+
+class Incident(Struct, frozen=True, kw_only=True):
+    """One incident. ``id`` is ``INC-YYYYMMDD-HHMM-xxxx``: sorts by time, never clashes between consoles."""
+
+    id: str
+    title: str
+    severity: int | None  # 1 (critical) to 4 (low); None while not classified
+    status: Status
+    declared_at: int  # ms
+    resolved_at: int | None  # ms
+    drill: bool
+    cluster: str
+    namespace: str
+
+    @property
+    def open(self) -> bool:
+        return self.status in (Status.INVESTIGATING, Status.MITIGATING)
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """What somebody wants recorded; the store adds id, time recorded and hashes."""
+
+    text: str
+    author: str
+    source: Source = Source.PERSON
+    kind: Kind = Kind.NOTE
+    happened_at: int | None = None  # ms; None means now
+    evidence: dict[str, Any] | None = None  # JSON; the store redacts secrets before writing
+    refers_to: str | None = None  # the entry amended, retracted or repeated
+    fold: str | None = None  # observations of the same fold key become one entry with a count
+    level: str = "info"  # info, good, warn, bad: how loud the entry is on the screen
+    count: int = 1  # of REPEAT: how often so far
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One record of the chain, exactly as it is on disk. ``seq`` counts from 1 within its incident."""
+
+    id: str
+    incident: str
+    seq: int
+    happened_at: int  # ms
+    recorded_at: int  # ms
+    author: str
+    source: Source
+    kind: Kind
+    text: str
+    evidence: dict[str, Any] | None
+    refers_to: str | None
+    fold: str | None
+    level: str
+    count: int
+    previous_hash: str
+    hash: str
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """An entry as a reader sees it: amended text and time, retracted or not, how often it was repeated."""
+
+    entry: Entry
+    text: str
+    happened_at: int  # ms
+    amended_at: int | None  # ms, of the last amendment
+    retracted: str | None  # the reason, or None if it stands
+    count: int
+    last_at: int  # ms, of the last repeat; equals happened_at when count is 1
+
+    @property
+    def id(self) -> str:
+        return self.entry.id

@@ -1,0 +1,1 @@
+"""Eyes: one module per system. They read the world and change nothing."""

@@ -1,0 +1,1 @@
+"""Judgement and hands: what the console makes of what the probes see."""

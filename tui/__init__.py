@@ -1,0 +1,1 @@
+"""The application: command line, settings, the app, its screens, its keys."""
