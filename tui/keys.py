@@ -1,0 +1,115 @@
+"""Every key of the console in one table: bindings, footer, help, palette and the keymap are made from it.
+
+Lower case looks, upper case acts. A pane's own keys (cursor movement, filter, expand) are bindings of
+that pane; this table holds what works everywhere on the console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Group = Literal["look", "record", "view", "act"]
+
+
+class KeymapError(Exception):
+    """The ``[keys]`` table of the settings names an unknown action, or gives one key to two of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One action. ``id`` is its name in the settings' ``[keys]`` table; ``footer`` 0 means not in the footer."""
+
+    id: str
+    keys: str  # Textual's notation, comma separated
+    action: str
+    label: str  # one or two words, for the footer
+    tooltip: str  # one sentence, for help and palette
+    group: Group
+    footer: int = 0  # 1 is the last to be dropped when the footer is narrow
+
+    @property
+    def shown(self) -> str:
+        """The first key as a person reads it."""
+        first = self.keys.split(",")[0]
+        return {
+            "question_mark": "?",
+            "slash": "/",
+            "full_stop": ".",
+        }.get(first, first.replace("ctrl+", "^"))
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "detail",
+        "enter",
+        "detail",
+        "detail",
+        "The selected row in full: what is known of it and its raw object",
+        "look",
+        1,
+    ),
+    Key("logs", "l", "logs", "logs", "Logs of the selected pod, or of every pod of the selected workload", "look", 1),
+    Key("filter", "slash", "filter", "filter", "Show only the rows of this pane that contain what you type", "look", 2),
+    Key("copy", "y", "copy", "copy", "Copy the selected row to your clipboard, over SSH too (OSC 52)", "look", 3),
+    Key(
+        "pin", "p", "pin", "pin", "Put the selected row on the timeline, with its own time and raw object", "record", 1
+    ),
+    Key("note", "n", "note", "log", "Write a timeline entry in the line at the bottom", "record", 1),
+    Key("editor", "ctrl+e", "editor", "long entry", "Write a timeline entry of several lines", "record"),
+    Key("export", "e", "export", "export", "Write the incident's review to a file and say where it is", "record", 2),
+    Key("incidents", "i", "incidents", "incidents", "Choose which incident's timeline is shown", "record"),
+    Key("maximise", "z", "maximise", "maximise", "Give this pane the whole screen, or give it back", "view", 2),
+    Key("freeze", "f", "freeze", "freeze", "Hold this pane still while you read; press again to go live", "view", 3),
+    Key("namespaces", "s", "namespaces", "namespace", "Look at another namespace, or at all of them", "view", 3),
+    Key("contexts", "c", "contexts", "context", "Look at another cluster of your kubeconfig", "view", 3),
+    Key("clock", "t", "clock", "UTC/local", "Show times in UTC or in local time", "view"),
+    Key("theme", "ctrl+t", "theme", "theme", "Next theme: dark, light, high contrast", "view"),
+    Key("help", "question_mark,f1", "help", "help", "Every key and what it does", "view", 1),
+    Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view"),
+    Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 1),
+)
+
+PANE_KEYS: tuple[tuple[str, str], ...] = (
+    ("pods", "1"),
+    ("nodes", "2"),
+    ("events", "3"),
+    ("services", "4"),
+    ("changes", "5"),
+    ("timeline", "6"),
+)
+
+
+def bindings() -> list[Binding]:
+    """The console's bindings, each with an id (for keymaps) and a tooltip (for help)."""
+    table = [
+        Binding(key.keys, key.action, key.label, show=False, id=key.id, tooltip=key.tooltip, group=None) for key in KEYS
+    ]
+    table += [
+        Binding(number, f"pane('{name}')", name, show=False, id=f"pane-{name}", tooltip=f"Go to {name}")
+        for name, number in PANE_KEYS
+    ]
+    return table
+
+
+def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:
+    """The settings' ``[keys]`` as Textual's keymap.
+
+    Raises:
+        KeymapError: an unknown action, or a key that another action already has. Textual would let the
+            later binding win in silence, and a key that does something else than it says is how accidents happen.
+    """
+    known = {key.id: key.keys for key in KEYS} | {f"pane-{name}": number for name, number in PANE_KEYS}
+    for name in wanted:
+        if name not in known:
+            raise KeymapError(f"[keys] {name}: there is no such action; there are {', '.join(sorted(known))}")
+    taken: dict[str, str] = {}
+    for name, keys in (known | dict(wanted)).items():
+        for key in (part.strip() for part in keys.split(",")):
+            if key in taken:
+                raise KeymapError(f"[keys] {name}: the key {key} already belongs to {taken[key]}")
+            taken[key] = name
+    return dict(wanted)
