@@ -1,0 +1,244 @@
+"""The incident on the screen: its entries in memory, its store on disk, and what the probes saw meanwhile.
+
+Everything that reaches the timeline from the console goes through here, so there is one place that knows
+whether it was written, spilled, or is still only seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incident.entry import Draft, Entry, Incident, Kind, Source
+from incident.timeline import Timeline
+
+if TYPE_CHECKING:
+    from incident.recorder import Recorder
+    from incident.store import Store
+    from probes.transitions import Transition
+
+log = logging.getLogger(__name__)
+
+STANDBY_WINDOW = 60 * 60 * 1000
+"""Milliseconds of observations that are kept without an incident, to begin the timeline of the next one."""
+
+STANDBY_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of one entry. ``trouble`` is empty when it is on disk in the store."""
+
+    entry: Entry | None
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.trouble
+
+
+class Journal:
+    """One store, and the incident of it that is shown.
+
+    ``changed`` is awaited with the ids of the lines that changed, or None when another incident is shown.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        author: str,
+        *,
+        clock: Callable[[], int],
+        changed: Callable[[set[str] | None], Awaitable[None]],
+    ) -> None:
+        self.path = path
+        self.author = author
+        self.incident: Incident | None = None
+        self.timeline = Timeline()
+        self.trouble = ""
+        self._clock = clock
+        self._changed = changed
+        self._store: Store | None = None
+        self._recorder: Recorder | None = None
+        self._seen: int = 0
+        self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
+        self._shown = asyncio.Event()
+
+    async def open(self, *, prefer_drill: bool | None = None) -> None:
+        """Open the store and show its open incident, or the last one.
+
+        Raises:
+            StoreError: the store cannot be opened; its sentence says why and what was not lost.
+        """
+        from incident.recorder import Recorder
+        from incident.store import Store
+
+        self._store = await Store.open(self.path, clock=self._clock)
+        self._recorder = Recorder(self._store)
+        await self._recorder.replay()
+        incident = await self._store.current(drill=prefer_drill) or await self._store.latest()
+        if incident is not None:
+            await self.show(incident)
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.flush_folds()
+            await self._store.close()
+
+    @property
+    def ready(self) -> bool:
+        return self._store is not None
+
+    @property
+    def recording(self) -> bool:
+        """Whether entries go to an open incident right now."""
+        return self._store is not None and self.incident is not None and self.incident.open
+
+    async def incidents(self) -> list[Incident]:
+        return await self._opened().incidents()
+
+    async def show(self, incident: Incident) -> None:
+        """Show another incident of this store."""
+        entries = await self._opened().entries(incident.id)
+        self.timeline = Timeline(entries)
+        self.incident = incident
+        self._seen = entries[-1].seq if entries else 0
+        self._shown.set()
+        await self._changed(None)
+
+    async def declare(self, title: str, severity: int | None, *, drill: bool, cluster: str, namespace: str) -> Incident:
+        """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
+        store = self._opened()
+        incident = await store.declare(
+            title=title,
+            author=self.author,
+            severity=severity,
+            drill=drill,
+            cluster=cluster,
+            namespace=namespace,
+        )
+        since = self._clock() - STANDBY_WINDOW
+        for draft in list(self._standby):
+            if draft.happened_at is None or draft.happened_at >= since:
+                await store.observe(incident.id, draft)
+        self._standby.clear()
+        await self.show(incident)
+        return incident
+
+    async def follow(self) -> None:
+        """Bring in what this and other processes append, for as long as the console is open."""
+        while True:
+            await self._shown.wait()
+            self._shown.clear()
+            await self._follow_one()
+
+    async def _follow_one(self) -> None:
+        assert self.incident is not None
+        stream = self._opened().changes(self.incident.id, after_seq=self._seen)
+        step: asyncio.Task[list[Entry]] | None = None
+        switched = asyncio.create_task(self._shown.wait())
+        try:
+            while True:
+                step = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+                await asyncio.wait({step, switched}, return_when=asyncio.FIRST_COMPLETED)
+                if switched.done():
+                    return
+                await self._take(step.result())
+        finally:
+            switched.cancel()
+            if step is not None:
+                step.cancel()
+                await asyncio.gather(step, return_exceptions=True)
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    async def _take(self, entries: Sequence[Entry]) -> None:
+        new = [entry for entry in entries if entry.seq > self._seen]
+        if not new:
+            return
+        self._seen = new[-1].seq
+        touched = self.timeline.add(new)
+        if any(entry.kind is Kind.STATUS for entry in new):
+            await self._refresh_incident()
+        await self._changed(touched)
+
+    async def _refresh_incident(self) -> None:
+        for incident in await self._opened().incidents():
+            if self.incident is not None and incident.id == self.incident.id:
+                self.incident = incident
+
+    # ------------------------------------------------------------------ writing
+
+    async def write(self, draft: Draft) -> Saved:
+        """Record what a person wrote or pinned. It is on disk when the answer is ``ok``."""
+        if self._recorder is None or self.incident is None:
+            return Saved(None, "no incident is shown: declare one first")
+        recorded = await self._recorder.record(self.incident.id, draft)
+        self.trouble = recorded.error
+        return Saved(recorded.entry, recorded.error)
+
+    async def amend(self, entry_id: str, text: str | None, happened_at: int | None) -> Saved:
+        return await self._change(
+            lambda store, incident: store.amend(
+                incident, entry_id, author=self.author, text=text, happened_at=happened_at
+            )
+        )
+
+    async def retract(self, entry_id: str, reason: str) -> Saved:
+        return await self._change(
+            lambda store, incident: store.retract(incident, entry_id, author=self.author, reason=reason)
+        )
+
+    async def _change(self, work: Callable[[Store, str], Awaitable[Entry]]) -> Saved:
+        from incident.errors import StoreError
+
+        if self._store is None or self.incident is None:
+            return Saved(None, "no incident is shown")
+        try:
+            return Saved(await work(self._store, self.incident.id))
+        except StoreError as error:
+            log.warning("not saved: %s", error)
+            return Saved(None, str(error))
+
+    async def observe(self, transitions: Sequence[Transition]) -> None:
+        """Record what the probes saw: on the open incident, or in the standby that begins the next one."""
+        from incident.errors import StoreError
+
+        for transition in transitions:
+            draft = _draft(transition)
+            if not self.recording:
+                self._standby.append(draft)
+                continue
+            assert self._store is not None
+            assert self.incident is not None
+            try:
+                await self._store.observe(self.incident.id, draft)
+                self.trouble = ""
+            except StoreError as error:
+                self.trouble = str(error)
+                await self.write(draft)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the store is not open yet")
+        return self._store
+
+
+def _draft(transition: Transition) -> Draft:
+    evidence: dict[str, Any] = dict(transition.evidence)
+    if transition.detail:
+        evidence["detail"] = transition.detail
+    return Draft(
+        text=transition.text,
+        author="probe",
+        source=Source.PROBE,
+        kind=Kind.OBSERVATION,
+        happened_at=int(transition.at * 1000),
+        evidence=evidence or None,
+        fold=transition.key,
+        level=transition.level,
+    )

@@ -1,0 +1,98 @@
+"""Pick one of a list by typing a part of its name: namespaces, contexts, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from widgets.plain import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing to pick. ``key`` is the answer; ``label`` and ``detail`` are shown, and searched."""
+
+    key: str
+    label: str
+    detail: str = ""
+    current: bool = False
+
+    def text(self, width: int) -> Text:
+        mark = "● " if self.current else "  "
+        return Text.assemble(mark, (plain(self.label).ljust(width), "bold"), "  ", (plain(self.detail), "dim"))
+
+
+class ChooseScreen(ModalScreen[str | None]):
+    """Answers with the chosen key, or None when the person left with escape.
+
+    What is typed filters; enter takes the highlighted line. ``free`` allows an answer that is not listed
+    (a namespace that this user may look into but not list).
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "cancel", id="choose-cancel", tooltip="Leave without changing anything"),
+        Binding("down", "move(1)", "next", show=False, id="choose-next", tooltip="Next line"),
+        Binding("up", "move(-1)", "previous", show=False, id="choose-previous", tooltip="Previous line"),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], *, hint: str = "", free: bool = False) -> None:
+        super().__init__(classes="dialog")
+        self._title = title
+        self._hint = hint
+        self._choices = choices
+        self._free = free
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="choose-box", classes="dialog-box") as box:
+            box.border_title = Text(self._title)
+            box.border_subtitle = Text(self._hint or "type to filter · enter takes it · esc leaves")
+            yield Input(placeholder="filter", id="choose-filter", compact=True)
+            yield OptionList(id="choose-list", markup=False, compact=True)
+
+    def on_mount(self) -> None:
+        self._fill("")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None and options.option_count:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+        elif self._free and event.value.strip():
+            self.dismiss(event.value.strip())
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    def action_move(self, by: int) -> None:
+        options = self.query_one(OptionList)
+        if options.option_count:
+            options.highlighted = ((options.highlighted or 0) + by) % options.option_count
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def _fill(self, query: str) -> None:
+        words = query.casefold().split()
+        found = [c for c in self._choices if all(w in f"{c.label} {c.detail}".casefold() for w in words)]
+        width = max((len(plain(choice.label)) for choice in found), default=0)
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Option(choice.text(width), id=choice.key) for choice in found])
+        current = next((index for index, choice in enumerate(found) if choice.current and not query), 0)
+        options.highlighted = current if found else None
