@@ -19,10 +19,13 @@ from __future__ import annotations
 class ProbeError(Exception):
     """The base. ``str(error)`` is one clear sentence; ``hint`` says what to do, or is empty."""
 
-    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.hint = hint
         self.status = status
+        self.retry_after = retry_after  # seconds the server asks to be left alone, None if it did not say
 
 
 class ConfigError(ProbeError):

@@ -1,0 +1,168 @@
+"""Turns one kubeconfig context into what a request needs: TLS settings, proxy and an Authorization header.
+
+The official client's loader and REST object decide what the entries mean; this adds what they lack: plugins that
+may not fail silently (`probes.exec_plugin`), token files read again, and certificates that do not linger in /tmp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+import ssl
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from probes import lean_kubernetes
+from probes.errors import ConfigError, CredentialFailed
+from probes.exec_plugin import login_command, one_line, run_plugin
+from probes.kubeconfig import Selection, select
+
+# A service account's token file is replaced by the kubelet well before it expires; client-go reads it every minute.
+_TOKEN_FILE_LIFE = 60.0
+_RENEW_EARLY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What requests are made with. ``rest`` is the client library's REST object (TLS, proxy, session factory).
+
+    ``renew_at`` epoch seconds after which it must be loaded again, None if only a 401 tells.
+    ``fingerprint`` of server and TLS material: while it is the same, open connections stay good.
+    ``login_hint`` what a person does when the server no longer accepts it.
+    """
+
+    selection: Selection
+    rest: Any
+    authorization: str
+    renew_at: float | None
+    fingerprint: str
+    login_hint: str
+
+
+async def load(kubeconfig: str | None, context: str | None) -> Material:
+    """Read the files, run the plugin if there is one; contacts no server. Raises `ConfigError`, `CredentialFailed`."""
+    selection = await asyncio.to_thread(select, kubeconfig, context)
+    user = dict(selection.user)
+    renew_at: float | None = None
+    plugin = user.pop("exec", None)
+    # kubectl asks the plugin only where the entry itself holds no credential.
+    if isinstance(plugin, Mapping) and not (user.get("token") or user.get("tokenFile")):
+        answer = await run_plugin(plugin, selection.cluster, selection.directory)
+        if answer.token:
+            user["token"] = answer.token
+        if answer.certificate:
+            user["client-certificate-data"] = _base64(answer.certificate)
+            user["client-key-data"] = _base64(answer.key)
+        if answer.expires_at is not None:
+            renew_at = answer.expires_at - _RENEW_EARLY
+    elif user.get("tokenFile"):
+        user["token"] = await asyncio.to_thread(_token_from, Path(str(user.pop("tokenFile"))))
+        renew_at = time.time() + _TOKEN_FILE_LIFE
+    return await _build(selection, user, renew_at)
+
+
+async def _build(selection: Selection, user: dict[str, Any], renew_at: float | None) -> Material:
+    lean = await asyncio.to_thread(lean_kubernetes.load)
+    # The TLS library reads client certificates from files only; these live as long as it takes to read them.
+    with tempfile.TemporaryDirectory(prefix="warroom-") as private:
+        cluster = dict(selection.cluster)
+        fingerprint = await asyncio.to_thread(_as_files, cluster, user, Path(private))
+        loader = lean.KubeConfigLoader(
+            config_dict={
+                "current-context": "this",
+                "contexts": [{"name": "this", "context": {"cluster": "this", "user": "this"}}],
+                "clusters": [{"name": "this", "cluster": cluster}],
+                "users": [{"name": "this", "user": user}],
+            },
+            config_base_path="",
+            temp_file_path=private,
+        )
+        configuration = lean.Configuration()
+        # Go's TLS, and so kubectl, accepts cluster authorities without RFC 5280 key identifiers; there are many.
+        configuration.disable_strict_ssl_verification = True
+        try:
+            await loader.load_and_set(configuration)
+        except (lean.ConfigException, ValueError) as error:
+            raise ConfigError(
+                f"the credential of user {selection.user_name!r} in {selection.source} cannot be used:"
+                f" {one_line(str(error))}"
+            ) from error
+        except OSError as error:
+            raise CredentialFailed(
+                f"the credential of user {selection.user_name!r} cannot be renewed: {one_line(str(error))}",
+                hint=_login_hint(selection),
+            ) from error
+        try:
+            rest = await asyncio.to_thread(lean.RESTClientObject, configuration)
+        except ssl.SSLError as error:
+            what = "certificate authority" if cluster.get("certificate-authority") else "client certificate"
+            if user.get("client-certificate") and "KEY" in (error.reason or ""):
+                what = "client certificate or its key"
+            raise ConfigError(
+                f"the {what} of context {selection.context!r} in {selection.source} is not valid PEM or does not match"
+                f" ({error.reason or error})"
+            ) from error
+    authorization = str(configuration.api_key.get("BearerToken", ""))
+    return Material(selection, rest, authorization, renew_at, fingerprint, _login_hint(selection))
+
+
+def _as_files(cluster: dict[str, Any], user: dict[str, Any], private: Path) -> str:
+    """Replace inline ``…-data`` with paths to private files; returns a digest of server and TLS material."""
+    digest = hashlib.sha256(repr(sorted((k, str(v)) for k, v in cluster.items())).encode())
+    for entry, key in (
+        (cluster, "certificate-authority"),
+        (user, "client-certificate"),
+        (user, "client-key"),
+    ):
+        inline = entry.pop(f"{key}-data", None)
+        if inline:
+            try:
+                content = base64.b64decode(str(inline), validate=False)
+            except (binascii.Error, ValueError) as error:
+                raise ConfigError(f"{key}-data in the kubeconfig is not base64") from error
+            path = private / key
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            entry[key] = str(path)
+        elif entry.get(key):
+            try:
+                content = Path(str(entry[key])).read_bytes()
+            except OSError as error:
+                raise ConfigError(
+                    f"the {key} file {entry[key]} named by the kubeconfig cannot be read: {error.strerror}"
+                ) from error
+        else:
+            continue
+        digest.update(key.encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _token_from(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialFailed(f"the token file {path} cannot be read: {error}") from error
+    if not token:
+        raise CredentialFailed(f"the token file {path} is empty")
+    return token
+
+
+def _login_hint(selection: Selection) -> str:
+    plugin = selection.user.get("exec")
+    if isinstance(plugin, Mapping):
+        return f"log in again with `{login_command(plugin)}`"
+    if selection.user.get("tokenFile"):
+        return f"renew the token in {selection.user['tokenFile']}"
+    return f"renew the credential of user {selection.user_name!r} in {selection.source}"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
