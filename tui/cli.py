@@ -1,0 +1,213 @@
+"""The command line: what was asked for, which module does it, and with what status it ends.
+
+Nothing heavy is imported here: a console's first frame waits for this module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+OK, UNHEALTHY, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+_MINUS_TIME = re.compile(r"-\d+(\.\d+)?(s|m|h|d)[\dsmhd]*")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 unhealthy or missing, 2 not possible, 130 interrupted.
+
+    Wrong usage leaves through SystemExit with status 2, help and version with 0, as argparse does.
+    """
+    arguments = _parse(sys.argv[1:] if argv is None else list(argv))
+    try:
+        return _command(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone; the interpreter must not flush into it either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last resort: a sentence, never a traceback
+        from tui.sentences import explain
+
+        print(f"warroom: {explain(error)}", file=sys.stderr)
+        return FAILED
+
+
+def _command(arguments: argparse.Namespace) -> int:
+    """Import the command's module and run it; only its own imports are paid for."""
+    module = importlib.import_module(f"tui.commands.{arguments.command or 'console'}")
+    run: Callable[[argparse.Namespace], int] = module.run
+    status = run(arguments)
+    sys.stdout.flush()  # here, where a broken pipe is handled
+    return status
+
+
+def program_name(argv0: str) -> str:
+    """As a kubectl plugin the program is called by another name."""
+    return "kubectl warroom" if os.path.basename(argv0).startswith("kubectl-") else "warroom"  # noqa: PTH119
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = build_parser(program_name(sys.argv[0]))
+    arguments = parser.parse_args(_join_times(argv))
+    # A flag may stand before and after the command; namespaces from both places count.
+    arguments.namespace = [
+        name
+        for given in (*(arguments.namespace or ()), *getattr(arguments, "more_namespaces", ()))
+        for name in given.split(",")
+        if name
+    ]
+    if arguments.all_namespaces and arguments.namespace:
+        parser.error("--all-namespaces and --namespace exclude each other")
+    return arguments
+
+
+def _join_times(argv: list[str]) -> list[str]:
+    """Let ``log -5m text`` and ``--at -5m`` through argparse, which takes ``-5m`` for a flag."""
+    joined: list[str] = []
+    for argument in argv:
+        if not _MINUS_TIME.fullmatch(argument) or "--" in joined:
+            joined.append(argument)
+        elif joined and joined[-1] == "--at":
+            joined[-1] = f"--at={argument}"
+        elif joined and joined[-1] == "log":
+            joined.append(f"--at={argument}")
+        else:
+            joined.append(argument)
+    return joined
+
+
+def build_parser(prog: str = "warroom") -> argparse.ArgumentParser:
+    """The whole command line. Its help is the reference that the README quotes."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="The incident console: the platform live, the timeline written as it happens.",
+        epilog="Without a command the console opens on the current context. Data goes to stdout, talk to stderr.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    _global_flags(parser, after=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, sentence: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=sentence, description=sentence, epilog=epilog, allow_abbrev=False)
+        _global_flags(added, after=True)
+        return added
+
+    drill = command("drill", "open the console on the embedded platform, with the incident of a scenario")
+    drill.add_argument("scenario", nargs="?", metavar="SCENARIO", help="default: payment-release")
+    what = drill.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list the scenarios")
+    what.add_argument(
+        "--serve",
+        action="store_true",
+        help="only run the platform; the first line on stdout is JSON: kubeconfig, config, urls",
+    )
+    for name, what_for in (("pods", "pods"), ("nodes", "nodes"), ("events", "events")):
+        drill.add_argument(f"--{name}", type=_count, default=0, metavar="N", help=f"at least so many {what_for}")
+    drill.add_argument("--churn", type=_rate, default=0.0, metavar="R", help="changes a second besides the scenario's")
+    drill.add_argument("--speed", type=_rate, default=1.0, metavar="X", help="how fast the platform's time runs")
+
+    status = command(
+        "status",
+        "look at everything once, without a console",
+        "Exit status: 0 healthy, 1 something is unhealthy, 2 could not look.",
+    )
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--timeout", type=_rate, default=10.0, metavar="S", help="seconds for each source (default 10)")
+
+    doctor = command(
+        "doctor",
+        "check what the console needs, and say what to do about what is missing",
+        "Exit status: 0, or 1 if something needed is missing.",
+    )
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+
+    log = command(
+        "log",
+        "write a line on the open incident's timeline",
+        "TEXT may begin with the time it happened (14:02 or -5m) and with TODO for a follow-up.",
+    )
+    log.add_argument("text", nargs="+", metavar="TEXT")
+    log.add_argument("--at", metavar="TIME", help="when it happened: 14:02, 14:02:30, -5m, or an RFC 3339 time")
+    log.add_argument("--incident", metavar="INCIDENT", help="default: the open one; a prefix is enough")
+    log.add_argument("--author", metavar="NAME", help="default: timeline.author, or the login name")
+
+    incidents = command("incidents", "list the incidents in the store, newest first")
+    incidents.add_argument("--json", action="store_true", help="as JSON")
+
+    export = command("export", "write an incident out as a post-incident review or as data")
+    export.add_argument("incident", metavar="INCIDENT", help="its ID, a prefix of it, or latest")
+    export.add_argument("--format", choices=("markdown", "json"), help="default: what FILE ends in, else markdown")
+    export.add_argument("-o", "--output", metavar="FILE", help="default: stdout")
+    export.add_argument("--force", action="store_true", help="overwrite FILE")
+
+    verify = command(
+        "verify",
+        "check the hash chain of an incident, in the store or in an exported JSON file",
+        "Exit status: 0, or 1 naming the first broken entry.",
+    )
+    verify.add_argument("target", metavar="INCIDENT|FILE")
+    return parser
+
+
+def _global_flags(parser: argparse.ArgumentParser, *, after: bool) -> None:
+    # A command's parser must not overwrite with its defaults what stood before the command.
+    none = argparse.SUPPRESS if after else None
+    off = argparse.SUPPRESS if after else False
+    flags = parser.add_argument_group("where to look")
+    flags.add_argument("--context", metavar="NAME", default=none, help="the kubeconfig's context")
+    flags.add_argument("--kubeconfig", metavar="FILE", default=none, help="default: $KUBECONFIG, then ~/.kube/config")
+    flags.add_argument(
+        "-n",
+        "--namespace",
+        action="append",
+        metavar="NAME",
+        dest="more_namespaces" if after else "namespace",
+        default=none,
+        help="may be repeated, or a comma-separated list; default: the context's",
+    )
+    flags.add_argument("-A", "--all-namespaces", action="store_true", default=off, help="look at all namespaces")
+    ours = parser.add_argument_group("this program")
+    ours.add_argument("--config", metavar="FILE", default=none, help="settings; default: ~/.config/warroom/config.toml")
+    ours.add_argument("--store", metavar="PATH", default=none, help="the timeline's database")
+    ours.add_argument("--read-only", action="store_true", default=off, help="never change the cluster")
+    ours.add_argument("--no-color", action="store_true", default=off, help="no colours, as NO_COLOR does")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a whole number up to 1000000, found {text!r}")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100_000:  # also refuses nan
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100000, found {text!r}")
+    return value
+
+
+class _Version(argparse.Action):
+    """Prints the version, looked up only now: importlib.metadata is not free."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"warroom {version('warroom')}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""``warroom``: opens the console, unless there is nothing to look at or nobody to look."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tui.cli import FAILED
+from tui.options import from_arguments
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not has_terminal():
+        print("warroom: a console needs a terminal; without one, try: warroom status", file=sys.stderr)
+        return FAILED
+    options = from_arguments(arguments)
+    from probes.kubeconfig import select
+
+    # Files only, a few milliseconds: what is wrong in them is said here and not on a screen full of empty panes.
+    select(options.kubeconfig, options.context)
+    from tui.app import run_console
+
+    return run_console(options)
+
+
+def has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,152 @@
+"""The embedded platform as a child process: started at once, waited for later, gone when we are.
+
+The console paints while it starts, so `start` only spawns and `ready` reads its first line off the event loop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+READY_SECONDS = 60.0  # ten thousand pods take a while on a busy machine
+STOP_SECONDS = 3.0
+STDERR_TAIL = 2000
+
+
+class DrillFailed(Exception):
+    """The platform did not come up. ``str(error)`` is one sentence, with the last thing the child said."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillReady:
+    """Where the platform is: a kubeconfig and a settings file like any other, and the incident it simulates."""
+
+    kubeconfig: Path
+    config: Path
+    urls: dict[str, str]
+    scenario: str
+    title: str
+    severity: int | None
+
+
+class DrillProcess:
+    """One platform. ``arguments`` are those of ``python -m drill.serve``.
+
+    The child holds the other end of a pipe and ends with it, however we end. It has a session of its own so
+    that a Ctrl-C meant for the console does not reach it.
+    """
+
+    def __init__(self, scenario: str, arguments: Sequence[str] = ()) -> None:
+        self.scenario = scenario
+        self._arguments = ("--with-parent", "--scenario", scenario, *arguments)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stderr: IO[bytes] | None = None
+        self._ready: DrillReady | None = None
+
+    def __enter__(self) -> DrillProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Spawn the child and return at once. Raises DrillFailed if that is not possible."""
+        # A file, not a pipe: nobody has to drain it, and its tail is there when the child is not.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed in stop()
+        try:
+            self._child = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+                [sys.executable, "-m", "drill.serve", *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DrillFailed(f"cannot start the drill's platform: {error}") from error
+
+    async def ready(self, limit: float = READY_SECONDS) -> DrillReady:
+        """Wait until the platform serves, at most ``limit`` seconds. Raises DrillFailed."""
+        import asyncio
+
+        return await asyncio.to_thread(self.wait, limit)
+
+    def wait(self, limit: float = READY_SECONDS) -> DrillReady:
+        """`ready` for a program without an event loop."""
+        if self._ready is None:
+            self._ready = self._parse(self._first_line(limit))
+        return self._ready
+
+    def stop(self) -> None:
+        """End the child and wait for it: politely, then firmly. Safe to call twice."""
+        child, self._child = self._child, None
+        if child is not None:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.close()  # --with-parent: this is the signal
+            for insist in (child.terminate, child.kill):
+                try:
+                    child.wait(STOP_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    insist()
+            child.wait(STOP_SECONDS)
+            child.stdout.close()
+        if self._stderr is not None:
+            self._stderr.close()
+            self._stderr = None
+
+    def _first_line(self, limit: float) -> bytes:
+        if self._child is None or self._child.stdout is None:
+            raise DrillFailed("the drill's platform was not started")
+        pipe = self._child.stdout.fileno()
+        line = b""
+        deadline = time.monotonic() + limit
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise DrillFailed(f"the drill's platform did not come up within {limit:g} s{self._said()}")
+            # One byte at a time would be slow for a megabyte; this is one line, and the child writes no other.
+            chunk = os.read(pipe, 65536)
+            if not chunk:
+                raise DrillFailed(f"the drill's platform ended before it was ready{self._said()}")
+            line += chunk
+        return line
+
+    def _parse(self, line: bytes) -> DrillReady:
+        try:
+            said: dict[str, Any] = json.loads(line)
+            incident: dict[str, Any] = said.get("incident") or {}
+            return DrillReady(
+                kubeconfig=Path(said["kubeconfig"]),
+                config=Path(said["config"]),
+                urls=dict(said.get("urls") or {}),
+                scenario=self.scenario,
+                title=str(incident.get("title") or self.scenario),
+                severity=incident.get("severity"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DrillFailed(f"the drill's platform did not say where it is: {line[:200]!r}") from error
+
+    def _said(self) -> str:
+        """The last line of the child's stderr, for the sentence that says why it failed."""
+        if self._stderr is None:
+            return ""
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - STDERR_TAIL))
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1].strip()}" if lines else ""

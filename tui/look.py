@@ -1,0 +1,247 @@
+"""One look at everything the panes show, without a console: every probe until its first conclusive snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from urllib.parse import quote
+
+from probes.errors import Forbidden, NotFound, ProbeError
+from probes.freshness import Freshness, Snapshot, State
+from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
+from tui.sentences import with_hint
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+
+    from probes.cluster import Cluster
+    from probes.endpoints import EndpointTarget
+    from tui.options import ConsoleOptions
+    from tui.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RowT = TypeVar("RowT")
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+LIMIT = 10.0  # seconds for each source; they are asked at the same time
+CONCLUSIVE = (State.LIVE, State.FORBIDDEN, State.UNAVAILABLE)
+
+
+class Probe(Protocol[RowT_co]):
+    """What every module of `probes` offers."""
+
+    def watch(self) -> AsyncIterator[Snapshot[RowT_co]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything that was seen. ``namespaces`` empty means all. ``problems`` are sentences: why something was not seen.
+
+    ``blind`` is why there is no telling whether the platform is healthy, or empty when there is.
+    """
+
+    at: float
+    context: str
+    server: str
+    version: str
+    namespaces: tuple[str, ...]
+    pods: Snapshot[Pod]
+    nodes: Snapshot[Node]
+    usage: Snapshot[Usage]
+    workloads: Snapshot[Workload]
+    events: Snapshot[Event]
+    releases: Snapshot[Release]
+    endpoints: Snapshot[Endpoint]
+    commits: Snapshot[Commit]
+    problems: tuple[str, ...]
+    blind: str = ""
+
+    @property
+    def snapshots(self) -> tuple[Snapshot[Any], ...]:
+        """All of them, in the order of the report."""
+        return (
+            self.pods,
+            self.nodes,
+            self.usage,
+            self.workloads,
+            self.events,
+            self.releases,
+            self.endpoints,
+            self.commits,
+        )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing that was seen is failing or degraded."""
+        judged = (self.pods, self.nodes, self.workloads, self.releases, self.endpoints)
+        return not any(row.health < Health.HEALTHY for snapshot in judged for row in snapshot.rows.values())
+
+
+async def look(options: ConsoleOptions, limit: float = LIMIT) -> Look:
+    """Look once, at most ``limit`` seconds for each source. Raises `ProbeError` when there is no cluster to ask."""
+    from probes.cluster import Cluster
+
+    cluster = await Cluster.connect(options.kubeconfig, options.context)
+    try:
+        return await _look(cluster, options, limit)
+    finally:
+        await cluster.close()
+
+
+async def _look(cluster: Cluster, options: ConsoleOptions, limit: float) -> Look:
+    from probes.cluster import Scope
+    from probes.events import EventsProbe
+    from probes.nodes import NodesProbe
+    from probes.pods import PodsProbe
+    from probes.releases import ReleasesProbe
+    from probes.usage import UsageProbe
+    from probes.workloads import WorkloadsProbe
+
+    settings = options.settings
+    namespaces = options.scope(cluster.namespace)
+    scope = Scope(namespaces)
+    async with asyncio.TaskGroup() as tasks:
+
+        def ask(work: Coroutine[Any, Any, RowT]) -> asyncio.Task[RowT]:
+            return tasks.create_task(work)
+
+        version = ask(_version(cluster, limit))
+        absent = ask(_absent(cluster, namespaces, limit))
+        pods = ask(first(PodsProbe(cluster, scope), "pods", limit))
+        nodes = ask(first(NodesProbe(cluster), "nodes", limit))
+        usage = ask(first(UsageProbe(cluster, scope), "usage", limit))
+        workloads = ask(first(WorkloadsProbe(cluster, scope), "workloads", limit))
+        events = ask(first(EventsProbe(cluster, scope), "events", limit))
+        releases = ask(first(ReleasesProbe(cluster, scope), "releases", limit))
+        endpoints = ask(_endpoints(settings, limit))
+        commits = ask(_commits(settings, limit))
+    seen = Look(
+        at=time.time(),
+        context=cluster.context,
+        server=cluster.server,
+        version=version.result(),
+        namespaces=namespaces,
+        pods=pods.result(),
+        nodes=nodes.result(),
+        usage=usage.result(),
+        workloads=workloads.result(),
+        events=events.result(),
+        releases=releases.result(),
+        endpoints=endpoints.result(),
+        commits=commits.result(),
+        problems=(),
+    )
+    return _judged(seen, absent.result(), settings)
+
+
+async def first(
+    probe: Probe[RowT], source: str, limit: float, enough: Callable[[Snapshot[RowT]], bool] = lambda snapshot: True
+) -> Snapshot[RowT]:
+    """The first snapshot that says how things are and is ``enough``, or the last one after ``limit`` seconds."""
+    last: Snapshot[RowT] | None = None
+    try:
+        # Every watch() is an async generator; closing it hangs up its connections before the loop ends.
+        watch = cast("AsyncGenerator[Snapshot[RowT], None]", probe.watch())
+        async with asyncio.timeout(limit), aclosing(watch) as snapshots:
+            async for snapshot in snapshots:
+                last = snapshot
+                if snapshot.freshness.state in CONCLUSIVE and enough(snapshot):
+                    return snapshot
+    except TimeoutError:
+        log.warning("%s: nothing conclusive within %g s", source, limit)
+    if last is not None and last.freshness.state is not State.LOADING:
+        return last
+    return nothing(source, f"{source}: no answer within {limit:g} s")
+
+
+def nothing(source: str, detail: str, hint: str = "") -> Snapshot[Any]:
+    """The snapshot of a source that cannot be had."""
+    return Snapshot(source, Freshness(State.UNAVAILABLE, time.time(), detail=detail, hint=hint))
+
+
+async def _version(cluster: Cluster, limit: float) -> str:
+    try:
+        async with asyncio.timeout(limit):
+            return await cluster.version()
+    except (ProbeError, TimeoutError) as error:
+        # Whatever is wrong, the pods' probe says it too, and better.
+        log.warning("no server version: %s", error)
+        return ""
+
+
+async def _absent(cluster: Cluster, namespaces: tuple[str, ...], limit: float) -> list[str]:
+    """The namespaces that do not exist. The API answers a list in one with an empty list, which looks healthy."""
+    return [name for name in namespaces if await _is_absent(cluster, name, limit)]
+
+
+async def _is_absent(cluster: Cluster, namespace: str, limit: float) -> bool:
+    try:
+        await cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}", timeout=limit)
+    except NotFound:
+        return True
+    except Forbidden:
+        log.info("namespace %s: not allowed to see whether it exists", namespace)
+    except ProbeError as error:
+        log.warning("namespace %s: %s", namespace, error)
+    return False
+
+
+async def _endpoints(settings: Settings, limit: float) -> Snapshot[Endpoint]:
+    if not settings.endpoints:
+        return nothing("endpoints", "no endpoint is configured", "add [[endpoints]] to the settings")
+    from probes.endpoints import EndpointsProbe
+
+    probe = EndpointsProbe(
+        endpoint_targets(settings), settings.probes.endpoint_interval, settings.probes.endpoint_timeout
+    )
+    return await first(
+        probe, "endpoints", limit, lambda snapshot: all(row.ok is not None for row in snapshot.rows.values())
+    )
+
+
+def endpoint_targets(settings: Settings) -> tuple[EndpointTarget, ...]:
+    """The configured endpoints as their probe wants them, headers read from the environment."""
+    from probes.endpoints import EndpointTarget
+
+    return tuple(
+        EndpointTarget(
+            name=endpoint.name,
+            url=endpoint.url,
+            expect_status=endpoint.expect_status,
+            headers=endpoint.resolved_headers(),
+            ca_file=endpoint.ca_file,
+        )
+        for endpoint in settings.endpoints
+    )
+
+
+async def _commits(settings: Settings, limit: float) -> Snapshot[Commit]:
+    if not settings.git.checkout:
+        return nothing("commits", "no checkout is configured", "set git.checkout in the settings")
+    from probes.commits import CommitsProbe
+
+    return await first(CommitsProbe(Path(settings.git.checkout), settings.git.since), "commits", limit)
+
+
+def _judged(seen: Look, absent: list[str], settings: Settings) -> Look:
+    """Add why something was not seen, each reason once: one dead server is not eight problems."""
+    configured = {"endpoints": bool(settings.endpoints), "commits": bool(settings.git.checkout)}
+    problems = dict.fromkeys(
+        with_hint(snapshot.freshness.detail, snapshot.freshness.hint)
+        for snapshot in seen.snapshots
+        if not snapshot.freshness.live and configured.get(snapshot.source, True)
+    )
+    problems.update(dict.fromkeys(settings.missing_variables()))
+    blind = ""
+    if not seen.pods.freshness.live:
+        blind = with_hint(seen.pods.freshness.detail, seen.pods.freshness.hint)
+        problems.pop(blind, None)
+    elif absent:
+        blind = f"{seen.context} has no namespace {' and no namespace '.join(absent)}"
+    return replace(seen, problems=tuple(problems), blind=blind)

@@ -1,0 +1,94 @@
+"""What the command line decided: the settings with the flags laid over them. Every command starts from this."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui import logfile
+from tui.settings import ALL_NAMESPACES, Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tui.drill_process import DrillProcess, DrillReady
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """Where to look, and how.
+
+    ``kubeconfig``, ``context`` None means the usual: KUBECONFIG or ~/.kube/config, and its current context.
+    ``namespaces``  empty: the context's own; ``("*",)``: all. `scope` turns them into names.
+    ``store``       the timeline's database; ``log_file`` the program's own log, None if it cannot be written.
+    ``drill``       the embedded platform, started and not yet waited for. What its `ready()` says goes to
+                    `on_platform`, which gives the options that the console then looks with.
+    """
+
+    settings: Settings
+    kubeconfig: str | None
+    context: str | None
+    namespaces: tuple[str, ...]
+    store: Path
+    log_file: Path | None
+    read_only: bool = False
+    no_color: bool = False
+    drill: DrillProcess | None = None
+
+    def scope(self, context_namespace: str) -> tuple[str, ...]:
+        """The namespaces to look at, empty for all, as `probes.cluster.Scope` wants them."""
+        if self.namespaces == ALL_NAMESPACES:
+            return ()
+        return self.namespaces or (context_namespace,)
+
+    def on_platform(self, ready: DrillReady) -> ConsoleOptions:
+        """These options, looking at a drill's platform. Raises SettingsError if its settings file is wrong."""
+        settings = self.settings.with_platform(Settings.load(ready.config))
+        return replace(
+            self,
+            settings=settings,
+            kubeconfig=str(ready.kubeconfig),
+            context=settings.cluster.context or None,
+            namespaces=self.namespaces or settings.cluster.namespaces,
+        )
+
+
+def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = None) -> ConsoleOptions:
+    """Load the settings, open the log file. Raises SettingsError.
+
+    In a drill neither the settings' cluster nor their namespaces count: the platform has its own.
+    """
+    settings = Settings.load(Path(arguments.config).expanduser() if arguments.config else None)
+    cluster = settings.cluster
+    return ConsoleOptions(
+        settings=settings,
+        kubeconfig=arguments.kubeconfig or cluster.kubeconfig or None,
+        context=arguments.context or cluster.context or None,
+        namespaces=_namespaces(arguments) or (() if drill else cluster.namespaces),
+        store=Path(arguments.store).expanduser() if arguments.store else settings.store,
+        log_file=_log_file(),
+        read_only=arguments.read_only,
+        no_color=arguments.no_color or bool(os.environ.get("NO_COLOR")),
+        drill=drill,
+    )
+
+
+def _namespaces(arguments: argparse.Namespace) -> tuple[str, ...]:
+    if arguments.all_namespaces or arguments.namespace == ["*"]:
+        return ALL_NAMESPACES
+    return tuple(dict.fromkeys(arguments.namespace))
+
+
+def _log_file() -> Path | None:
+    try:
+        return logfile.install()
+    except OSError as error:
+        from tui.sentences import say
+
+        # Looking at a broken platform matters more than a log about ourselves.
+        logging.getLogger().addHandler(logging.NullHandler())
+        say(f"cannot write the log file, going on without: {error}")
+        return None

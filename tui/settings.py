@@ -1,0 +1,297 @@
+"""The settings file: TOML, all of it optional, checked whole before anything is started.
+
+No secret is ever in it: a header's value names an environment variable (``env:NAME``). Every field is
+described in ``docs/config.example.toml``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tui import paths
+from tui.toml_table import SettingsError, Table, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "THEMES",
+    "ClusterSettings",
+    "ConsoleSettings",
+    "EndpointSettings",
+    "GitSettings",
+    "ProbeSettings",
+    "Settings",
+    "SettingsError",
+    "TimelineSettings",
+]
+
+OUR_THEMES = ("warroom", "warroom-light", "warroom-high-contrast")
+# Named here because importing textual to check a name would cost every shell command 200 ms.
+TEXTUAL_THEMES = (
+    "textual-dark",
+    "textual-light",
+    "nord",
+    "gruvbox",
+    "catppuccin-mocha",
+    "dracula",
+    "tokyo-night",
+    "monokai",
+    "flexoki",
+    "catppuccin-latte",
+    "catppuccin-frappe",
+    "catppuccin-macchiato",
+    "solarized-light",
+    "solarized-dark",
+    "rose-pine",
+    "rose-pine-moon",
+    "rose-pine-dawn",
+    "atom-one-dark",
+    "atom-one-light",
+    "ansi-dark",
+    "ansi-light",
+)
+THEMES = OUR_THEMES + TEXTUAL_THEMES
+CLOCKS = ("utc", "local")
+ALL_NAMESPACES = ("*",)
+
+_ENV = "env:"
+_SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "x-functions-key")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Where to look. Flags of the command line win over these."""
+
+    kubeconfig: str = ""  # empty: KUBECONFIG, then ~/.kube/config
+    context: str = ""  # empty: the kubeconfig's current one
+    namespaces: tuple[str, ...] = ()  # empty: the context's; ("*",): all
+    production: tuple[str, ...] = ("*prod*",)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """One HTTP health endpoint. ``headers`` are as written; `resolved_headers` reads the environment."""
+
+    url: str
+    name: str
+    expect_status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    ca_file: str | None = None
+
+    def resolved_headers(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The headers to send. One whose variable is not set is left out; see `missing_variables`."""
+        resolved: dict[str, str] = {}
+        for name, value in self.headers.items():
+            if not value.startswith(_ENV):
+                resolved[name] = value
+            elif variable := environ.get(value.removeprefix(_ENV)):
+                resolved[name] = variable
+        return resolved
+
+    def missing_variables(self, environ: Mapping[str, str] = os.environ) -> list[str]:
+        """The environment variables that headers name and that are not set."""
+        names = [value.removeprefix(_ENV) for value in self.headers.values() if value.startswith(_ENV)]
+        return [name for name in names if not environ.get(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """How often the polled sources are asked, in seconds."""
+
+    endpoint_interval: float = 5.0
+    endpoint_timeout: float = 5.0
+    metrics_interval: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """The checkout whose recent commits are shown; empty means none. ``since`` is git's own wording."""
+
+    checkout: str = ""
+    since: str = "2 hours ago"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSettings:
+    """Who writes, and where it is kept. Empty: the login name, and `tui.paths.store_file`."""
+
+    author: str = ""
+    store: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    theme: str = "warroom"
+    clock: str = "utc"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the file says, with its defaults. ``path`` is the file, None when there is none."""
+
+    path: Path | None = None
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    endpoints: tuple[EndpointSettings, ...] = ()
+    probes: ProbeSettings = field(default_factory=ProbeSettings)
+    git: GitSettings = field(default_factory=GitSettings)
+    timeline: TimelineSettings = field(default_factory=TimelineSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # binding id → key
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """Read ``path``, or the default file if it exists. Raises SettingsError; a named file must exist."""
+        if path is None:
+            path = paths.settings_file()
+            if not path.exists():
+                return cls()
+        return _settings(read(path.expanduser()))
+
+    def with_platform(self, platform: Settings) -> Settings:
+        """These settings, looking where ``platform`` says: a drill keeps its user's theme, keys, clock and author."""
+        return replace(
+            platform,
+            console=self.console,
+            keys=self.keys,
+            timeline=TimelineSettings(
+                author=self.timeline.author or platform.timeline.author,
+                store=self.timeline.store or platform.timeline.store,
+            ),
+        )
+
+    @property
+    def author(self) -> str:
+        """Who writes on the timeline when nobody is named: the setting, or the login name."""
+        if self.timeline.author:
+            return self.timeline.author
+        import getpass
+
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # a container's user without a name
+            return f"uid-{os.getuid()}"
+
+    @property
+    def store(self) -> Path:
+        return Path(self.timeline.store) if self.timeline.store else paths.store_file()
+
+    def missing_variables(self) -> list[str]:
+        """One sentence per environment variable that an endpoint's header needs and that is not set."""
+        return [
+            f"endpoint {endpoint.name}: the environment variable {name} is not set, its header is not sent"
+            for endpoint in self.endpoints
+            for name in endpoint.missing_variables()
+        ]
+
+
+def _settings(file: Table) -> Settings:
+    cluster, probes, git = file.table("cluster"), file.table("probes"), file.table("git")
+    timeline, console = file.table("timeline"), file.table("console")
+    settings = Settings(
+        path=file.path,
+        cluster=ClusterSettings(
+            kubeconfig=_path_text(cluster, "kubeconfig"),
+            context=cluster.text("context"),
+            namespaces=_namespaces(cluster),
+            production=cluster.texts("production", ClusterSettings().production),
+        ),
+        endpoints=_endpoints(file),
+        probes=ProbeSettings(
+            endpoint_interval=probes.seconds("endpoint_interval", 5.0, low=0.1, high=3600),
+            endpoint_timeout=probes.seconds("endpoint_timeout", 5.0, low=0.1, high=60),
+            metrics_interval=probes.seconds("metrics_interval", 15.0, low=0.5, high=3600),
+        ),
+        git=GitSettings(
+            checkout=_path_text(git, "checkout"),
+            since=git.text("since", GitSettings().since),
+        ),
+        timeline=TimelineSettings(author=timeline.text("author").strip(), store=_path_text(timeline, "store")),
+        console=ConsoleSettings(
+            theme=console.choice("theme", "warroom", THEMES),
+            clock=console.choice("clock", "utc", CLOCKS),
+        ),
+        keys=MappingProxyType(file.table("keys").rest()),
+    )
+    for table in (cluster, probes, git, timeline, console, file):
+        table.done()
+    return settings
+
+
+def _path_text(table: Table, key: str) -> str:
+    """A path; ``~`` is the home, and a relative one is relative to the settings file."""
+    value = table.text(key)
+    if not value:
+        return ""
+    try:
+        return str((table.path.parent / Path(value).expanduser()).absolute())
+    except RuntimeError as error:  # ~nobody-by-that-name
+        raise table.wrong(key, "a path") from error
+
+
+def _namespaces(table: Table) -> tuple[str, ...]:
+    names = table.texts("namespaces")
+    if "*" in names and names != ALL_NAMESPACES:
+        raise table.wrong("namespaces", 'either ["*"] for all or a list of names')
+    return tuple(dict.fromkeys(names))
+
+
+def _endpoints(file: Table) -> tuple[EndpointSettings, ...]:
+    seen: dict[str, str] = {}
+    endpoints: list[EndpointSettings] = []
+    for table in file.tables("endpoints"):
+        url = _url(table)
+        endpoint = EndpointSettings(
+            url=url,
+            name=table.text("name") or url.split("://", 1)[1],
+            expect_status=table.integer("expect_status", 200, low=100, high=599),
+            headers=MappingProxyType(_headers(table)),
+            ca_file=_path_text(table, "ca_file") or None,
+        )
+        table.done()
+        for key, value in (("url", endpoint.url), ("name", endpoint.name)):
+            if (first := seen.setdefault(f"{key} {value}", table.name)) != table.name:
+                raise SettingsError(f"{file.path}: {table.name}.{key}: {value} is already the {key} of {first}")
+        endpoints.append(endpoint)
+    return tuple(endpoints)
+
+
+def _url(table: Table) -> str:
+    expected = "a URL like https://api.example.com/health"
+    if not table.has("url"):
+        raise SettingsError(f"{table.path}: {table.name}.url: missing, expected {expected}")
+    url = table.text("url")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise table.wrong("url", expected) from error
+    if parts.scheme not in ("http", "https") or not host or any(char.isspace() for char in url):
+        raise table.wrong("url", expected)
+    if parts.username is not None or parts.password is not None:
+        # Not `wrong`: it would print the password.
+        raise SettingsError(
+            f'{table.path}: {table.name}.url: expected no user or password in the URL; use headers with "env:NAME"'
+        )
+    return url
+
+
+def _headers(table: Table) -> dict[str, str]:
+    headers = table.pairs("headers")
+    for name, value in headers.items():
+        if value == _ENV:
+            raise SettingsError(f'{table.path}: {table.name}.headers.{name}: expected "env:NAME", found no name')
+        if not value.startswith(_ENV) and any(word in name.lower() for word in _SECRET_HEADERS):
+            raise SettingsError(
+                f'{table.path}: {table.name}.headers.{name}: expected "env:NAME", '
+                "because a secret does not belong in this file"
+            )
+        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum() or "\n" in value:
+            raise table.wrong("headers", "header names of letters, digits and dashes")
+    return headers
