@@ -1,0 +1,45 @@
+"""What becomes of a container, told by its image's tag or by an annotation of its pod: how a bad release is bad.
+
+    …:1.4.0            running and ready
+    …:1.4.0-crash      exits with 1 again and again
+    …:1.4.0-oom        is killed for its memory again and again
+    …:1.4.0-nopull     the image cannot be pulled
+    …:1.4.0-unready    runs, but its readiness probe never succeeds
+    …:1.4.0-slow       becomes ready only after 20 s
+
+The annotation ``drill/fate`` on a pod wins over the tag and may change while it runs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+ANNOTATION: Final = "drill/fate"
+
+
+class Fate(StrEnum):
+    OK = "ok"
+    CRASH = "crash"
+    OOM = "oom"
+    NO_PULL = "nopull"
+    UNREADY = "unready"
+    SLOW = "slow"
+
+    @property
+    def dies(self) -> bool:
+        return self in (Fate.CRASH, Fate.OOM)
+
+
+_SUFFIXES: Final = {f"-{fate}": fate for fate in Fate if fate is not Fate.OK}
+
+
+def fate_of(pod: Json, container: Json) -> Fate:
+    """The fate of one container. An annotation that names no fate is as none."""
+    wanted = (pod["metadata"].get("annotations") or {}).get(ANNOTATION, "")
+    if wanted in Fate.__members__.values():
+        return Fate(wanted)
+    tag = container.get("image", "").rpartition(":")[2]
+    return next((fate for suffix, fate in _SUFFIXES.items() if tag.endswith(suffix)), Fate.OK)
