@@ -1,0 +1,263 @@
+"""`TableCanvas`: draws a table's data on the screen, and marks only those lines that read differently than before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from probes.freshness import Snapshot, State
+from widgets.columns import Column, share
+from widgets.plain import clock
+from widgets.table_data import RowT, TableData
+from widgets.table_draw import NAMES, THUMB, Palette, draw_header, draw_row, draw_sentences
+from widgets.table_standing import fitting, sentences, standing
+
+_STRIPS = 2000  # drawn lines kept
+
+
+class TableCanvas(TableData[RowT], Widget):
+    """A table that is handed snapshots with `show`, and the time once a second with `tick`.
+
+    ``clock_now`` is where it takes the time from between ticks.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{name}" for name in NAMES}
+
+    local_time: reactive[bool] = reactive(False, repaint=False, init=False)
+
+    def __init__(
+        self,
+        *,
+        where: str = "",
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002  Textual's name for it
+        classes: str | None = None,
+    ) -> None:
+        Widget.__init__(self, name=name, id=id, classes=classes)
+        TableData.__init__(self, where)
+        self.clock_now: Callable[[], float] = time.time
+        self.typing = False  # the filter is being typed
+        self._palette = Palette(self._resolve)
+        self._drawn_columns: tuple[Column, ...] = ()
+        self._natural: list[int] = []
+        self._widths: tuple[int, ...] = ()
+        self._measured: dict[str, RowT] = {}
+        self._strips: dict[tuple[str, bool, bool], tuple[RowT, object, Strip]] = {}
+        self._painted: list[object] = []
+        self._header: Strip | None = None
+        self._sentences: list[tuple[str, str]] = []
+        self._sentence_strips: list[Strip] | None = None
+
+    # -- what the application uses -------------------------------------------------------------------------------
+
+    def show(self, snapshot: Snapshot[Any]) -> None:
+        """Draws a snapshot of one of the pane's `SOURCES`; while the pane is frozen it is only counted."""
+        self.now = self.clock_now()
+        self.accept(snapshot)
+        self.settle()
+
+    def tick(self, now: float) -> None:
+        """A second has passed: draws again the ages and the freshness that read differently now, nothing else."""
+        self.now = now
+        self.settle()
+
+    def set_filter(self, text: str) -> None:
+        """As if the person had typed it after ``/``; an empty text shows everything."""
+        self.filter_by(text)
+        self.settle()
+
+    def redraw(self) -> None:
+        """Forgets everything drawn: the cells look different though no row has changed."""
+        self._strips.clear()
+        self._measured.clear()
+        self._painted.clear()
+        self.settle()
+
+    @property
+    def title_text(self) -> str:
+        return "" if self._border_title is None else self._border_title.plain
+
+    @property
+    def subtitle_text(self) -> str:
+        return "" if self._border_subtitle is None else self._border_subtitle.plain
+
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        total = self.size.width
+        if len(self._widths) != len(self._drawn_columns):
+            return self._blank(total)  # a first frame before the first size
+        if y == 0:
+            if self._header is None:
+                self._header = draw_header(self._drawn_columns, self._widths, total, self._palette)
+            return self._header
+        line = y - 1
+        shown = self.viewport
+        if not len(shown.rows):
+            return self._sentence_line(line, total)
+        index = shown.top + line
+        if index >= len(shown.rows):
+            return self._blank(total)
+        strip = self._row_strip(shown.rows.key_at(index), index == shown.cursor, total - 1)
+        mark = THUMB if line in shown.thumb() else " "
+        return Strip([*strip, Segment(mark, self._palette.style("dim"))], total)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.viewport.rows) + 1
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._palette = Palette(self._resolve)
+        self._strips.clear()
+        self._header = self._sentence_strips = None
+
+    def _resolve(self, name: str) -> Style:
+        return self.get_component_rich_style(f"table--{name}")
+
+    def _blank(self, total: int) -> Strip:
+        return Strip.blank(total, self._palette.style("text"))
+
+    def _sentence_line(self, line: int, total: int) -> Strip:
+        if self._sentence_strips is None:
+            self._sentence_strips = draw_sentences(self._sentences, total, self.viewport.page, self._palette)
+        return self._sentence_strips[line] if line < len(self._sentence_strips) else self._blank(total)
+
+    def _row_strip(self, key: str, cursor: bool, total: int) -> Strip:
+        row = self.viewport.rows.get(key)
+        assert row is not None
+        dim = not self.freshness_of(self.source_of(row)).live
+        varying = self.varying(row, self.now)
+        known = self._strips.get((key, cursor, dim))
+        if known is not None and known[0] is row and known[1] == varying:
+            return known[2]
+        cells = self.cells(row, self.now)
+        strip = draw_row(cells, self._drawn_columns, self._widths, total, self._palette, cursor=cursor, dim=dim)
+        if len(self._strips) >= _STRIPS:
+            self._strips.clear()
+        self._strips[key, cursor, dim] = (row, varying, strip)
+        return strip
+
+    # -- what differs --------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Brings the screen up to what the data is now, by marking the lines that differ."""
+        if not self.is_attached or not self.size:
+            return
+        total, height = self.size
+        self.viewport.resize(height - 1)
+        self._settle_columns(total)
+        lines = self._lines()
+        before, self._painted = self._painted, lines
+        differing = [y for y, line in enumerate(lines) if y >= len(before) or before[y] != line]
+        if len(differing) * 2 > len(lines):
+            self.refresh(Region(0, 0, total, height))
+        else:
+            for y in differing:
+                self.refresh(Region(0, y, total, 1))
+        self._settle_border()
+
+    def _settle_columns(self, total: int) -> None:
+        columns = self.columns()
+        if columns != self._drawn_columns:
+            self._drawn_columns = columns
+            self._natural = []
+            self._measured.clear()
+        if not self._natural:
+            self._natural = [0] * len(columns)
+        # Columns grow with the widest text seen and never shrink back: a table that breathes cannot be read.
+        for key, row in self.viewport.shown():
+            if self._measured.get(key) is not row:
+                self._measured[key] = row
+                wide = (cell.cells for cell in self.cells(row, self.now))
+                self._natural = [max(pair) for pair in zip(self._natural, wide, strict=True)]
+        widths = share(columns, self._natural, total - 2)
+        if widths != self._widths:
+            self._widths = widths
+            self._strips.clear()
+            self._painted.clear()
+            self._header = None
+
+    def _lines(self) -> list[object]:
+        """One comparable thing per line of the content: a line is drawn again when its thing differs."""
+        shown = self.viewport
+        if not len(shown.rows):
+            sentences_now = self._nothing()
+            if sentences_now != self._sentences:
+                self._sentences, self._sentence_strips = sentences_now, None
+            return [None, *sentences_now, *[None] * shown.page]
+        thumb = shown.thumb()
+        live = {source: self.freshness_of(source).live for source in self.SOURCES}
+        lines: list[object] = [None]
+        for line, (key, row) in enumerate(shown.shown()):
+            selected = shown.top + line == shown.cursor
+            lines.append((key, row, self.varying(row, self.now), selected, live[self.source_of(row)], line in thumb))
+        return lines + [None] * (shown.page + 1 - len(lines))
+
+    def _nothing(self) -> list[tuple[str, str]]:
+        if self._row_filter and self._placed:
+            return [(f"nothing here matches {self.filter_text}", "degraded"), ("esc shows all", "dim")]
+        return [
+            sentence
+            for source in self._telling_sources()
+            for sentence in sentences(self.freshness_of(source), self.what, self.empty_sentence())
+        ]
+
+    def _telling_sources(self) -> list[str]:
+        """The sources that explain why there is nothing: the row sources that are not live, or else the first."""
+        rows = [source for source in self.SOURCES if source in self.ROW_SOURCES]
+        return [source for source in rows if not self.freshness_of(source).live] or rows[:1]
+
+    # -- the border ----------------------------------------------------------------------------------------------
+
+    def _settle_border(self) -> None:
+        state = self.freshness.state
+        self.set_class(state not in (State.LIVE, State.LOADING), "-stale")
+        room = max(self.size.width - 4, 1)
+        self._label_border("_border_title", self._title(), -1)
+        self._label_border("_border_subtitle", Content.styled(self._subtitle(room)), self.size.height)
+
+    def _label_border(self, attribute: str, label: Content, y: int) -> None:
+        """Sets a label without parsing markup and draws its line only, where Textual's own setter redraws the pane."""
+        before = getattr(self, attribute)
+        if before is None or before.plain != label.plain:
+            setattr(self, attribute, label)
+            self.refresh(Region(-1, y, self.size.width + 2, 1))
+
+    def _title(self) -> Content:
+        parts: list[Content | str | tuple[str, str]] = [(self.NAME, "bold")]
+        if self.typing or self._row_filter:
+            caret = "▏" if self.typing else ""
+            parts += ["  ", (f" /{self.filter_text}{caret} ", "reverse"), f" {len(self.viewport.rows)} shown"]
+        if self.frozen_since is not None:
+            since = clock(self.frozen_since, self.local_time, self.now)
+            parts += ["  ", (f" FROZEN since {since} ", "reverse"), f" {self.waiting} changes waiting"]
+        summary = self.summary()
+        if summary:
+            parts.append(f"  {summary}")
+        return Content.assemble(*parts)
+
+    def _subtitle(self, room: int) -> str:
+        now = standing(self.freshness, self.now)
+        if self.typing:
+            return fitting(("enter keeps", "esc clears", "!word hides", now), room)
+        shown = self.viewport
+        place = f"↑ {shown.top} ↓ {shown.below}" if shown.top or shown.below else ""
+        thaw = "f thaws" if self.frozen_since is not None else ""
+        hint = "esc shows all" if self._row_filter else "/ filter"
+        return fitting((now, thaw, *self.remarks(), place, self.ORDER, hint), room)
+
+    def watch_local_time(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self._natural = []
+        self.redraw()

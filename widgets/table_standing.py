@@ -1,0 +1,60 @@
+"""What a pane says about its data: how fresh it is, what it is filtered by, and why there is nothing to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probes.freshness import Freshness, State
+from widgets.plain import ago, plain, width
+
+SEPARATOR = " · "
+
+
+def seconds_ago(seconds: float) -> str:
+    """``0 s``, ``14 s``; from two minutes on as kubectl counts."""
+    return f"{max(int(seconds), 0)} s" if seconds < 120 else ago(seconds)
+
+
+def standing(freshness: Freshness, now: float) -> str:
+    """The freshness in a few words; the age counts on with ``now``."""
+    if freshness.state is State.LIVE:
+        confirmed = freshness.since if freshness.confirmed is None else freshness.confirmed
+        return f"live {seconds_ago(now - confirmed)}"
+    if freshness.state is State.STALE:
+        since = freshness.since if freshness.confirmed is None else freshness.confirmed
+        return SEPARATOR.join(filter(None, (f"STALE {seconds_ago(now - since)}", plain(freshness.detail, 200))))
+    if freshness.state is State.FORBIDDEN:
+        return SEPARATOR.join(filter(None, ("FORBIDDEN", plain(freshness.detail, 200))))
+    if freshness.state is State.UNAVAILABLE:
+        return SEPARATOR.join(filter(None, ("UNAVAILABLE", plain(freshness.detail, 200))))
+    return "loading …"
+
+
+def remark(called: str, freshness: Freshness, now: float) -> str:
+    """How a pane's second source stands, if it is not live: ``metrics STALE 40 s``."""
+    return "" if freshness.live else f"{called} {standing(freshness, now)}"
+
+
+def sentences(freshness: Freshness, what: str, empty: str) -> list[tuple[str, str]]:
+    """What stands where rows would be, as (text, palette name). ``empty`` is only said of data that is live."""
+    detail = freshness.detail
+    hint = [(freshness.hint, "accent")] if freshness.hint else []
+    if freshness.state is State.LOADING:
+        return [(f"loading {what} …", "dim"), *([(detail, "dim")] if detail else [])]
+    if freshness.state is State.LIVE:
+        return [(empty, "dim")]
+    if freshness.state is State.FORBIDDEN:
+        return [("⊘ FORBIDDEN", "degraded"), (detail or f"{what} may not be read", "text"), *hint]
+    if freshness.state is State.STALE:
+        return [("– STALE", "degraded"), (detail or "the connection is gone", "text"), (empty, "dim"), *hint]
+    return [("✗ UNAVAILABLE", "degraded"), (detail or f"{what} cannot be had", "text"), *hint]
+
+
+def fitting(parts: Sequence[str], cells: int) -> str:
+    """As many of the parts as fit, joined; the first are the most important, and the first always stays."""
+    kept: list[str] = []
+    for part in filter(None, parts):
+        if kept and width(SEPARATOR.join([*kept, part])) > cells:
+            break
+        kept.append(part)
+    return SEPARATOR.join(kept)
