@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -105,11 +105,13 @@ class Cluster:
         idle_timeout: float,
         connect_timeout: float = 10.0,
         answer_timeout: float | None = None,
-    ) -> AsyncIterator[bytes]:
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
         """The lines of an endless body without their newlines, as they come (a watch, a followed log).
 
         ``idle_timeout`` seconds without a byte raise `Unreachable`; ``answer_timeout`` (default the same) limits the
-        wait for the headers. Ends when the server ends it. A line above 8 MiB raises `BadAnswer`. Close it to hang up.
+        wait for the headers, and ``opened`` is called when they have come. Ends when the server ends it. A line above
+        8 MiB raises `BadAnswer`. Close it to hang up.
         """
         from aiohttp import ClientTimeout
 
@@ -117,6 +119,8 @@ class Cluster:
             total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=idle_timeout
         )
         async with self._answer("GET", path, query, accept, None, limits, answer_timeout or idle_timeout) as response:
+            if opened is not None:
+                opened()
             rest = bytearray()
             async for chunk in response.content.iter_any():
                 self.heard_at = time.monotonic()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError, Unreachable
@@ -33,8 +33,8 @@ class Heartbeat:
         self._listeners: set[asyncio.Queue[ProbeError | None]] = set()
         self._task: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def attended(self) -> AsyncIterator[asyncio.Queue[ProbeError | None]]:
+    @contextmanager
+    def attended(self) -> Iterator[asyncio.Queue[ProbeError | None]]:
         """A queue that receives None for every proof of life and the error for every failed beat (oldest dropped)."""
         queue: asyncio.Queue[ProbeError | None] = asyncio.Queue(maxsize=1)
         self._listeners.add(queue)
@@ -44,8 +44,9 @@ class Heartbeat:
             yield queue
         finally:
             self._listeners.discard(queue)
-            if not self._listeners:
-                await self.stop()
+            if not self._listeners and self._task is not None:
+                self._task.cancel()
+                self._task = None
 
     async def stop(self) -> None:
         task, self._task = self._task, None

@@ -72,6 +72,7 @@ class Pod(Struct, frozen=True, kw_only=True):
     app: str  # app.kubernetes.io/name, or ""
     containers: tuple[Container, ...]
     message: str = ""  # of the pod or of the container that explains `status`
+    overdue_at: float | None = None  # when it becomes DEGRADED by itself if nothing changes until then
 
     @property
     def key(self) -> str:

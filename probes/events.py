@@ -1,0 +1,190 @@
+"""Kubernetes events from events.k8s.io, or core v1 where that is not to be had: each once, its repeats folded.
+
+The two groups serve the same objects under the same UIDs; watching one is enough. Beyond their own counting,
+events about the same object with the same reason and message (a new one per retry, from some controllers) become one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from probes import wire
+from probes.cluster import Cluster, Scope
+from probes.freshness import Snapshot
+from probes.reflector import Kind, reflect
+from probes.rows import Event
+
+_MOST_MESSAGE = 4096  # characters; validation allows 1 KiB, but only in events.k8s.io
+
+
+class EventsProbe:
+    """The events of a scope, repeats folded. A folded row's key is the UID of its oldest member still there."""
+
+    name = "events"
+
+    def __init__(self, cluster: Cluster, scope: Scope) -> None:
+        self.cluster = cluster
+        self.scope = scope
+
+    async def watch(self) -> AsyncGenerator[Snapshot[Event], None]:
+        fold = Fold()
+        async with aclosing(reflect(self.name, self.cluster, self.scope, [(EVENTS, CORE_EVENTS)])) as snapshots:
+            async for snapshot in snapshots:
+                changed = fold.update(snapshot)
+                yield Snapshot(self.name, snapshot.freshness, fold.rows, snapshot.version, changed)
+
+
+class _Same(NamedTuple):
+    """What makes two events the same news."""
+
+    namespace: str
+    object_uid: str
+    kind: str
+    object_name: str
+    type: str
+    reason: str
+    message: str
+
+
+class Fold:
+    """Keeps the folded rows up to date from snapshots of single events, touching only what changed."""
+
+    def __init__(self) -> None:
+        self.rows: Mapping[str, Event] = MappingProxyType({})
+        self._singles: Mapping[str, Event] = {}
+        self._groups: dict[_Same, dict[str, Event]] = {}
+        self._shown: dict[_Same, Event] = {}
+
+    def update(self, snapshot: Snapshot[Event]) -> frozenset[str] | None:
+        """Take over a snapshot; returns the keys of folded rows that changed (None: any may have)."""
+        before, now = self._singles, snapshot.rows
+        keys: Iterable[str] = snapshot.changed if snapshot.changed is not None else {**before, **now}
+        touched: set[_Same] = set()
+        for key in keys:
+            old, new = before.get(key), now.get(key)
+            if old is not None:
+                same = _same(old)
+                touched.add(same)
+                self._groups.get(same, {}).pop(key, None)
+            if new is not None:
+                same = _same(new)
+                touched.add(same)
+                self._groups.setdefault(same, {})[key] = new
+        self._singles = now
+        changed: set[str] = set()
+        for same in touched:
+            shown = self._shown.pop(same, None)
+            if shown is not None:
+                changed.add(shown.key)
+            members = self._groups.get(same)
+            if members:
+                folded = _folded(members.values())
+                self._shown[same] = folded
+                changed.add(folded.key)
+            else:
+                self._groups.pop(same, None)
+        if touched:
+            self.rows = MappingProxyType({event.key: event for event in self._shown.values()})
+        return None if snapshot.changed is None else frozenset(changed)
+
+
+def new_event(event: wire.NewEvent) -> Event:
+    """The row of an ``events.k8s.io/v1`` event."""
+    source = event.deprecated_source.component if event.deprecated_source is not None else None
+    return _row(
+        event.metadata,
+        event.regarding,
+        type_=event.type,
+        reason=event.reason,
+        message=event.note,
+        series=event.series,
+        count=event.deprecated_count,
+        times=(event.event_time, event.deprecated_first_timestamp, event.deprecated_last_timestamp),
+        reporter=event.reporting_controller or source,
+    )
+
+
+def core_event(event: wire.CoreEvent) -> Event:
+    """The row of a core ``v1`` event."""
+    source = event.source.component if event.source is not None else None
+    return _row(
+        event.metadata,
+        event.involved_object,
+        type_=event.type,
+        reason=event.reason,
+        message=event.message,
+        series=event.series,
+        count=event.count,
+        times=(event.event_time, event.first_timestamp, event.last_timestamp),
+        reporter=event.reporting_component or source,
+    )
+
+
+EVENTS: Final = Kind("/apis/events.k8s.io/v1", "events", wire.NewEvent, new_event)
+CORE_EVENTS: Final = Kind("/api/v1", "events", wire.CoreEvent, core_event)
+
+
+def _row(
+    meta: wire.Meta,
+    regarding: wire.Regarding | None,
+    *,
+    type_: str | None,
+    reason: str | None,
+    message: str | None,
+    series: wire.Series | None,
+    count: int | None,
+    times: tuple[str | None, str | None, str | None],
+    reporter: str | None,
+) -> Event:
+    about = regarding or wire.Regarding()
+    created = wire.instant(meta.creation_timestamp)
+    known = [at for at in map(wire.instant, times) if at is not None]
+    first = min(known, default=created or 0.0)
+    last = max(known, default=created or 0.0)
+    if series is not None:
+        last = max(last, wire.instant(series.last_observed_time) or 0.0)
+    text = message or ""
+    return Event(
+        uid=meta.uid,
+        namespace=sys.intern(meta.namespace),
+        name=meta.name,
+        type=sys.intern(type_ or "Normal"),
+        reason=sys.intern(reason or ""),
+        kind=sys.intern(about.kind or ""),
+        object_name=sys.intern(about.name or ""),
+        object_uid=sys.intern(about.uid or ""),
+        message=text if len(text) <= _MOST_MESSAGE else text[:_MOST_MESSAGE] + "…",
+        count=max((series.count if series is not None else None) or 0, count or 0, 1),
+        first_at=first,
+        last_at=last,
+        reporter=sys.intern(reporter or ""),
+    )
+
+
+def _same(event: Event) -> _Same:
+    return _Same(
+        event.namespace,
+        event.object_uid,
+        event.kind,
+        event.object_name,
+        event.type,
+        event.reason,
+        event.message,
+    )
+
+
+def _folded(members: Iterable[Event]) -> Event:
+    events = sorted(members, key=lambda event: (event.first_at, event.uid))
+    if len(events) == 1:
+        return events[0]
+    return replace(
+        events[0],
+        count=sum(event.count for event in events),
+        last_at=max(event.last_at for event in events),
+    )
