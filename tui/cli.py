@@ -141,6 +141,12 @@ def build_parser(prog: str = "warroom") -> argparse.ArgumentParser:
     log.add_argument("--incident", metavar="INCIDENT", help="default: the open one; a prefix is enough")
     log.add_argument("--author", metavar="NAME", help="default: timeline.author, or the login name")
 
+    declare = command("declare", "declare an incident, so that there is a timeline to write on")
+    declare.add_argument("title", nargs="+", metavar="TITLE")
+    declare.add_argument("--severity", type=int, choices=(1, 2, 3, 4), help="1 is critical, 4 is low")
+    declare.add_argument("--author", metavar="NAME", help="default: timeline.author, or the login name")
+    declare.add_argument("--drill", action="store_true", help="practice: kept out of the statistics")
+
     incidents = command("incidents", "list the incidents in the store, newest first")
     incidents.add_argument("--json", action="store_true", help="as JSON")
 

@@ -27,16 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RowT = TypeVar("RowT")
-RowT_co = TypeVar("RowT_co", covariant=True)
 
 LIMIT = 10.0  # seconds for each source; they are asked at the same time
 CONCLUSIVE = (State.LIVE, State.FORBIDDEN, State.UNAVAILABLE)
 
 
-class Probe(Protocol[RowT_co]):
+class Probe(Protocol[RowT]):
     """What every module of `probes` offers."""
 
-    def watch(self) -> AsyncIterator[Snapshot[RowT_co]]: ...
+    def watch(self) -> AsyncIterator[Snapshot[RowT]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,13 @@ async def look(options: ConsoleOptions, limit: float = LIMIT) -> Look:
 
     cluster = await Cluster.connect(options.kubeconfig, options.context)
     try:
-        return await _look(cluster, options, limit)
+        return await look_at(cluster, options, limit)
     finally:
         await cluster.close()
 
 
-async def _look(cluster: Cluster, options: ConsoleOptions, limit: float) -> Look:
+async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMIT) -> Look:
+    """`look` through a connection that stays open. What cannot be seen is in the look, not raised."""
     from probes.cluster import Scope
     from probes.events import EventsProbe
     from probes.nodes import NodesProbe
@@ -193,16 +193,11 @@ async def _is_absent(cluster: Cluster, namespace: str, limit: float) -> bool:
 
 
 async def _endpoints(settings: Settings, limit: float) -> Snapshot[Endpoint]:
-    if not settings.endpoints:
-        return nothing("endpoints", "no endpoint is configured", "add [[endpoints]] to the settings")
     from probes.endpoints import EndpointsProbe
 
-    probe = EndpointsProbe(
-        endpoint_targets(settings), settings.probes.endpoint_interval, settings.probes.endpoint_timeout
-    )
-    return await first(
-        probe, "endpoints", limit, lambda snapshot: all(row.ok is not None for row in snapshot.rows.values())
-    )
+    asked = settings.probes
+    probe = EndpointsProbe(endpoint_targets(settings), asked.endpoint_interval, asked.endpoint_timeout)
+    return await first(probe, "endpoints", limit, lambda seen: all(row.ok is not None for row in seen.rows.values()))
 
 
 def endpoint_targets(settings: Settings) -> tuple[EndpointTarget, ...]:
@@ -222,11 +217,10 @@ def endpoint_targets(settings: Settings) -> tuple[EndpointTarget, ...]:
 
 
 async def _commits(settings: Settings, limit: float) -> Snapshot[Commit]:
-    if not settings.git.checkout:
-        return nothing("commits", "no checkout is configured", "set git.checkout in the settings")
     from probes.commits import CommitsProbe
 
-    return await first(CommitsProbe(Path(settings.git.checkout), settings.git.since), "commits", limit)
+    checkout = Path(settings.git.checkout) if settings.git.checkout else None
+    return await first(CommitsProbe(checkout, settings.git.since), "commits", limit)
 
 
 def _judged(seen: Look, absent: list[str], settings: Settings) -> Look:

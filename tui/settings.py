@@ -210,7 +210,7 @@ def _settings(file: Table) -> Settings:
         ),
         git=GitSettings(
             checkout=_path_text(git, "checkout"),
-            since=git.text("since", GitSettings().since),
+            since=_since(git),
         ),
         timeline=TimelineSettings(author=timeline.text("author").strip(), store=_path_text(timeline, "store")),
         console=ConsoleSettings(
@@ -233,6 +233,19 @@ def _path_text(table: Table, key: str) -> str:
         return str((table.path.parent / Path(value).expanduser()).absolute())
     except RuntimeError as error:  # ~nobody-by-that-name
         raise table.wrong(key, "a path") from error
+
+
+def _since(table: Table) -> str:
+    since = table.text("since", GitSettings().since)
+    if table.has("since"):
+        from probes.commits import check_since
+        from probes.errors import ConfigError
+
+        try:
+            check_since(since)
+        except ConfigError as error:
+            raise table.wrong("since", 'a time like "2 hours ago", "yesterday" or "2026-11-23 14:00"') from error
+    return since
 
 
 def _namespaces(table: Table) -> tuple[str, ...]:

@@ -1,0 +1,217 @@
+"""The checks of ``warroom doctor``: each names what it found, and what to do when that is not enough."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probes.errors import ProbeError
+from probes.freshness import Snapshot, State
+from tui import paths
+
+if TYPE_CHECKING:
+    from tui.options import ConsoleOptions
+
+log = logging.getLogger(__name__)
+
+TOOL_SECONDS = 5.0
+# Without these the console shows nothing worth opening it for; without the others a pane says what it lacks.
+NEEDED = frozenset({"pods", "workloads", "events"})
+
+
+class Level(StrEnum):
+    """``MISSING`` is something needed: the doctor's exit status is 1. ``WARN`` costs a pane or a comfort."""
+
+    OK = "ok"
+    WARN = "warn"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. ``advice`` is empty when there is nothing to do."""
+
+    name: str
+    level: Level
+    found: str
+    advice: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return {"name": self.name, "level": self.level.value, "found": self.found, "advice": self.advice}
+
+
+async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
+    """Every check, in the order of the report. Slow ones run at the same time, each with a limit."""
+    async with asyncio.TaskGroup() as tasks:
+        cluster = tasks.create_task(_cluster(options, limit))
+        store = tasks.create_task(_store(options.store))
+        tools = [
+            tasks.create_task(_tool("git", ("--version",), "the commits need it: install git")),
+            tasks.create_task(_tool("kubectl", ("version", "--client"), "the console works without it")),
+            tasks.create_task(_tool("helm", ("version", "--short"), "the console works without it")),
+        ]
+    return [
+        _settings(options),
+        *cluster.result(),
+        *_variables(options),
+        store.result(),
+        _log_file(options.log_file),
+        *(tool.result() for tool in tools),
+        _terminal(),
+    ]
+
+
+def _settings(options: ConsoleOptions) -> Check:
+    path = options.settings.path
+    if path is None:
+        return Check("settings", Level.OK, f"no file at {paths.settings_file()}: defaults")
+    return Check("settings", Level.OK, str(path))
+
+
+def _variables(options: ConsoleOptions) -> list[Check]:
+    return [
+        Check("endpoints", Level.WARN, sentence, "set it where warroom is started")
+        for sentence in options.settings.missing_variables()
+    ]
+
+
+async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
+    """The kubeconfig, the server, every probe by really looking once, and what would be refused later."""
+    from probes.cluster import Cluster
+    from tui.look import look_at
+
+    try:
+        cluster = await Cluster.connect(options.kubeconfig, options.context)
+    except ProbeError as error:
+        return [Check("kubeconfig", Level.MISSING, str(error), error.hint or "pass --kubeconfig or --context")]
+    try:
+        seen = await look_at(cluster, options, limit)
+        denied = await _denied(cluster, seen.namespaces) if seen.version else {}
+    finally:
+        await cluster.close()
+    where = ", ".join(seen.namespaces) or "all namespaces"
+    checks = [Check("kubeconfig", Level.OK, f"context {seen.context}, user {cluster.user or 'none'}, {where}")]
+    if seen.version:
+        checks.append(Check("cluster", Level.OK, f"{seen.server} answers, {seen.version}"))
+    else:
+        freshness = seen.pods.freshness
+        advice = freshness.hint or f"is it up, and is the way there open? curl -k {seen.server}/version"
+        checks.append(Check("cluster", Level.MISSING, freshness.detail or f"{seen.server} does not answer", advice))
+    if seen.blind and seen.pods.freshness.live:
+        checks.append(Check("namespace", Level.MISSING, seen.blind, "kubectl get namespaces lists them"))
+    unconfigured = {
+        "endpoints": not options.settings.endpoints,
+        "commits": not options.settings.git.checkout,
+    }
+    for snapshot in seen.snapshots:
+        if unconfigured.get(snapshot.source):
+            checks.append(Check(snapshot.source, Level.OK, snapshot.freshness.detail, snapshot.freshness.hint))
+        else:
+            checks.append(_probe(snapshot, denied.get(snapshot.source, [])))
+    if "logs" in denied:
+        checks.append(Check("logs", Level.WARN, *_refusal(denied["logs"])))
+    elif seen.version:
+        checks.append(Check("logs", Level.OK, "allowed to read pods' logs"))
+    return checks
+
+
+def _probe(snapshot: Snapshot[Any], denied: Sequence[str]) -> Check:
+    freshness = snapshot.freshness
+    bad = Level.MISSING if snapshot.source in NEEDED else Level.WARN
+    if freshness.state is not State.LIVE:
+        advice = freshness.hint
+        if freshness.state is State.FORBIDDEN and not advice:
+            advice = "ask for a role with get, list and watch on it"
+        return Check(snapshot.source, bad, freshness.detail or freshness.state.value, advice)
+    if denied:
+        return Check(snapshot.source, bad, *_refusal(denied))
+    return Check(snapshot.source, Level.OK, f"{len(snapshot.rows)} read")
+
+
+def _refusal(denied: Sequence[str]) -> tuple[str, str]:
+    return f"not allowed to {', '.join(denied)}", "ask for a role with get, list and watch on it"
+
+
+async def _denied(cluster: Any, namespaces: Sequence[str]) -> dict[str, list[str]]:
+    from tui.permissions import denied
+
+    try:
+        return await denied(cluster, namespaces)
+    except ProbeError as error:
+        # Not every server answers reviews; the looks above say what can really be read.
+        log.warning("no access review: %s", error)
+        return {}
+
+
+async def _store(path: Path) -> Check:
+    """Opening the store creates it, migrates it and proves that it can be written."""
+    from incident.errors import StoreError
+    from incident.store import Store
+
+    try:
+        store = await Store.open(path)
+        try:
+            count = len(await store.incidents())
+        finally:
+            await store.close()
+    except StoreError as error:
+        return Check("store", Level.MISSING, str(error), "choose another with --store, or make room for it")
+    return Check("store", Level.OK, f"{path}, {count} incident{'' if count == 1 else 's'}")
+
+
+def _log_file(path: Path | None) -> Check:
+    if path is None:
+        return Check("log file", Level.WARN, f"cannot be written: {paths.log_file()}", "make its directory writable")
+    return Check("log file", Level.OK, str(path))
+
+
+async def _tool(name: str, arguments: Sequence[str], without: str) -> Check:
+    """What a program on PATH says its version is. It gets no terminal, no cluster and little time."""
+    found = shutil.which(name)
+    if found is None:
+        return Check(name, Level.WARN, "not on PATH", without)
+    process = await asyncio.create_subprocess_exec(
+        found,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(TOOL_SECONDS):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return Check(name, Level.WARN, f"{found} gave no version within {TOOL_SECONDS:g} s", without)
+    lines = said.decode(errors="replace").strip().splitlines()
+    if process.returncode != 0 or not lines:
+        return Check(name, Level.WARN, f"{found} ended with status {process.returncode}", without)
+    return Check(name, Level.OK, f"{lines[0]} ({found})")
+
+
+def _terminal() -> Check:
+    """Size, colours, and what copying needs. Only the environment is read: a question could hang a dumb terminal."""
+    if not sys.stdout.isatty():
+        return Check("terminal", Level.OK, "none here; the console needs one, the other commands do not")
+    term, size = os.environ.get("TERM", ""), shutil.get_terminal_size()
+    colors = "true colour" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 colours or fewer"
+    if os.environ.get("NO_COLOR"):
+        colors = "no colours (NO_COLOR)"
+    said = f"{term or 'TERM is not set'}, {size.columns}×{size.lines}, {colors}; copying uses OSC 52"
+    if not term or term == "dumb":
+        return Check("terminal", Level.WARN, said, "the console cannot draw here: set TERM")
+    if size.columns < 80 or size.lines < 24:
+        return Check("terminal", Level.WARN, said, "make it at least 80×24; 200×55 shows everything at once")
+    if os.environ.get("TMUX"):
+        return Check("terminal", Level.OK, said, "for copying through tmux: set -g set-clipboard on")
+    return Check("terminal", Level.OK, said)
