@@ -115,6 +115,7 @@ class Gathering(Generic[RowT]):
         self._version = 0
         self._rows: Mapping[str, RowT] = MappingProxyType({})
         self._first_rows = True
+        self._loading = True
 
     def part(self, overdue: Overdue[RowT] | None = None) -> Part[RowT]:
         part = Part(self, overdue)
@@ -136,7 +137,6 @@ class Gathering(Generic[RowT]):
             task.add_done_callback(lambda _: self._dirty.set())
         try:
             yield self._snapshot()
-            self._flushed_at = float("-inf")  # what comes first after "loading" need not wait
             while True:
                 await self._wait()
                 for task in tasks:
@@ -159,7 +159,8 @@ class Gathering(Generic[RowT]):
                 for part in self.parts:
                     part.age(now)
         # The first change after a quiet time goes out at once; what follows it waits and goes together.
-        early = self._flushed_at + self.settle - time.monotonic()
+        settle = 0.01 if self._loading else self.settle  # nobody waits longer than needed for the first rows
+        early = self._flushed_at + settle - time.monotonic()
         if early > 0:
             await asyncio.sleep(early)
 
@@ -178,10 +179,12 @@ class Gathering(Generic[RowT]):
         self._version += 1
         if self._version == 1:
             changed = None
-        return Snapshot(self.source, self._freshness(), self._rows, self._version, changed)
-
-    def _freshness(self) -> Freshness:
-        return combine([part.freshness for part in self.parts], [n for p in self.parts for n in p.unreadable.values()])
+        freshness = combine(
+            [part.freshness for part in self.parts],
+            [who for part in self.parts for who in part.unreadable.values()],
+        )
+        self._loading = freshness.state is State.LOADING
+        return Snapshot(self.source, freshness, self._rows, self._version, changed)
 
 
 # The first that any part is in decides; a part that is refused does not hide what the others see.

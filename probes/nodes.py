@@ -30,7 +30,7 @@ class NodesProbe:
 
 
 def row(node: wire.Node) -> Node:
-    """The row of a node. ``status`` is kubectl's: Ready, NotReady or Unknown, and ``,SchedulingDisabled`` if cordoned."""
+    """The row of a node. ``status`` is kubectl's: Ready, NotReady or Unknown, ``,SchedulingDisabled`` if cordoned."""
     meta, spec, status = node.metadata, node.spec or wire.NodeSpec(), node.status or wire.NodeStatus()
     conditions = status.conditions or []
     condition = next((c for c in conditions if c.type == "Ready"), None)
