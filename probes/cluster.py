@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from probes import answers, credentials
+from probes import answers
 from probes.errors import BadAnswer, LoginExpired, ProbeError, Unreachable
-from probes.exec_plugin import one_line
 from probes.heartbeat import Heartbeat
 from probes.kubeconfig import ContextInfo, contexts
+from probes.redaction import one_line
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from probes import credentials
 
 __all__ = ["Cluster", "ContextInfo", "Scope", "contexts"]
 
@@ -67,6 +69,8 @@ class Cluster:
     @classmethod
     async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> Cluster:
         """Read files and credentials; sends nothing to the server. Raises `ConfigError` or `CredentialFailed`."""
+        from probes import credentials
+
         return cls(await credentials.load(kubeconfig, context), kubeconfig=kubeconfig)
 
     async def close(self) -> None:
@@ -273,6 +277,8 @@ class Cluster:
 
     async def _renew(self, used: credentials.Material) -> bool:
         """Load the credential again unless somebody just did; False if nothing new came of it. Raises as `load`."""
+        from probes import credentials
+
         async with self._renewing:
             if self._material is not used:
                 return True

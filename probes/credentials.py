@@ -21,8 +21,9 @@ from typing import Any
 
 from probes import lean_kubernetes
 from probes.errors import ConfigError, CredentialFailed
-from probes.exec_plugin import login_command, one_line, run_plugin
+from probes.exec_plugin import login_command, run_plugin
 from probes.kubeconfig import Selection, select
+from probes.redaction import one_line
 
 # A service account's token file is replaced by the kubelet well before it expires; client-go reads it every minute.
 _TOKEN_FILE_LIFE = 60.0

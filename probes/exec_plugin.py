@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,16 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from probes.errors import CredentialFailed
+from probes.redaction import one_line
 
 PLUGIN_LIMIT = 30.0  # seconds; a plugin that is still waiting then waits for a person
-_MOST_ERROR_TEXT = 300
 
-# What a plugin may print next to its error and nobody should read over a shoulder.
-_SECRET = re.compile(
-    r"eyJ[\w-]{8,}(?:\.[\w-]+){0,2}"  # a JWT
-    r"|(?i:(?<=bearer )|(?<=token[=: ])|(?<=secret[=: ])|(?<=password[=: ]))\S{6,}"
-    r"|[A-Za-z0-9+/_-]{60,}={0,2}"
-)
 _LOGIN_WITH = {
     "kubelogin": "az login",
     "az": "az login",
@@ -111,12 +104,6 @@ async def run_plugin(
             hint=again,
         )
     return _answer(out, str(plugin.get("apiVersion") or ""), name, again)
-
-
-def one_line(text: str, most: int = _MOST_ERROR_TEXT) -> str:
-    """The text on one line, secrets masked, its end kept when it is too long (errors come last)."""
-    line = _SECRET.sub("[redacted]", " ".join(text.split()))
-    return line if len(line) <= most else "…" + line[-most:]
 
 
 def _environment(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, str]:
