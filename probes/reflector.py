@@ -55,6 +55,7 @@ class Kind(Generic[WireT, RowT]):
     namespaced: bool = True
     query: Mapping[str, str] = field(default_factory=dict)
     accept: str = JSON
+    watch_accept: str = ""  # where a watch has to be asked for in other words than a list (metadata only)
     overdue: Overdue[RowT] | None = None
 
     def path(self, namespace: str) -> str:
@@ -315,7 +316,7 @@ class Reflector(Generic[RowT]):
         lines = self.cluster.lines(
             self._kind.path(self.namespace),
             query,
-            accept=self._kind.accept,
+            accept=self._kind.watch_accept or self._kind.accept,
             idle_timeout=self.pace.idle,
             answer_timeout=self.pace.answer_timeout,
             opened=self._open,
