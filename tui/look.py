@@ -237,5 +237,5 @@ def _judged(seen: Look, absent: list[str], settings: Settings) -> Look:
         blind = with_hint(seen.pods.freshness.detail, seen.pods.freshness.hint)
         problems.pop(blind, None)
     elif absent:
-        blind = f"{seen.context} has no namespace {' and no namespace '.join(absent)}"
+        blind = f"context {seen.context} has no namespace {' and no namespace '.join(absent)}"
     return replace(seen, problems=tuple(problems), blind=blind)

@@ -33,6 +33,8 @@ def _sentence(error: Exception) -> str:
     from tui.drill_process import DrillFailed
     from tui.toml_table import SettingsError
 
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
     if isinstance(error, ProbeError):
         return with_hint(str(error), error.hint)
     if isinstance(error, CommandFailed | SettingsError | DrillFailed | StoreError):

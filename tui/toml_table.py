@@ -5,8 +5,6 @@ It exists so that a settings error can name the file, the dotted key and what wa
 
 from __future__ import annotations
 
-import tomllib
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +18,8 @@ class SettingsError(Exception):
 
 def read(path: Path) -> Table:
     """The whole file as a table. Raises SettingsError when it cannot be read or is not TOML."""
+    import tomllib  # most people have no settings file, and a first frame would wait for it
+
     try:
         with path.open("rb") as file:
             return Table(path, "", tomllib.load(file))
@@ -33,6 +33,8 @@ def read(path: Path) -> Table:
 
 def close_to(name: str, known: Sequence[str]) -> str:
     """``; did you mean X?`` when a known name is near, else an empty string."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
