@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 RowT = TypeVar("RowT")
 
 LIMIT = 10.0  # seconds for each source; they are asked at the same time
+CHARTS = 3.0  # seconds for the releases' charts, once it is known which releases there are
 CONCLUSIVE = (State.LIVE, State.FORBIDDEN, State.UNAVAILABLE)
 
 
@@ -118,7 +120,7 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
         usage = ask(first(UsageProbe(cluster, scope), "usage", limit))
         workloads = ask(first(WorkloadsProbe(cluster, scope), "workloads", limit))
         events = ask(first(EventsProbe(cluster, scope), "events", limit))
-        releases = ask(first(ReleasesProbe(cluster, scope), "releases", limit))
+        releases = ask(first(ReleasesProbe(cluster, scope), "releases", limit, _charts_known, CHARTS))
         endpoints = ask(_endpoints(settings, limit))
         commits = ask(_commits(settings, limit))
     seen = Look(
@@ -141,20 +143,31 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
 
 
 async def first(
-    probe: Probe[RowT], source: str, limit: float, enough: Callable[[Snapshot[RowT]], bool] = lambda snapshot: True
+    probe: Probe[RowT],
+    source: str,
+    limit: float,
+    enough: Callable[[Snapshot[RowT]], bool] = lambda snapshot: True,
+    patience: float | None = None,
 ) -> Snapshot[RowT]:
-    """The first snapshot that says how things are and is ``enough``, or the last one after ``limit`` seconds."""
+    """The first snapshot that says how things are and is ``enough``, or the last one after ``limit`` seconds.
+
+    ``patience`` is how many seconds longer to wait for enough once there is something to say.
+    """
     last: Snapshot[RowT] | None = None
     try:
         # Every watch() is an async generator; closing it hangs up its connections before the loop ends.
         watch = cast("AsyncGenerator[Snapshot[RowT], None]", probe.watch())
-        async with asyncio.timeout(limit), aclosing(watch) as snapshots:
+        async with asyncio.timeout(limit) as timer, aclosing(watch) as snapshots:
             async for snapshot in snapshots:
-                last = snapshot
-                if snapshot.freshness.state in CONCLUSIVE and enough(snapshot):
+                conclusive = snapshot.freshness.state in CONCLUSIVE
+                if conclusive and enough(snapshot):
                     return snapshot
+                if conclusive and patience is not None:
+                    timer.reschedule(min(timer.when() or math.inf, asyncio.get_running_loop().time() + patience))
+                    patience = None
+                last = snapshot
     except TimeoutError:
-        log.warning("%s: nothing conclusive within %g s", source, limit)
+        log.warning("%s: not everything within %g s", source, limit)
     if last is not None and last.freshness.state is not State.LOADING:
         return last
     return nothing(source, f"{source}: no answer within {limit:g} s")
@@ -214,6 +227,11 @@ def endpoint_targets(settings: Settings) -> tuple[EndpointTarget, ...]:
         )
         for endpoint in settings.endpoints
     )
+
+
+def _charts_known(seen: Snapshot[Release]) -> bool:
+    """The probe tells which releases there are before it has fetched what they are made of."""
+    return all(release.chart for release in seen.rows.values())
 
 
 async def _commits(settings: Settings, limit: float) -> Snapshot[Commit]:
