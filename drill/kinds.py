@@ -31,7 +31,7 @@ class Kind:
     verbs: tuple[str, ...] = ALL_VERBS
     categories: tuple[str, ...] = ()
     generation: bool = False
-    custom: bool = False  # defined by a CustomResourceDefinition: list items carry kind and apiVersion
+    custom: bool = False  # not built in: list items carry kind and apiVersion
     stored_as: tuple[str, str] | None = None
 
     @property
@@ -58,6 +58,7 @@ class Kind:
 
 _STATUS = ("status",)
 _SCALED = ("scale", "status")
+_POD = ("binding", "eviction", "log", "status")
 _ALL = ("all",)
 
 KINDS: tuple[Kind, ...] = (
@@ -108,8 +109,8 @@ KINDS: tuple[Kind, ...] = (
         categories=_ALL,
     ),
     Kind("coordination.k8s.io", "v1", "leases", "Lease"),
-    Kind("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", False, verbs=("get", "list")),
-    Kind("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True, verbs=("get", "list")),
+    Kind("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", False, verbs=("get", "list"), custom=True),
+    Kind("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True, verbs=("get", "list"), custom=True),
     Kind(
         "networking.istio.io",
         "v1",

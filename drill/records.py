@@ -1,4 +1,4 @@
-"""One stored version of an object, one change of it, and the shelf of a kind. The store's parts, not for others to fill."""
+"""The store's parts: one version of an object, one change of it, and the shelf of a kind."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def apply_conflict(conflicts: list[tuple[str, str]]) -> ApiError:
 def invalid(
     kind: Kind, name: str, causes: list[tuple[str, str, str]], *, kind_name: str = "", group: str | None = None
 ) -> ApiError:
-    """422. ``causes`` are (reason, field, message), e.g. ``("FieldValueInvalid", "spec.replicas", "Invalid value: -1: …")``."""
+    """422. ``causes`` are (reason, field, message): ``("FieldValueInvalid", "spec.replicas", "Invalid value: …")``."""
     shown_kind = kind_name or kind.kind
     shown_group = kind.group if group is None else group
     texts = list(dict.fromkeys(f"{field}: {message}" for _, field, message in causes))
@@ -126,8 +126,43 @@ def invalid(
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {listed}', details)
 
 
+def invalid_options(field: str, message: str) -> ApiError:
+    """422 for the parameters of a patch."""
+    return ApiError(
+        422,
+        "Invalid",
+        f'PatchOptions.meta.k8s.io "" is invalid: {field}: {message}',
+        {
+            "group": "meta.k8s.io",
+            "kind": "PatchOptions",
+            "causes": [{"reason": "FieldValueRequired", "message": message, "field": field}],
+        },
+    )
+
+
+def rejected(why: str) -> ApiError:
+    """422 for a patch that does not fit."""
+    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {why}", {})
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
+
+
+def forbidden_combination(why: str) -> ApiError:
+    """422 for list or watch options that do not go together."""
+    return ApiError(
+        422,
+        "Invalid",
+        f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: {why}',
+        {
+            "group": "meta.k8s.io",
+            "kind": "ListOptions",
+            "causes": [
+                {"reason": "FieldValueForbidden", "message": f"Forbidden: {why}", "field": "resourceVersionMatch"}
+            ],
+        },
+    )
 
 
 def expired(message: str) -> ApiError:
@@ -173,8 +208,29 @@ def too_many_requests(message: str, retry_after: int) -> ApiError:
     return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after})
 
 
+def disruption(budget: Json) -> ApiError:
+    """429 for an eviction that a PodDisruptionBudget does not allow now."""
+    name, status = budget["metadata"]["name"], budget.get("status") or {}
+    needed = (
+        f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods "
+        f"and has {status.get('currentHealthy', 0)} currently"
+    )
+    return ApiError(
+        429,
+        "TooManyRequests",
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+        {"causes": [{"reason": "DisruptionBudget", "message": needed}]},
+    )
+
+
 def internal(message: str) -> ApiError:
     return ApiError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})
+
+
+def broken(code: int) -> ApiError:
+    """A 5xx out of the blue."""
+    reason = {500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}.get(code, "")
+    return ApiError(code, reason, "an error on the server has prevented the request from succeeding", {})
 
 
 def unavailable(message: str) -> ApiError:

@@ -272,9 +272,11 @@ class ObjectStore:
             raise statuses.continue_expired()
         return records
 
-    def keep(self, kind: Kind, namespace: str | None, records: Records) -> None:
-        """Keep the records of now for the next pages of a paged list; the oldest such snapshot is let go."""
-        self._snapshots[kinds.stored(kind), namespace, self._version] = records
+    def keep(self, kind: Kind, namespace: str | None, version: int, records: Records) -> None:
+        """Keep the records of a resourceVersion for the next pages of a paged list; the oldest snapshot is let go."""
+        key = (kinds.stored(kind), namespace, version)
+        self._snapshots[key] = records
+        self._snapshots.move_to_end(key)
         while len(self._snapshots) > _SNAPSHOTS_KEPT:
             self._snapshots.popitem(last=False)
 

@@ -1,0 +1,114 @@
+"""The log subresource of pods: the query's options, the refusals that need only the pod, and the stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from drill import durations, statuses
+from drill.faults import Faults
+from drill.reads import number
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """Which lines of a container's log are wanted.
+
+    ``since`` is an instant (seconds since the epoch), ``tail`` a number of lines; both None for all there is.
+    ``timestamps`` puts RFC 3339 with nanoseconds and a space before every line.
+    """
+
+    container: str
+    previous: bool = False
+    follow: bool = False
+    timestamps: bool = False
+    tail: int | None = None
+    since: float | None = None
+    limit_bytes: int | None = None
+
+
+class LogProvider(Protocol):
+    """Has the containers' logs. Yields bytes in any chunks; with ``follow`` it goes on until the container ends.
+
+    May raise `statuses.ApiError` before the first chunk: 400 if there is no previous run or none at all.
+    """
+
+    def __call__(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]: ...
+
+
+def options_of(pod: Json, query: Mapping[str, str], now: float) -> LogOptions:
+    """The options of a request, with the container that is meant. Raises BadRequest as recorded."""
+    name, spec = pod["metadata"]["name"], pod.get("spec") or {}
+    names = [container["name"] for container in spec.get("containers") or ()]
+    init = [container["name"] for container in spec.get("initContainers") or ()]
+    container = query.get("container", "")
+    if not container:
+        if len(names) != 1 or init:
+            listed = " ".join(names)
+            also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
+            if len(names) != 1:
+                raise statuses.bad_request(
+                    f"a container name must be specified for pod {name}, choose one of: [{listed}]{also}"
+                )
+        container = names[0]
+    elif container not in (*names, *init):
+        raise statuses.bad_request(f"container {container} is not valid for pod {name}")
+    if not spec.get("nodeName"):
+        raise statuses.bad_request(f"pod {name} does not have a host assigned")
+    since: float | None = None
+    if query.get("sinceSeconds"):
+        since = now - number(query, "sinceSeconds")
+    elif query.get("sinceTime"):
+        since = durations.instant(query["sinceTime"])
+    tail = query.get("tailLines", "")
+    if tail and not tail.isdigit() and tail != "-1":
+        raise statuses.bad_request(f"tailLines: Invalid value: {tail}: must be greater than or equal to 0")
+    return LogOptions(
+        container=container,
+        previous=_true(query, "previous"),
+        follow=_true(query, "follow"),
+        timestamps=_true(query, "timestamps"),
+        tail=int(tail) if tail.isdigit() else None,
+        since=since,
+        limit_bytes=number(query, "limitBytes") or None,
+    )
+
+
+def _true(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("true", "1")
+
+
+async def serve(
+    request: web.BaseRequest, pod: Json, options: LogOptions, logs: LogProvider, faults: Faults
+) -> web.StreamResponse:
+    """Answer with the lines of the provider, up to ``limit_bytes``."""
+    response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
+    response.enable_chunked_encoding()
+    left = options.limit_bytes
+    chunks = aiter(logs(pod, options))
+    try:
+        # The first chunk before the headers: a refusal of the provider is still an HTTP status then.
+        chunk: bytes | None = b"" if options.follow else await anext(chunks, None)
+        await response.prepare(request)
+        while chunk is not None:
+            await faults.gate()
+            if left is not None:
+                chunk, left = chunk[:left], left - len(chunk)
+            if chunk:
+                await response.write(chunk)
+            if left is not None and left <= 0:
+                break
+            chunk = await anext(chunks, None)
+        await response.write_eof()
+    except ConnectionResetError:
+        pass  # the reader left
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+    return response

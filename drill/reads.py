@@ -1,0 +1,193 @@
+"""Getting one object and listing many: pages of a consistent snapshot, selectors, and the three forms of an answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from drill import forms, statuses, tables
+from drill.forms import Accept, Form
+from drill.kinds import Kind
+from drill.records import Record, encode, ordered_metadata
+from drill.routes import Target
+from drill.selectors import Selection, selection
+from drill.store import ObjectStore, rfc3339
+
+Json = dict[str, Any]
+Query = Mapping[str, str]
+Records = list[Record]
+
+
+class MetricsProvider(Protocol):
+    """Measures nodes and pods. Items are NodeMetrics or PodMetrics objects with at least ``metadata.name``
+    (``metadata.namespace``), ``timestamp``, ``window`` and ``usage`` or ``containers``."""
+
+    def nodes(self) -> Sequence[Json]: ...
+
+    def pods(self, namespace: str | None) -> Sequence[Json]: ...
+
+
+_FORMAT: Final = "meta.k8s.io/v1"
+
+
+def continue_token(version: int, last: Record, *, everywhere: bool) -> str:
+    """The token of the next page, in the form of a real server's: version of the list, and the key to go on after."""
+    start = f"{last.namespace}/{last.name}" if everywhere and last.namespace else last.name
+    raw = json.dumps({"v": _FORMAT, "rv": version, "start": start + "\u0000"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def read_continue_token(token: str) -> tuple[int, str]:
+    """(resourceVersion, key after which to go on). Raises BadRequest as recorded."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _bad_continue("illegal base64 data at input byte 0") from None
+    try:
+        content = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        first = raw[:1].decode("latin-1")
+        raise _bad_continue(f"invalid character '{first}' looking for beginning of value") from None
+    if not isinstance(content, dict) or content.get("v") != _FORMAT:
+        raise statuses.bad_request("continue key is not valid: server does not recognize this encoded version")
+    version, start = content.get("rv"), content.get("start")
+    if not isinstance(version, int) or not isinstance(start, str) or not start:
+        raise statuses.bad_request("continue key is not valid: incorrect encoded start resourceVersion")
+    return version, start.removesuffix("\u0000")
+
+
+def _bad_continue(why: str) -> statuses.ApiError:
+    return statuses.bad_request(f"invalid continue token: continue key is not valid: {why}")
+
+
+def number(query: Query, name: str) -> int:
+    """A non-negative integer of the query, 0 if it is not there. Raises BadRequest."""
+    text = query.get(name, "")
+    if not text:
+        return 0
+    if not text.isdigit():
+        raise statuses.bad_request(f'invalid {name}: strconv.ParseUint: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+class Reads:
+    """Answers get and list from the store (metrics from their provider)."""
+
+    def __init__(self, store: ObjectStore, metrics: MetricsProvider | None) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    def get(self, target: Target, accept: Accept, query: Query) -> bytes:
+        if target.kind.group == "metrics.k8s.io":
+            found = [one for one in self._measured(target) if one.name == target.name]
+            if not found:
+                raise statuses.not_found(target.kind, target.name)
+            return self.one(found[0], target.kind, accept, query)
+        record = self._store.record(target.kind, target.namespace, target.name)
+        if record is None:
+            raise statuses.not_found(target.kind, target.name)
+        return self.one(record, target.kind, accept, query)
+
+    def one(self, record: Record, kind: Kind, accept: Accept, query: Query) -> bytes:
+        """One object in the form that was asked for."""
+        if accept.form is Form.METADATA:
+            return forms.metadata_only(record, kind, accept.version) + b"\n"
+        if accept.form is Form.TABLE:
+            return tables.table([record], kind, accept.version, _included(query), self._store.clock(), {}) + b"\n"
+        return forms.whole(record, kind) + b"\n"
+
+    def list(self, target: Target, accept: Accept, query: Query) -> bytes:
+        kind = target.kind
+        wanted = selection(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        if kind.group == "metrics.k8s.io":
+            measured = [one for one in self._measured(target) if wanted.matches(one)]
+            return self.listing(measured, kind, accept, query, {"resourceVersion": str(self._store.version)})
+        page, metadata = self._page(target, wanted, query)
+        return self.listing(page, kind, accept, query, metadata)
+
+    def listing(self, records: Sequence[Record], kind: Kind, accept: Accept, query: Query, metadata: Json) -> bytes:
+        """A list of these records as the kind's List, a Table or a PartialObjectMetadataList."""
+        if accept.form is Form.TABLE:
+            body = tables.table(records, kind, accept.version, _included(query), self._store.clock(), metadata)
+            return body + b"\n"
+        items: Iterable[bytes]
+        if accept.form is Form.METADATA:
+            list_kind, version = "PartialObjectMetadataList", f"meta.k8s.io/{accept.version}"
+            items = (forms.metadata_only(record, kind, accept.version) for record in records)
+        else:
+            list_kind, version = kind.list_kind, kind.api_version
+            skip = len(forms.prefix(kind))
+            items = (forms.item(record, kind, skip) for record in records)
+        head = f'{{"kind":"{list_kind}","apiVersion":"{version}","metadata":'.encode() + encode(metadata)
+        return head + b',"items":[' + b",".join(items) + b"]}\n"
+
+    def _page(self, target: Target, wanted: Selection, query: Query) -> tuple[Sequence[Record], Json]:
+        store, kind, namespace = self._store, target.kind, target.namespace or None
+        limit, token = number(query, "limit"), query.get("continue", "")
+        everywhere = kind.namespaced and namespace is None
+        if token:
+            if query.get("resourceVersion", "") not in ("", "0"):
+                raise statuses.bad_request("specifying resource version is not allowed when using continue")
+            version, start = read_continue_token(token)
+            records = store.snapshot(kind, namespace, version)
+            after = tuple(start.split("/", 1)) if everywhere and "/" in start else ("", start)
+            key: Callable[[Record], tuple[str, str]] = lambda r: (r.namespace if everywhere else "", r.name)  # noqa: E731
+            begin = bisect_right(records, after, key=key)
+        else:
+            version, begin = self._version(kind, namespace, query)
+            records = (
+                store.records(kind, namespace) if version == store.version else store.snapshot(kind, namespace, version)
+            )
+        if wanted.name is not None and namespace is not None and wanted.name:
+            # One name in one namespace: kubectl's way to wait for or watch an object.
+            found = store.record(kind, namespace, wanted.name)
+            records, begin = ([found] if found is not None else []), 0
+        if wanted.everything:
+            rest: Sequence[Record] = records[begin:] if begin else records
+            page = rest[:limit] if limit else rest
+            more = len(rest) - len(page)
+        else:
+            matching = (record for record in itertools.islice(records, begin, None) if wanted.matches(record))
+            page = [*itertools.islice(matching, limit or None)]
+            more = 1 if limit and next(matching, None) is not None else 0
+        metadata: Json = {"resourceVersion": str(version)}
+        if more:
+            store.keep(kind, namespace, version, records)
+            metadata["continue"] = continue_token(version, page[-1], everywhere=everywhere)
+            if wanted.everything:
+                metadata["remainingItemCount"] = more
+        return page, metadata
+
+    def _version(self, kind: Kind, namespace: str | None, query: Query) -> tuple[int, int]:
+        """Which resourceVersion to list at, and the position to begin at (0)."""
+        asked, match = number(query, "resourceVersion"), query.get("resourceVersionMatch", "")
+        if match and "resourceVersion" not in query:
+            raise statuses.forbidden_combination("resourceVersionMatch is forbidden unless resourceVersion is provided")
+        if asked > self._store.version:
+            raise statuses.too_large(asked, self._store.version)
+        return (asked if match == "Exact" and asked else self._store.version), 0
+
+    def _measured(self, target: Target) -> Records:
+        if self._metrics is None:
+            raise statuses.no_such_resource()
+        items = self._metrics.pods(target.namespace or None) if target.kind.namespaced else self._metrics.nodes()
+        version = self._store.version
+        records: Records = []
+        for item in items:
+            metadata = {"creationTimestamp": rfc3339(self._store.clock()), **item["metadata"]}
+            content = {"kind": target.kind.kind, "apiVersion": target.kind.api_version, **item}
+            content["metadata"] = ordered_metadata(metadata)
+            records.append(Record(target.kind, version, content))
+        return sorted(records, key=lambda record: (record.namespace, record.name))
+
+
+def _included(query: Query) -> str:
+    """The parameter includeObject of a Table: None, Metadata or Object."""
+    return query.get("includeObject", "Metadata")
