@@ -8,6 +8,7 @@ from typing import NamedTuple
 from widgets.plain import Align, width
 
 GAP = 1  # cells between two columns
+BAR = 14  # cells of a bar that has room
 TAIL_GAP = 2  # cells between a cell's text and its detail
 
 
@@ -29,6 +30,8 @@ class Cell(NamedTuple):
     @property
     def cells(self) -> int:
         """The width that shows everything."""
+        if self.bar is not None:
+            return BAR
         return width(self.text) + (TAIL_GAP + width(self.tail) if self.tail else 0)
 
 

@@ -118,7 +118,9 @@ def middle(text: str, cells: int) -> str:
         return text
     if cells < 8:
         return crop(text, cells)
-    tail = _tail(text, max(6, (cells - 1) // 4))
+    # A whole last word, if it is a short one: what a ReplicaSet calls its pods apart.
+    dash = text.rfind("-")
+    tail = _tail(text, len(text) - dash if 4 <= len(text) - dash <= cells // 2 else 6)
     return _head(text, cells - 1 - width(tail)) + ELLIPSIS + tail
 
 

@@ -18,8 +18,8 @@ from probes.freshness import Snapshot, State
 from widgets.columns import Column, share
 from widgets.plain import clock
 from widgets.table_data import RowT, TableData
-from widgets.table_draw import NAMES, THUMB, Palette, draw_header, draw_row, draw_sentences
-from widgets.table_standing import fitting, sentences, standing
+from widgets.table_draw import NAMES, THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
+from widgets.table_standing import SEPARATOR, fitting, sentences, standing
 
 _STRIPS = 2000  # drawn lines kept
 
@@ -51,7 +51,7 @@ class TableCanvas(TableData[RowT], Widget):
         self._natural: list[int] = []
         self._widths: tuple[int, ...] = ()
         self._measured: dict[str, RowT] = {}
-        self._strips: dict[tuple[str, bool, bool], tuple[RowT, object, Strip]] = {}
+        self._strips: dict[tuple[str, Cursor, bool], tuple[RowT, object, Strip]] = {}
         self._painted: list[object] = []
         self._header: Strip | None = None
         self._sentences: list[tuple[str, str]] = []
@@ -94,8 +94,8 @@ class TableCanvas(TableData[RowT], Widget):
 
     def render_line(self, y: int) -> Strip:
         total = self.size.width
-        if len(self._widths) != len(self._drawn_columns):
-            return self._blank(total)  # a first frame before the first size
+        if not self._widths or self._drawn_columns != self.columns():
+            return self._blank(total)  # a frame before the first size; settling draws it again
         if y == 0:
             if self._header is None:
                 self._header = draw_header(self._drawn_columns, self._widths, total, self._palette)
@@ -107,7 +107,7 @@ class TableCanvas(TableData[RowT], Widget):
         index = shown.top + line
         if index >= len(shown.rows):
             return self._blank(total)
-        strip = self._row_strip(shown.rows.key_at(index), index == shown.cursor, total - 1)
+        strip = self._row_strip(shown.rows.key_at(index), self._cursor(index), total - 1)
         mark = THUMB if line in shown.thumb() else " "
         return Strip([*strip, Segment(mark, self._palette.style("dim"))], total)
 
@@ -131,7 +131,12 @@ class TableCanvas(TableData[RowT], Widget):
             self._sentence_strips = draw_sentences(self._sentences, total, self.viewport.page, self._palette)
         return self._sentence_strips[line] if line < len(self._sentence_strips) else self._blank(total)
 
-    def _row_strip(self, key: str, cursor: bool, total: int) -> Strip:
+    def _cursor(self, index: int) -> Cursor:
+        if index != self.viewport.cursor:
+            return Cursor.ELSEWHERE
+        return Cursor.HERE if self.has_focus else Cursor.PLACE
+
+    def _row_strip(self, key: str, cursor: Cursor, total: int) -> Strip:
         row = self.viewport.rows.get(key)
         assert row is not None
         dim = not self.freshness_of(self.source_of(row)).live
@@ -198,8 +203,8 @@ class TableCanvas(TableData[RowT], Widget):
         live = {source: self.freshness_of(source).live for source in self.SOURCES}
         lines: list[object] = [None]
         for line, (key, row) in enumerate(shown.shown()):
-            selected = shown.top + line == shown.cursor
-            lines.append((key, row, self.varying(row, self.now), selected, live[self.source_of(row)], line in thumb))
+            cursor = self._cursor(shown.top + line)
+            lines.append((key, row, self.varying(row, self.now), cursor, live[self.source_of(row)], line in thumb))
         return lines + [None] * (shown.page + 1 - len(lines))
 
     def _nothing(self) -> list[tuple[str, str]]:
@@ -233,22 +238,24 @@ class TableCanvas(TableData[RowT], Widget):
             self.refresh(Region(-1, y, self.size.width + 2, 1))
 
     def _title(self) -> Content:
-        parts: list[Content | str | tuple[str, str]] = [(self.NAME, "bold")]
+        parts: list[Content | str | tuple[str, str]] = [(f"{self.NAME}  ", "bold")]
         if self.typing or self._row_filter:
             caret = "▏" if self.typing else ""
-            parts += ["  ", (f" /{self.filter_text}{caret} ", "reverse"), f" {len(self.viewport.rows)} shown"]
+            parts += [(f" /{self.filter_text}{caret} ", "reverse"), f" {len(self.viewport.rows)} shown  "]
         if self.frozen_since is not None:
             since = clock(self.frozen_since, self.local_time, self.now)
-            parts += ["  ", (f" FROZEN since {since} ", "reverse"), f" {self.waiting} changes waiting"]
-        summary = self.summary()
-        if summary:
-            parts.append(f"  {summary}")
-        return Content.assemble(*parts)
+            parts += [(f" FROZEN since {since} ", "reverse"), f" {self.waiting} changes waiting  "]
+        # A pane that was refused or never answered has no counts: nought would look healthy.
+        if self._placed or self.freshness.live:
+            parts.append(self.summary())
+        return Content.assemble(*parts).rstrip()
 
     def _subtitle(self, room: int) -> str:
         now = standing(self.freshness, self.now)
         if self.typing:
             return fitting(("enter keeps", "esc clears", "!word hides", now), room)
+        if not self._placed and not self.freshness.live:
+            return now.split(SEPARATOR)[0]  # the pane itself says the rest
         shown = self.viewport
         place = f"↑ {shown.top} ↓ {shown.below}" if shown.top or shown.below else ""
         thaw = "f thaws" if self.frozen_since is not None else ""
@@ -261,3 +268,6 @@ class TableCanvas(TableData[RowT], Widget):
     def on_resize(self) -> None:
         self._natural = []
         self.redraw()
+
+    def on_focus(self) -> None:
+        self.settle()

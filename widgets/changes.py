@@ -1,0 +1,187 @@
+"""What was changed, by whom, and how long before the first symptom: Helm revisions and commits on one axis of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from probes.freshness import Snapshot, State
+from probes.rows import Commit, Release, Revision
+from widgets.columns import EMPTY, Cell, Column
+from widgets.plain import clock, plain
+from widgets.table import TablePane
+from widgets.table_rows import Placed, Sort
+from widgets.table_standing import seconds_ago
+
+_BAD = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
+
+
+class Change(NamedTuple):
+    """One change: a revision of a release, or a commit. ``item`` is the row it came from, `Release` or `Commit`."""
+
+    key: str
+    at: float | None
+    source: str
+    system: str  # helm, git
+    what: str
+    subject: str
+    author: str
+    bad: bool
+    item: Release | Commit
+    revision: int | None
+
+
+class ChangesPane(TablePane[Change]):
+    """Changes, newest first. Sources: ``releases`` and ``commits``.
+
+    Set ``first_symptom`` (seconds since the epoch, or None) and every change says how long before it that was; the
+    newest one before it, the first suspect, stands out.
+    """
+
+    NAME = "Changes"
+    ORDER = "newest first"
+    SOURCES = ("releases", "commits")
+    ROW_SOURCES = ("releases", "commits")
+    REMARKED: ClassVar[Mapping[str, str]] = {"commits": "git"}
+    COLUMNS = (
+        Column("TIME", 8, 9),
+        Column("BEFORE", 6, 7, "right"),
+        Column("WHAT", 20, 40, shrink=2),
+        Column("", 10, grow=1, shrink=3, drop=2),
+        Column("BY", 8, 20, drop=3, shrink=1),
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._first_symptom: float | None = None
+        self._suspect = ""
+        self._of_item: dict[str, set[str]] = {}
+
+    @property
+    def first_symptom(self) -> float | None:
+        return self._first_symptom
+
+    @first_symptom.setter
+    def first_symptom(self, at: float | None) -> None:
+        if at != self._first_symptom:
+            self._first_symptom = at
+            self._find_suspect()
+            self.settle()
+
+    def merge(self, source: str, snapshot: Snapshot[Any], changed: Iterable[str]) -> None:
+        puts: dict[str, Placed[Change]] = {}
+        drops: set[str] = set()
+        for item_key in changed:
+            origin = f"{source}:{item_key}"
+            drops |= self._of_item.pop(origin, set())
+            item = snapshot.rows.get(item_key)
+            if item is None:
+                continue
+            changes = _commit(item) if isinstance(item, Commit) else _revisions(item)
+            self._of_item[origin] = {change.key for change in changes}
+            puts |= {change.key: Placed(self.order_of(change), change) for change in changes}
+        self.put(puts, drops - puts.keys())
+        self._find_suspect()
+
+    def _find_suspect(self) -> None:
+        symptom = self._first_symptom
+        before = (
+            [(placed.row.at, key) for key, placed in self._placed.items() if (placed.row.at or symptom) < symptom]
+            if symptom is not None
+            else []
+        )
+        self._suspect = max(before, key=lambda change: (change[0] or 0.0, change[1]))[1] if before else ""
+
+    @property
+    def suspect(self) -> Change | None:
+        """The newest change before the first symptom; None while there is no symptom or no such change."""
+        return self.row_of(self._suspect) if self._suspect else None
+
+    def order_of(self, row: Change) -> Sort:
+        return (-(row.at or 0.0), -(row.revision or 0), row.what)
+
+    def source_of(self, row: Change) -> str:
+        return row.source
+
+    def varying(self, row: Change, now: float) -> object:
+        time = "" if row.at is None else clock(row.at, self.local_time, now)
+        return time, self._first_symptom, row.key == self._suspect
+
+    def cells(self, row: Change, now: float) -> tuple[Cell, ...]:
+        symptom = self._first_symptom
+        before = symptom is not None and row.at is not None and row.at < symptom
+        style = "failing" if row.key == self._suspect else "degraded" if row.bad else "text" if before else "dim"
+        quiet = "strong" if row.key == self._suspect else "dim" if style == "dim" else "text"
+        return (
+            Cell("–" if row.at is None else clock(row.at, self.local_time, now), quiet),
+            Cell(seconds_ago(symptom - row.at), style) if before and symptom and row.at else EMPTY,
+            Cell(f"{row.system:<6} {row.what}", style),
+            Cell(row.subject, quiet),
+            Cell(row.author, "dim"),
+        )
+
+    def summary(self) -> str:
+        if self._first_symptom is not None:
+            return "time before the first symptom"
+        return ""
+
+    def remarks(self) -> tuple[str, ...]:
+        names = {"releases": "helm", "commits": "git"}
+        live = [name for source, name in names.items() if self.freshness_of(source).state is State.LIVE]
+        return (*super().remarks(), *(live if len(live) == 2 else ()))
+
+    def empty_sentence(self) -> str:
+        return " ".join(filter(None, ("no Helm release and no commit", self.where)))
+
+
+def _revisions(release: Release) -> list[Change]:
+    history = release.history or (_newest(release),)
+    return [_revision(release, revision) for revision in history]
+
+
+def _newest(release: Release) -> Revision:
+    return Revision(
+        number=release.revision,
+        status=release.status,
+        updated=release.updated,
+        secret="",
+        chart=release.chart,
+        chart_version=release.chart_version,
+        app_version=release.app_version,
+        description=release.description,
+    )
+
+
+def _revision(release: Release, revision: Revision) -> Change:
+    chart = "-".join(filter(None, (revision.chart, revision.chart_version)))
+    back = f" ← rev {revision.rollback_to}" if revision.rollback_to else ""
+    words = (release.name, chart, revision.app_version and f"app {revision.app_version}", revision.description)
+    return Change(
+        key=f"helm:{release.namespace}/{release.name}/{revision.number}",
+        at=revision.updated,
+        source="releases",
+        system="helm",
+        what=plain(f"rev {revision.number} {revision.status}{back}", 80),
+        subject=plain("  ".join(filter(None, words))),
+        author="",  # Helm does not keep it
+        bad=revision.status in _BAD,
+        item=release,
+        revision=revision.number,
+    )
+
+
+def _commit(commit: Commit) -> list[Change]:
+    return [
+        Change(
+            key=f"git:{commit.commit}",
+            at=commit.at,
+            source="commits",
+            system="commit",
+            what=plain(commit.commit[:7]),
+            subject=plain(commit.subject),
+            author=plain(commit.author, 80),
+            bad=False,
+            item=commit,
+            revision=None,
+        )
+    ]
