@@ -47,6 +47,12 @@ class ItemView(Widget, can_focus=True):
 
     DEFAULT_CSS = """
     ItemView {
+        width: 1fr;
+        height: 1fr;
+        border: round $border-blurred;
+        border-title-color: $foreground;
+        border-subtitle-color: $foreground 60%;
+        &:focus { border: round $border; }
         & > .item--thumb, & > .item--dim { color: $foreground 60%; }
         & > .item--current { background: $foreground 8%; color: $foreground 60%; }
         &:focus > .item--current { background: $primary 35%; color: $primary; }
@@ -224,9 +230,14 @@ class ItemView(Widget, can_focus=True):
             self._top, self._skip = end
 
     @property
+    def window_at_end(self) -> bool:
+        """Whether the window is as far down as it goes."""
+        return (self._top, self._skip) >= self._end()
+
+    @property
     def at_end(self) -> bool:
         """Whether the last row is in view."""
-        return self.follow or (self._top, self._skip) >= self._end()
+        return self.follow or self.window_at_end
 
     def go_to(self, index: int, skip: int = 0) -> None:
         """Puts an item at the top of the window (or as near as the end allows)."""

@@ -9,14 +9,13 @@ from collections.abc import Collection, Hashable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
 from incident.entry import Line
-from widgets.filter_line import SearchableView
+from widgets.cursor_view import CursorView
 from widgets.ink import Span, breaks, found, painted
 from widgets.plain import ago, crop, width
 from widgets.timeline_line import as_text, below, clock_of, day_of, loudness, mark_of, words
@@ -26,7 +25,7 @@ NO_ENTRIES = "No entries yet. Press n to write the first one."
 _NARROW = 40  # cells; below this the seconds give way to the text
 
 
-class TimelinePane(SearchableView):
+class TimelinePane(CursorView):
     """Shows a timeline, follows its end unless the reader has moved up, and keeps a cursor on an entry.
 
     ``local_time`` shows times in the local zone instead of UTC. Nothing in an entry is parsed as markup.
@@ -58,8 +57,6 @@ class TimelinePane(SearchableView):
 
     DEFAULT_CSS = """
     TimelinePane {
-        border: round $border-blurred;
-        &:focus { border: round $border; }
         & > .timeline--time, & > .timeline--remark { color: $foreground 60%; }
         & > .timeline--day, & > .timeline--retracted { color: $foreground 60%; }
         & > .timeline--bad { color: $text-error; text-style: bold; }
@@ -106,10 +103,9 @@ class TimelinePane(SearchableView):
         self._local = local_time
         self._placeholder = placeholder
         self._shown = Shown()
-        self._cursor: Line | None = None  # None: the last line, whichever that is
-        self._cursor_index: int | None = None
-        self._top_line: Line | None = None  # what the reader is looking at; None while the end is followed
-        self._unseen = 0
+        # What the reader looks at, as it was read: an update of the timeline moves indexes.
+        self._cursor_line: Line | None = None
+        self._top_line: Line | None = None
         self._now: float | None = None
         self.caption()
 
@@ -119,9 +115,7 @@ class TimelinePane(SearchableView):
         """Shows another timeline from its end; without one, ``placeholder`` says why there is none."""
         self._shown.timeline = timeline
         self._placeholder = placeholder
-        self._cursor = self._cursor_index = self._top_line = None
-        self._unseen = 0
-        self.follow = True
+        self._rewind()
         self._shown.select()
         self.forget()
         self.caption()
@@ -132,9 +126,9 @@ class TimelinePane(SearchableView):
         self._shown.select()
         self._relocate()
         if self.follow:
-            self._unseen = 0
+            self.unseen = 0
         else:
-            self._unseen = max(self._unseen + len(self._shown.lines) - before - (self._top - top), 0)
+            self.unseen = max(self.unseen + len(self._shown.lines) - before - (self._top - top), 0)
         self.forget([(id_, day) for id_ in changed for day in (False, True)])
         self.caption()
 
@@ -157,10 +151,8 @@ class TimelinePane(SearchableView):
     @property
     def selected(self) -> Line | None:
         """The line under the cursor: the last one until the reader moves."""
-        if not self._shown.lines:
-            return None
-        index = self._cursor_index
-        return self._shown.lines[-1] if index is None or index >= len(self._shown.lines) else self._shown.lines[index]
+        lines = self._shown.lines
+        return lines[min(self.cursor_index, len(lines) - 1)] if lines else None
 
     @property
     def selected_id(self) -> str | None:
@@ -172,12 +164,14 @@ class TimelinePane(SearchableView):
         line = self.selected
         return as_text(line, self._local) if line else ""
 
+    def _rewind(self) -> None:
+        self._cursor = self._cursor_line = self._top_line = None
+        self.unseen, self.follow = 0, True
+
     def _relocate(self) -> None:
         """Finds the lines that the reader looks at and points to where they are now."""
-        if self._cursor is not None:
-            index = self._shown.find(self._cursor)
-            self._cursor_index = index
-            self._cursor = None if index is None else self._shown.lines[index]
+        if self._cursor_line is not None:
+            self._cursor = self._shown.find(self._cursor_line)
         if not self.follow and self._top_line is not None:
             index = self._shown.find(self._top_line)
             if index is None:
@@ -194,14 +188,13 @@ class TimelinePane(SearchableView):
         self._reselect()
 
     def _reselect(self) -> None:
-        self._unseen = 0
+        self.unseen = 0
         self._relocate()
         if self._cursor is None:
-            self._cursor_index = self._top_line = None
-            self.follow = True
+            self._rewind()
         self.forget()
-        if self._cursor_index is not None:
-            self.reveal(self._cursor_index)
+        if self._cursor is not None:
+            self.reveal(self._cursor)
         self.caption()
 
     # The border.
@@ -222,8 +215,8 @@ class TimelinePane(SearchableView):
         if self._shown.timeline is None:
             return None
         parts: list[str | tuple[str, str]] = []
-        if self._unseen and not self.follow:
-            parts.append((f"▼ {self._unseen:,} new, end shows · ", "bold $warning"))
+        if self.unseen and not self.follow:
+            parts.append((f"▼ {self.unseen:,} new, end shows · ", "bold $warning"))
         if prompt := self.prompt():
             parts.append((prompt, "bold $primary"))
             parts.append(" · enter keeps · esc all" if self.typing else " · esc all")
@@ -245,9 +238,7 @@ class TimelinePane(SearchableView):
         return (self._shown.lines[index].id, self._begins_day(index)) if self._shown.lines else ""
 
     def current_item(self) -> int | None:
-        if not self.has_focus or not self._shown.lines:
-            return None
-        return len(self._shown.lines) - 1 if self._cursor_index is None else self._cursor_index
+        return super().current_item() if self._shown.lines else None
 
     def _begins_day(self, index: int) -> bool:
         here = self._shown.lines[index].happened_at
@@ -295,68 +286,16 @@ class TimelinePane(SearchableView):
         style = self.ink("timeline--remark")
         return [Strip(painted(text, start, end, style)) for start, end in breaks(text, cells)]
 
-    # Moving the cursor.
+    # What the person wants.
 
     def scrolled(self) -> None:
-        """Keeps the cursor on the screen, so that no key ever acts on an entry that is not seen."""
-        if self._shown.lines:
-            visible = self.in_window()
-            first, last = visible[0][0] if visible else 0, visible[-1][0] if visible else 0
-            index = len(self._shown.lines) - 1 if self._cursor_index is None else self._cursor_index
-            if not first <= index <= last and not (self.follow and self._cursor is None):
-                self._put_cursor(min(max(index, first), last))
-            if self._cursor is not None:
-                self.follow = False
-            self._top_line = None if self.follow else self._shown.lines[min(self._top, len(self._shown.lines) - 1)]
-            if self.follow:
-                self._unseen = 0
         super().scrolled()
+        lines = self._shown.lines
+        self._cursor_line = None if self._cursor is None or not lines else lines[self.cursor_index]
+        self._top_line = None if self.follow or not lines else lines[min(self._top, len(lines) - 1)]
 
-    def _put_cursor(self, index: int | None) -> None:
-        if index is not None and index >= len(self._shown.lines) - 1:
-            index = None
-        self._cursor_index = index
-        self._cursor = None if index is None else self._shown.lines[index]
-
-    def _move_to(self, index: int) -> None:
-        if not self._shown.lines:
-            return
-        index = min(max(index, 0), len(self._shown.lines) - 1)
-        self._put_cursor(index)
-        if self._cursor is None:
-            self.go_to_end()
-        elif index == 0:
-            self.go_to(0)
-        else:
-            self.reveal(index)
-
-    def _index(self) -> int:
-        return len(self._shown.lines) - 1 if self._cursor_index is None else self._cursor_index
-
-    def action_rows(self, rows: int) -> None:
-        self._move_to(self._index() + rows)
-
-    def action_pages(self, pages: int) -> None:
-        super().action_pages(pages)
-        if pages > 0 and (self._top, self._skip) >= self._end():
-            self._move_to(len(self._shown.lines) - 1)
-
-    def action_top(self) -> None:
-        self._move_to(0)
-
-    def action_end(self) -> None:
-        self._move_to(len(self._shown.lines) - 1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        super().on_mouse_scroll_down(event)
-        if self._shown.lines and (self._top, self._skip) >= self._end():
-            self._move_to(len(self._shown.lines) - 1)
-
-    def item_clicked(self, index: int) -> None:
-        if self._shown.lines:
-            self._put_cursor(index)
-            self.scrolled()
-            self.repaint()
+    def put_cursor(self, index: int | None) -> None:
+        super().put_cursor(index if self._shown.lines else None)
 
     def _ask(self, what: type[Asked]) -> None:
         line = self.selected
