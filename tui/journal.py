@@ -99,12 +99,31 @@ class Journal:
         """Whether entries go to an open incident right now."""
         return self._store is not None and self.incident is not None and self.incident.open
 
+    async def all_entries(self) -> list[Entry]:
+        """The shown incident's whole chain with its evidence, as an export needs it."""
+        assert self.incident is not None
+        return await self._opened().entries(self.incident.id)
+
+    async def evidence(self, entry_id: str) -> dict[str, Any] | None:
+        return await self._opened().evidence(entry_id)
+
+    async def flush(self) -> None:
+        """Write the counts that wait (see `incident.folding`); to be called about twice a minute."""
+        from incident.errors import StoreError
+
+        if self._store is not None:
+            try:
+                await self._store.flush_folds()
+            except StoreError as error:
+                self.trouble = str(error)
+
     async def incidents(self) -> list[Incident]:
         return await self._opened().incidents()
 
     async def show(self, incident: Incident) -> None:
         """Show another incident of this store."""
-        entries = await self._opened().entries(incident.id)
+        # Evidence stays on disk until somebody asks: a long timeline opens fast.
+        entries = await self._opened().entries(incident.id, evidence=False)
         self.timeline = Timeline(entries)
         self.incident = incident
         self._seen = entries[-1].seq if entries else 0

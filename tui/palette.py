@@ -1,0 +1,36 @@
+"""The command palette: every key's action by name, and nothing that has no key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from textual.app import SystemCommand
+
+from tui.keys import KEYS, PANE_KEYS
+
+if TYPE_CHECKING:
+    from tui.app import WarroomApp
+
+
+def commands(app: WarroomApp) -> Iterator[SystemCommand]:
+    """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
+    console = app.console
+    for key in KEYS:
+
+        async def run(action: str = key.action) -> None:
+            await console.run_action(action)
+
+        yield SystemCommand(f"{key.label}  ({key.shown})", key.tooltip, run)
+    for name, number in PANE_KEYS:
+
+        async def go(name: str = name) -> None:
+            await console.run_action(f"pane('{name}')")
+
+        yield SystemCommand(f"go to {name}  ({number})", f"Focus the {name} pane", go)
+    for theme in sorted(app.available_themes):
+
+        def use(theme: str = theme) -> None:
+            app.theme = theme
+
+        yield SystemCommand(f"theme {theme}", "Until you leave; [console] theme in the settings keeps it", use)

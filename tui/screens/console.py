@@ -1,0 +1,352 @@
+"""The console's main screen: where every pane is, which one has the focus, and what each key asks for.
+
+It draws what the app hands it. What a key starts beyond the screen (a fetch, a write to the timeline) is
+`tui.acts`' business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+
+from probes.freshness import Snapshot
+from tui.banner_state import BannerModel
+from tui.keys import PANE_KEYS, bindings
+from tui.subjects import Subject, subject_of
+from widgets.banner import Banner
+from widgets.changes import ChangesPane
+from widgets.editor import QuickLog
+from widgets.events import EventsPane
+from widgets.key_bar import KeyBar
+from widgets.nodes import NodesPane
+from widgets.pods import PodsPane
+from widgets.services import ServicesPane
+from widgets.tab_bar import TabBar
+from widgets.table import TablePane
+from widgets.timeline import TimelinePane
+
+if TYPE_CHECKING:
+    from tui.app import WarroomApp
+
+NARROW = 110
+"""Columns below which the panes become tabs."""
+
+Pane = TablePane[Any] | TimelinePane
+
+
+class ConsoleScreen(Screen[None]):
+    """Banner, panes, timeline with its editor, keys. See DESIGN's console section for the layout."""
+
+    BINDINGS: ClassVar = bindings()
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (NARROW, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (42, "-medium"), (60, "-tall")]
+    AUTO_FOCUS = "#pods"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.banner_model = BannerModel()
+        self._current = "pods"
+
+    @property
+    def host(self) -> WarroomApp:
+        from tui.app import WarroomApp
+
+        assert isinstance(self.app, WarroomApp)
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        yield Banner(id="banner")
+        yield TabBar(PANE_KEYS, id="tabs")
+        with Vertical(id="left"):
+            yield PodsPane(id="pods", classes="pane")
+            yield NodesPane(id="nodes", classes="pane")
+            yield EventsPane(id="events", classes="pane")
+            yield ServicesPane(id="services", classes="pane")
+        with Vertical(id="right"):
+            yield ChangesPane(id="changes", classes="pane")
+            yield TimelinePane(id="timeline", classes="pane", placeholder="opening the timeline …")
+        yield QuickLog(id="log", preview=self._preview)
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        self._arrange()
+
+    # ------------------------------------------------------------------ what the app hands over
+
+    @property
+    def tables(self) -> Iterator[TablePane[Any]]:
+        return iter(self.query(TablePane))
+
+    @property
+    def timeline(self) -> TimelinePane:
+        return self.query_one("#timeline", TimelinePane)
+
+    @property
+    def log_line(self) -> QuickLog:
+        return self.query_one("#log", QuickLog)
+
+    def show(self, snapshot: Snapshot[Any]) -> None:
+        """Hand a snapshot to every pane that draws its source."""
+        for pane in self.tables:
+            if snapshot.source in pane.SOURCES:
+                pane.show(snapshot)
+        self.banner_model.see(snapshot)
+
+    def clear(self) -> None:
+        """Another cluster or namespace: nothing of the old one may stay on the screen."""
+        self.banner_model = BannerModel()
+        for pane in self.tables:
+            pane.clear()
+
+    def show_where(self) -> None:
+        """The cluster, the namespaces or the version became known or changed."""
+        where = self.host.session.scope_text
+        for pane in self.tables:
+            pane.where = where if where.startswith("all") else f"in namespace {where}"
+        self._show_banner(time.time())
+
+    def show_timeline(self, touched: set[str] | None) -> None:
+        """The lines in ``touched`` changed; None: another timeline is shown."""
+        if touched is None:
+            self.show_incident()
+        else:
+            self.timeline.update(touched)
+
+    def show_incident(self) -> None:
+        journal = self.host.journal
+        if journal.incident is None:
+            self.timeline.show(None, "No incident yet. Press I to declare one; what is seen meanwhile is kept for it.")
+        else:
+            self.timeline.show(journal.timeline)
+        self._show_banner(time.time())
+
+    def show_trouble(self, sentence: str) -> None:
+        """The store is in trouble: said where entries are read, and where they are written."""
+        self.banner_model.trouble = sentence
+        if self.host.journal.incident is None:
+            self.timeline.show(None, sentence)
+        self._show_banner(time.time())
+
+    def set_local_time(self, local: bool) -> None:
+        for pane in self.tables:
+            pane.local_time = local
+        self.timeline.local_time = local
+        self._show_banner(time.time())
+
+    def tick(self, now: float) -> None:
+        """Once a second: ages, freshness, the clock. Panes redraw only what reads differently."""
+        symptom = self.banner_model.tick(now)
+        for pane in self.tables:
+            if pane.display:
+                pane.tick(now)
+        self.query_one("#changes", ChangesPane).first_symptom = symptom
+        self.timeline.tick(now)
+        self.log_line.tick()
+        self._show_banner(now)
+
+    def _show_banner(self, now: float) -> None:
+        host = self.host
+        self.query_one(Banner).show(
+            self.banner_model.state(
+                now,
+                incident=host.journal.incident,
+                session=host.session,
+                settings=host.settings,
+                drill=host.drill is not None,
+                read_only=host.read_only,
+                local_time=host.local_time,
+            )
+        )
+        if self.has_class("-narrow"):
+            self.query_one(TabBar).show(self._current, self._sick())
+
+    def _sick(self) -> Mapping[str, int]:
+        return {pane.id or "": pane.sick for pane in self.tables}
+
+    # ------------------------------------------------------------------ layout and focus
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._arrange)
+
+    def _arrange(self) -> None:
+        """In the narrow layout only the current pane is displayed; in the wide one, all."""
+        narrow = self.size.width < NARROW
+        current = self.query_one(f"#{self._current}")
+        for pane in self.query(".pane"):
+            pane.set_class(narrow and pane is not current, "aside")
+        for side in self.query("#left, #right"):
+            side.set_class(narrow and current not in side.children, "aside")
+        self._show_banner(time.time())
+
+    def on_descendant_focus(self) -> None:
+        for name, _ in PANE_KEYS:
+            if self.focused is not None and self.focused.id == name:
+                self._current = name
+                self._arrange()
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that keys are about: the focused one, or the one that had the focus last."""
+        if isinstance(self.focused, TablePane | TimelinePane):
+            return self.focused
+        found = self.query_one(f"#{self._current}")
+        assert isinstance(found, TablePane | TimelinePane)
+        return found
+
+    def subject(self) -> Subject | None:
+        """What the selected row is about, as of this keypress."""
+        pane = self.pane
+        row = pane.selected if isinstance(pane, TimelinePane) else pane.selected_row
+        return subject_of(row)
+
+    # ------------------------------------------------------------------ keys
+
+    def action_pane(self, name: str) -> None:
+        self._current = name
+        if self.maximized is not None:
+            self.minimize()
+        self._arrange()
+        self.query_one(f"#{name}").focus()
+
+    def action_detail(self) -> None:
+        pane = self.pane
+        if isinstance(pane, TimelinePane | TablePane):
+            pane.action_open()
+
+    @on(TablePane.Opened)
+    @on(TimelinePane.Opened)
+    def _opened(self, event: TablePane.Opened | TimelinePane.Opened) -> None:
+        event.stop()
+        row = event.row if isinstance(event, TablePane.Opened) else event.line
+        subject = subject_of(row)
+        if subject is not None:
+            self.app.push_screen(DetailScreen(self.host, subject))
+
+    def action_filter(self) -> None:
+        pane = self.pane
+        if isinstance(pane, TimelinePane):
+            pane.action_query()
+        else:
+            pane.action_filter()
+
+    def action_freeze(self) -> None:
+        pane = self.pane
+        if isinstance(pane, TablePane):
+            pane.action_freeze()
+
+    def action_logs(self) -> None:
+        subject = self._subject("has no logs to follow")
+        if subject is None:
+            return
+        pods = subject.pods or pods_of(subject, self.host.feeds.latest)
+        if not pods:
+            self.host.tell(f"{subject.title or 'this row'} has no pods whose logs could be followed", "warning")
+        elif self.host.session.cluster is None:
+            self.host.tell("not connected to a cluster", "warning")
+        else:
+            self.app.push_screen(LogsScreen(self.host, subject, pods))
+
+    def action_copy(self) -> None:
+        pane = self.pane
+        text = pane.copy_text() if isinstance(pane, TimelinePane) else pane.row_text()
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.host.tell(f"copied: {text[:80]}", timeout=3)
+
+    def action_pin(self) -> None:
+        subject = self._subject("cannot be pinned")
+        if subject is not None:
+            writing.pin(self.host, subject)
+
+    def action_note(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        self.log_line.focus()
+
+    def action_editor(self) -> None:
+        self.app.push_screen(EntryDialog(read_time=self._read_time, local_time=self.host.local_time))
+
+    def action_export(self) -> None:
+        writing.export(self.host)
+
+    def action_incidents(self) -> None:
+        writing.choose_incident(self.host)
+
+    def action_declare(self) -> None:
+        writing.declare(self.host)
+
+    def action_namespaces(self) -> None:
+        looking.choose_namespaces(self.host)
+
+    def action_contexts(self) -> None:
+        looking.choose_context(self.host)
+
+    def action_clock(self) -> None:
+        self.host.local_time = not self.host.local_time
+
+    def action_theme(self) -> None:
+        self.host.tell(f"theme {self.host.next_theme()}", timeout=2)
+
+    def action_maximise(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        else:
+            self.maximize(self.pane)
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(help_sections(self)))
+
+    def _subject(self, refusal: str) -> Subject | None:
+        subject = self.subject()
+        if subject is None:
+            self.host.tell(f"nothing is selected here that {refusal}", "warning", timeout=3)
+        return subject
+
+    # ------------------------------------------------------------------ the timeline's editor
+
+    def _preview(self, text: str) -> str:
+        return writing.preview(text, self.host.local_time)
+
+    def _read_time(self, text: str) -> str:
+        return writing.preview_time(text, self.host.local_time)
+
+    @on(QuickLog.Submitted)
+    async def _line_submitted(self, event: QuickLog.Submitted) -> None:
+        event.stop()
+        trouble = await writing.quick_entry(self.host, event.text)
+        if trouble:
+            event.control.failed(trouble)
+        else:
+            event.control.saved()
+
+    @on(QuickLog.Expand)
+    def _line_expanded(self, event: QuickLog.Expand) -> None:
+        event.stop()
+        line = event.control
+        dialog = EntryDialog(event.text, read_time=self._read_time, local_time=self.host.local_time)
+        self.app.push_screen(dialog, lambda saved: line.discard() if saved else None)
+
+    @on(QuickLog.Cancelled)
+    def _line_left(self, event: QuickLog.Cancelled) -> None:
+        event.stop()
+        self.query_one(f"#{self._current}").focus()
+
+    @on(TimelinePane.Amend)
+    def _amend(self, event: TimelinePane.Amend) -> None:
+        event.stop()
+        self.app.push_screen(
+            EntryDialog(original=event.line, read_time=self._read_time, local_time=self.host.local_time)
+        )
+
+    @on(TimelinePane.Retract)
+    def _retract(self, event: TimelinePane.Retract) -> None:
+        event.stop()
+        self.app.push_screen(RetractDialog(event.line, local_time=self.host.local_time))

@@ -1,0 +1,175 @@
+"""What is being looked at: one cluster, one scope, and the probes that look. Switching replaces all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probes.errors import ConfigError, ProbeError
+from probes.freshness import Freshness, Snapshot, State
+
+if TYPE_CHECKING:
+    from probes.cluster import Cluster, Scope
+    from tui.feeds import Feeds, Probe
+    from tui.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CLUSTER_SOURCES = ("pods", "nodes", "workloads", "events", "usage", "releases")
+LOCAL_SOURCES = ("endpoints", "commits")
+SOURCES = CLUSTER_SOURCES + LOCAL_SOURCES
+
+RETRY_SECONDS = 10.0
+"""How often a connection that could not even be configured (a failing credential plugin) is tried again."""
+
+ALL = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where to look. ``namespaces`` empty means the context's own, ``("*",)`` all of them."""
+
+    settings: Settings
+    kubeconfig: str | None
+    context: str | None
+    namespaces: tuple[str, ...]
+    drill: bool = False
+
+
+class Session:
+    """Connects to the view's cluster and runs the probes into the feeds, until told to look elsewhere."""
+
+    def __init__(self, feeds: Feeds, now: Callable[[], float], connected: Callable[[], None]) -> None:
+        self._feeds = feeds
+        self._now = now
+        self._connected = connected
+        self._switching = asyncio.Lock()
+        self._connecting: asyncio.Task[None] | None = None
+        self.view: View | None = None
+        self.cluster: Cluster | None = None
+        self.version = ""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces in view; empty means all."""
+        if self.view is None or self.view.namespaces == ALL:
+            return ()
+        if self.view.namespaces:
+            return self.view.namespaces
+        return (self.cluster.namespace,) if self.cluster else ()
+
+    @property
+    def scope_text(self) -> str:
+        """The namespaces as a person reads them."""
+        if self.view is not None and self.view.namespaces == ALL:
+            return "all namespaces"
+        return ", ".join(self.namespaces) or "…"
+
+    async def look_at(self, view: View) -> None:
+        """Leave whatever was in view and look at ``view``. Returns at once: connecting goes on behind it."""
+        async with self._switching:
+            await self._leave()
+            self.view = view
+            self._connecting = asyncio.create_task(self._connect(view), name="connect")
+
+    async def look_in(self, namespaces: tuple[str, ...]) -> None:
+        """The same cluster, other namespaces."""
+        if self.view is not None:
+            await self.look_at(replace(self.view, namespaces=namespaces))
+
+    async def close(self) -> None:
+        async with self._switching:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+            self._connecting = None
+        await self._feeds.stop()
+        if self.cluster is not None:
+            await self.cluster.close()
+        self.cluster, self.version = None, ""
+
+    async def _connect(self, view: View) -> None:
+        self._feeds.start(_local_probes(view.settings))
+        since = self._now()
+        while True:
+            try:
+                await self._reach(view)
+                return
+            except ConfigError as error:
+                # A file on disk is wrong. It can be mended while the console is open, so look again.
+                self._unavailable(error, since)
+            except ProbeError as error:
+                self._unavailable(error, since)
+            except Exception as error:
+                log.exception("cannot connect")
+                self._unavailable(ProbeError(f"cannot connect: {error}", "the log file has the details"), since)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _reach(self, view: View) -> None:
+        from probes.cluster import Cluster, Scope
+
+        cluster = await Cluster.connect(view.kubeconfig, view.context)
+        self.cluster = cluster
+        scope = Scope(self.namespaces)
+        self._feeds.start(await asyncio.to_thread(_cluster_probes, cluster, scope, view.settings))
+        self._connected()
+        while not self.version:
+            try:
+                self.version = await cluster.version()
+                self._connected()
+            except ProbeError as error:
+                log.info("no version yet: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _unavailable(self, error: ProbeError, since: float) -> None:
+        log.warning("%s", error)
+        freshness = Freshness(State.UNAVAILABLE, since, None, str(error), error.hint)
+        for source in CLUSTER_SOURCES:
+            self._feeds.put(Snapshot(source, freshness))
+
+
+def _local_probes(settings: Settings) -> list[Probe]:
+    from probes.commits import CommitsProbe
+    from probes.endpoints import EndpointsProbe, EndpointTarget
+
+    targets = [
+        EndpointTarget(
+            name=endpoint.name,
+            url=endpoint.url,
+            expect_status=endpoint.expect_status,
+            headers=endpoint.headers,
+            ca_file=endpoint.ca_file or None,
+        )
+        for endpoint in settings.endpoints
+    ]
+    checkout = Path(settings.git.checkout) if settings.git.checkout else None
+    return [
+        EndpointsProbe(targets, settings.probes.endpoint_interval, settings.probes.endpoint_timeout),
+        CommitsProbe(checkout, settings.git.since),
+    ]
+
+
+def _cluster_probes(cluster: Cluster, scope: Scope, settings: Settings) -> list[Probe]:
+    """Made in a thread: the modules are imported there, and the screen goes on meanwhile."""
+    from probes.events import EventsProbe
+    from probes.nodes import NodesProbe
+    from probes.pods import PodsProbe
+    from probes.releases import ReleasesProbe
+    from probes.usage import UsageProbe
+    from probes.workloads import WorkloadsProbe
+
+    return [
+        PodsProbe(cluster, scope),
+        NodesProbe(cluster),
+        WorkloadsProbe(cluster, scope),
+        EventsProbe(cluster, scope),
+        ReleasesProbe(cluster, scope),
+        UsageProbe(cluster, scope, settings.probes.metrics_interval),
+    ]

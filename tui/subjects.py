@@ -1,0 +1,195 @@
+"""What the selected row is about, captured when the key was pressed: the row may move, the subject does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any
+
+import msgspec
+
+from incident.entry import Line
+from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Workload
+from widgets.changes import Change
+from widgets.pod_groups import PodRow, WorkloadGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing that can be shown in detail, followed, pinned and copied.
+
+    ``kind`` is empty for what the Kubernetes API cannot be asked for (an endpoint, a commit).
+    ``pods`` are (namespace, pod, containers) whose logs are its logs. ``at`` is its own time, epoch seconds.
+    """
+
+    title: str
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    at: float | None = None
+    level: str = "info"
+    text: str = ""  # one line, for the timeline and the clipboard
+    facts: dict[str, Any] = field(default_factory=dict)
+    pods: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+LEVELS = {Health.FAILING: "bad", Health.DEGRADED: "warn", Health.HEALTHY: "good", Health.DORMANT: "info"}
+
+
+@singledispatch
+def subject_of(row: object) -> Subject | None:
+    """The subject of a pane's row, or None if the row is about nothing that can be looked at."""
+    return None
+
+
+@subject_of.register
+def _pod(row: Pod) -> Subject:
+    broken = [c for c in row.containers if not c.ready and c.role != "init"] or list(row.containers)
+    exits = [c.last_exit_code for c in broken if c.last_exit_code]
+    tail = f", exit {exits[0]}" if exits else ""
+    restarts = f", {row.restarts} restarts" if row.restarts else ""
+    return Subject(
+        title=f"pod/{row.name}",
+        kind="Pod",
+        namespace=row.namespace,
+        name=row.name,
+        uid=row.uid,
+        at=row.unready_since or row.restarted_at or row.created_at,
+        level=LEVELS[row.health],
+        text=f"pod {row.name}: {row.status}{tail}, {row.ready} of {row.total} ready{restarts}",
+        facts=_facts(row),
+        pods=((row.namespace, row.name, tuple(c.name for c in row.containers)),),
+    )
+
+
+@subject_of.register
+def _pod_row(row: PodRow) -> Subject:
+    return _pod(row.pod)
+
+
+@subject_of.register
+def _group(row: WorkloadGroup) -> Subject:
+    words = ", ".join(f"{count} × {word}" for word, count in row.reasons) or ", ".join(row.words)
+    return Subject(
+        title=f"{row.kind.lower()}/{row.name}",
+        kind=row.kind,
+        namespace=row.namespace,
+        name=row.name,
+        at=row.trouble_at or row.created_at,
+        level=LEVELS[row.health],
+        text=f"{row.name}: {row.ready} of {row.wanted} ready, {words}",
+        facts={
+            "kind": row.kind,
+            "namespace": row.namespace,
+            "name": row.name,
+            "ready": row.ready,
+            "wanted": row.wanted,
+            "restarts": row.restarts,
+            "pods": [{"name": pod.name, "status": pod.status, "restarts": pod.restarts} for pod in row.pods],
+        },
+        pods=tuple((pod.namespace, pod.name, tuple(c.name for c in pod.containers)) for pod in row.pods),
+    )
+
+
+@subject_of.register
+def _node(row: Node) -> Subject:
+    trouble = ", ".join((*row.pressures, row.reason)).strip(", ")
+    return Subject(
+        title=f"node/{row.name}",
+        kind="Node",
+        name=row.name,
+        uid=row.uid,
+        at=row.changed_at or row.created_at,
+        level=LEVELS[row.health],
+        text=f"node {row.name}: {row.status}{f', {trouble}' if trouble else ''}",
+        facts=_facts(row),
+    )
+
+
+@subject_of.register
+def _workload(row: Workload) -> Subject:
+    return Subject(
+        title=f"{row.kind.lower()}/{row.name}",
+        kind=row.kind,
+        namespace=row.namespace,
+        name=row.name,
+        uid=row.uid,
+        at=row.changed_at or row.created_at,
+        level=LEVELS[row.health],
+        text=f"{row.kind.lower()} {row.name}: {row.ready} of {row.desired} ready, {row.condition}",
+        facts=_facts(row),
+    )
+
+
+@subject_of.register
+def _event(row: Event) -> Subject:
+    return Subject(
+        title=f"event/{row.name}",
+        kind="Event",
+        namespace=row.namespace,
+        name=row.name,
+        uid=row.uid,
+        at=row.last_at,
+        level="warn" if row.type == "Warning" else "info",
+        text=f"{row.reason} {row.kind.lower()}/{row.object_name}: {row.message}"
+        + (f" (× {row.count})" if row.count > 1 else ""),
+        facts=_facts(row),
+    )
+
+
+@subject_of.register
+def _endpoint(row: Endpoint) -> Subject:
+    answer = str(row.status) if row.status is not None else row.error or "not checked yet"
+    latency = f" in {row.latency_ms:.0f} ms" if row.latency_ms is not None else ""
+    return Subject(
+        title=row.name,
+        name=row.name,
+        at=row.checked_at,
+        level=LEVELS[row.health],
+        text=f"{row.name}: {answer}{latency}",
+        facts=_facts(row),
+    )
+
+
+@subject_of.register
+def _commit(row: Commit) -> Subject:
+    return Subject(
+        title=f"commit {row.commit[:8]}",
+        name=row.commit,
+        at=row.at,
+        text=f"commit {row.commit[:8]} by {row.author}: {row.subject}",
+        facts=_facts(row),
+    )
+
+
+@subject_of.register
+def _change(row: Change) -> Subject:
+    if isinstance(row.item, Commit):
+        return _commit(row.item)
+    return Subject(
+        title=f"{row.item.name} {row.what}",
+        kind="Release",
+        namespace=row.item.namespace,
+        name=row.item.name,
+        at=row.at,
+        level="bad" if row.bad else "info",
+        text=f"helm {row.item.name} {row.what}" + (f": {row.subject}" if row.subject else ""),
+        facts=_facts(row.item),
+    )
+
+
+@subject_of.register
+def _line(row: Line) -> Subject:
+    return Subject(
+        title=f"entry {row.entry.seq}",
+        at=row.happened_at / 1000,
+        level=row.entry.level,
+        text=row.text,
+        facts=_facts(row.entry),
+    )
+
+
+def _facts(row: msgspec.Struct) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(row)
+    return facts

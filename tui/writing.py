@@ -1,0 +1,263 @@
+"""What the console writes: entries, pins, amendments, exports, a new incident. Each says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incident.entry import Draft, Incident, Kind, Source
+from widgets.plain import ago, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tui.app import WarroomApp
+    from tui.subjects import Subject
+
+log = logging.getLogger(__name__)
+
+NO_INCIDENT = "no open incident: press I to declare one"
+
+
+def zone(local: bool) -> tzinfo:
+    """The zone that typed times are in: the one that is shown."""
+    return (datetime.now(UTC).astimezone().tzinfo or UTC) if local else UTC
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def preview(text: str, local: bool) -> str:
+    """What the line would record. Raises ValueError saying what is wrong with its time."""
+    from incident.editor import parse_line
+
+    parsed = parse_line(text, now_ms=now_ms(), tz=zone(local))
+    said = ["follow-up"] if parsed.kind is Kind.FOLLOWUP else []
+    if parsed.happened_at is not None:
+        said.append(f"happened {_when(parsed.happened_at, local)}")
+    return " · ".join(said)
+
+
+def preview_time(text: str, local: bool) -> str:
+    """What the time field of the long editor means. Raises ValueError."""
+    return f"happened {_when(_time_of(text, local), local)}"
+
+
+def _time_of(text: str, local: bool) -> int:
+    from incident.editor import parse_line
+
+    parsed = parse_line(f"{text.strip()} x", now_ms=now_ms(), tz=zone(local))
+    if parsed.happened_at is None or parsed.text != "x":
+        raise ValueError(f"{text.strip()!r} is not a time; write 14:02, 14:02:31, 2026-11-23 14:02 or -5m")
+    return parsed.happened_at
+
+
+def _when(at: int, local: bool) -> str:
+    moment = datetime.fromtimestamp(at / 1000, zone(local))
+    today = datetime.now(zone(local)).date()
+    day = "" if moment.date() == today else f"{moment:%a %d %b} "
+    return f"{day}{moment:%H:%M:%S} {'local' if local else 'UTC'}"
+
+
+async def quick_entry(host: WarroomApp, text: str) -> str:
+    """Record one typed line. Returns what went wrong, or nothing."""
+    from incident.editor import parse_line
+
+    try:
+        parsed = parse_line(text, now_ms=now_ms(), tz=zone(host.local_time))
+    except ValueError as error:
+        return str(error)
+    return await _write(
+        host,
+        Draft(text=parsed.text, author=host.journal.author, kind=parsed.kind, happened_at=parsed.happened_at),
+    )
+
+
+async def long_entry(host: WarroomApp, text: str, when: str, todo: bool) -> str:
+    try:
+        happened_at = _time_of(when, host.local_time) if when.strip() else None
+    except ValueError as error:
+        return str(error)
+    kind = Kind.FOLLOWUP if todo else Kind.NOTE
+    return await _write(host, Draft(text=text, author=host.journal.author, kind=kind, happened_at=happened_at))
+
+
+async def amend(host: WarroomApp, entry_id: str, text: str, when: str) -> str:
+    try:
+        happened_at = _time_of(when, host.local_time) if when.strip() else None
+    except ValueError as error:
+        return str(error)
+    return (await host.journal.amend(entry_id, text, happened_at)).trouble
+
+
+async def retract(host: WarroomApp, entry_id: str, reason: str) -> str:
+    return (await host.journal.retract(entry_id, reason)).trouble
+
+
+async def _write(host: WarroomApp, draft: Draft) -> str:
+    if not host.journal.recording:
+        return host.journal.trouble or NO_INCIDENT
+    saved = await host.journal.write(draft)
+    return saved.trouble
+
+
+def pin(host: WarroomApp, subject: Subject) -> None:
+    """Put what is selected on the timeline: its own time, and its raw object as evidence."""
+    _begin(host, _pin(host, subject), f"pins {subject.title}")
+
+
+async def _pin(host: WarroomApp, subject: Subject) -> None:
+    evidence: dict[str, Any] = {"pinned": subject.title, "seen": subject.facts}
+    raw = await _raw_object(host, subject)
+    if raw is not None:
+        evidence["object"] = raw
+    draft = Draft(
+        text=subject.text,
+        author=host.journal.author,
+        source=Source.PERSON,
+        kind=Kind.PIN,
+        happened_at=None if subject.at is None else int(subject.at * 1000),
+        evidence=evidence,
+        level=subject.level,
+    )
+    trouble = await _write(host, draft)
+    if trouble:
+        host.tell(f"not pinned: {trouble}", "error")
+    else:
+        host.tell(f"pinned: {plain(subject.text, 80)}", timeout=3)
+
+
+async def pin_log_line(host: WarroomApp, source: str, text: str, at: float | None) -> str:
+    """Put one line of a log on the timeline, at the time it was logged."""
+    return await _write(
+        host,
+        Draft(
+            text=f"{source}: {text}",
+            author=host.journal.author,
+            kind=Kind.PIN,
+            happened_at=None if at is None else int(at * 1000),
+            evidence={"pinned": f"log {source}", "line": text},
+        ),
+    )
+
+
+async def _raw_object(host: WarroomApp, subject: Subject) -> dict[str, Any] | None:
+    """The raw object, if it can still be had within two seconds. Without it the pin keeps what was seen."""
+    from probes.errors import ProbeError
+    from probes.objects import fetch
+
+    cluster = host.session.cluster
+    if cluster is None or not subject.kind or subject.kind == "Release":
+        return None
+    try:
+        async with asyncio.timeout(2):
+            return await fetch(cluster, subject.kind, subject.namespace, subject.name)
+    except (ProbeError, TimeoutError) as error:
+        log.info("pinned without its raw object: %s", error)
+        return None
+
+
+def declare(host: WarroomApp) -> None:
+    """Ask for a title and a severity, and begin an incident."""
+    from tui.screens.declare import Declaration, DeclareScreen
+
+    if not host.journal.ready:
+        host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
+        return
+
+    def answered(declaration: Declaration | None) -> None:
+        if declaration is not None:
+            _begin(host, _declare(host, declaration.title, declaration.severity), "declares an incident")
+
+    incident = host.journal.incident
+    still_open = incident.id if incident is not None and incident.open else ""
+    host.push_screen(DeclareScreen(_where(host), still_open), answered)
+
+
+async def _declare(host: WarroomApp, title: str, severity: int | None) -> None:
+    from incident.errors import StoreError
+
+    try:
+        incident = await host.journal.declare(
+            title,
+            severity,
+            drill=host.drill is not None,
+            cluster=host.session.cluster.context if host.session.cluster else "",
+            namespace=host.session.scope_text,
+        )
+    except StoreError as error:
+        host.tell(f"not declared: {error}", "error", timeout=15)
+        return
+    host.tell(f"declared {incident.id}")
+
+
+def _where(host: WarroomApp) -> str:
+    context = host.session.cluster.context if host.session.cluster else "no cluster"
+    return f"{plain(context)} · {plain(host.session.scope_text)}"
+
+
+def choose_incident(host: WarroomApp) -> None:
+    """Show another incident of this store."""
+    if not host.journal.ready:
+        host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
+        return
+    _begin(host, _choose_incident(host), "lists the incidents")
+
+
+async def _choose_incident(host: WarroomApp) -> None:
+    from tui.screens.choose import Choice, ChooseScreen
+
+    incidents = await host.journal.incidents()
+    if not incidents:
+        host.tell("there is no incident yet: press I to declare one")
+        return
+    shown = host.journal.incident
+    choices = [Choice(i.id, i.id, _summary(i), current=shown is not None and i.id == shown.id) for i in incidents]
+    chosen = await host.push_screen_wait(ChooseScreen("Incidents", choices))
+    for incident in incidents:
+        if incident.id == chosen:
+            await host.journal.show(incident)
+
+
+def _summary(incident: Incident) -> str:
+    severity = f"SEV {incident.severity}" if incident.severity else "unclassified"
+    drill = "DRILL · " if incident.drill else ""
+    age = ago((now_ms() - incident.declared_at) / 1000)
+    return f"{drill}{severity} · {incident.status.value} · {age} ago · {incident.title}"
+
+
+def export(host: WarroomApp) -> None:
+    """Write the shown incident's review and its data to files, and say where they are."""
+    incident = host.journal.incident
+    if incident is None:
+        host.tell("there is no incident to export", "warning")
+        return
+    _begin(host, _export(host, incident), f"exports {incident.id}")
+
+
+async def _export(host: WarroomApp, incident: Incident) -> None:
+    from tui.export_files import write_exports
+
+    try:
+        entries = await host.journal.all_entries()
+        paths = await asyncio.to_thread(write_exports, incident, entries, Path.cwd())
+    except OSError as error:
+        host.tell(f"not exported: {error.strerror or error}: {error.filename or ''}", "error", timeout=15)
+        return
+    host.tell("exported to\n" + "\n".join(str(path) for path in paths), timeout=15)
+    await _write_quietly(host, f"exported to {paths[0]}")
+
+
+async def _write_quietly(host: WarroomApp, text: str) -> None:
+    """Note on an open incident; a closed one is exported without a trace in it."""
+    if host.journal.recording:
+        await host.journal.write(Draft(text=text, author=host.journal.author, kind=Kind.EXPORT))
+
+
+def _begin(host: WarroomApp, work: Coroutine[Any, Any, None], description: str) -> None:
+    host.run_worker(work, group="writing", description=description, exit_on_error=False)
