@@ -132,17 +132,17 @@ class Deployments:
             new_set_condition(conditions, new["metadata"]["name"], created=True)
         else:
             revision = str(max(newest + 1, _revision(new)))
-            noted = dict(pods.annotations(new))
+            noted = dict(pods.notes(new))
             if noted.get(REVISION) != revision:
                 past = [past for past in (noted.get(_HISTORY), noted.get(REVISION)) if past]
                 noted.update({REVISION: revision, _HISTORY: ",".join(past)})
-            noted.update({k: v for k, v in pods.annotations(deployment).items() if k not in _NOT_COPIED})
-            if noted != pods.annotations(new):
+            noted.update({k: v for k, v in pods.notes(deployment).items() if k not in _NOT_COPIED})
+            if noted != pods.notes(new):
                 new = world.store.update(REPLICA_SET, {**new, "metadata": {**new["metadata"], "annotations": noted}})
             current = conditions.get("Progressing")
-            if pods.annotations(deployment).get(REVISION) != revision or current is None:
+            if pods.notes(deployment).get(REVISION) != revision or current is None:
                 new_set_condition(conditions, new["metadata"]["name"], created=False)
-        if pods.annotations(deployment).get(REVISION) != revision:
+        if pods.notes(deployment).get(REVISION) != revision:
             metadata = {**meta, "annotations": {**(meta.get("annotations") or {}), REVISION: revision}}
             deployment = world.store.update(DEPLOYMENT, {**deployment, "metadata": metadata})
         if created and spec.get("replicas", 1) == 0:
@@ -201,8 +201,7 @@ class Deployments:
     def _was_scaled(self, deployment: Json, sets: list[Json]) -> bool:
         desired = str(deployment["spec"].get("replicas", 1))
         return any(
-            found["spec"].get("replicas", 1) and pods.annotations(found).get(_DESIRED, desired) != desired
-            for found in sets
+            found["spec"].get("replicas", 1) and pods.notes(found).get(_DESIRED, desired) != desired for found in sets
         )
 
     def _scale(self, deployment: Json, new: Json | None, old: list[Json]) -> None:
@@ -230,7 +229,7 @@ class Deployments:
         if size == before:
             self._note_size(deployment, found)
             return
-        marks = {**pods.annotations(found), **self._sizes(deployment)}
+        marks = {**pods.notes(found), **self._sizes(deployment)}
         metadata = {**found["metadata"], "annotations": marks}
         world.store.update(REPLICA_SET, {**found, "metadata": metadata, "spec": {**found["spec"], "replicas": size}})
         direction = "up" if size > before else "down"
@@ -242,8 +241,8 @@ class Deployments:
             self._note_size(deployment, found)
 
     def _note_size(self, deployment: Json, found: Json) -> None:
-        marks = {**pods.annotations(found), **self._sizes(deployment)}
-        if marks != pods.annotations(found) and found["spec"].get("replicas", 1):
+        marks = {**pods.notes(found), **self._sizes(deployment)}
+        if marks != pods.notes(found) and found["spec"].get("replicas", 1):
             self._world.store.update(REPLICA_SET, {**found, "metadata": {**found["metadata"], "annotations": marks}})
 
     def _sizes(self, deployment: Json) -> dict[str, str]:
@@ -265,7 +264,7 @@ def _count(found: Json) -> Count:
 
 
 def _revision(found: Json) -> int:
-    return int(pods.annotations(found).get(REVISION, "0"))
+    return int(pods.notes(found).get(REVISION, "0"))
 
 
 def _with_hash(template: Json, stamp: str) -> Json:

@@ -1,4 +1,4 @@
-"""What becomes of a container, told by its image's tag or by an annotation of its pod: how a bad release is bad.
+"""What becomes of a container, told by its image or by an annotation of its pod: how a bad release is bad.
 
     …:1.4.0            running and ready
     …:1.4.0-crash      exits with 1 again and again
@@ -12,6 +12,7 @@ The annotation ``drill/fate`` on a pod wins over the tag and may change while it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -36,10 +37,19 @@ class Fate(StrEnum):
 _SUFFIXES: Final = {f"-{fate}": fate for fate in Fate if fate is not Fate.OK}
 
 
-def fate_of(pod: Json, container: Json) -> Fate:
-    """The fate of one container. An annotation that names no fate is as none."""
+def fate_of(pod: Json, container: Json, images: Mapping[str, Fate], doom: Fate | None = None) -> Fate:
+    """The fate of one container.
+
+    The pod's annotation decides, then ``doom`` (what a scenario has in store for this pod), then ``images`` (fates of
+    images whose tag does not tell), then the tag. An annotation that names no fate is as none.
+    """
     wanted = (pod["metadata"].get("annotations") or {}).get(ANNOTATION, "")
     if wanted in Fate.__members__.values():
         return Fate(wanted)
-    tag = container.get("image", "").rpartition(":")[2]
+    if doom is not None:
+        return doom
+    image = container.get("image", "")
+    if image in images:
+        return images[image]
+    tag = image.rpartition(":")[2]
     return next((fate for suffix, fate in _SUFFIXES.items() if tag.endswith(suffix)), Fate.OK)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from drill import pods
 from drill.containers import ContainerLife, Surroundings
-from drill.fates import ANNOTATION, fate_of
+from drill.fates import ANNOTATION, Fate, fate_of
 from drill.kinds import Kind
 from drill.world import NODE, POD, World
 
@@ -33,7 +33,9 @@ class Kubelets:
     """Every node's kubelet. One that is down (`freeze`) moves no status until it is thawed."""
 
     def __init__(self, world: World) -> None:
+        self.images: dict[str, Fate] = {}  # fates of images whose tag does not tell
         self._world = world
+        self._dooms: dict[str, Fate] = {}
         self._lives: dict[str, _PodLife] = {}
         self._frozen: set[str] = set()
         self._addresses: dict[str, int] = {}  # node → pods it ever gave an address
@@ -42,6 +44,7 @@ class Kubelets:
         uid = pod["metadata"]["uid"]
         if change == "DELETED":
             life = self._lives.pop(uid, None)
+            self._dooms.pop(uid, None)
             for container in life.containers if life is not None else ():
                 container.stop()
             return
@@ -55,8 +58,22 @@ class Kubelets:
                 self._lives[uid] = _PodLife(pod)
                 self._world.clock.soon(lambda: self._begin(uid, pod))
         elif old is not None and _fate_moved(pod, old):
-            for container, spec in zip(self._lives[uid].containers, pod["spec"]["containers"], strict=False):
-                container.turn(fate_of(pod, spec))
+            self._turn(uid, pod)
+
+    def doom(self, uid: str, fate: Fate) -> None:
+        """Give one pod a fate, now; it dies with the pod."""
+        self._dooms[uid] = fate
+        life = self._lives.get(uid)
+        pod = self._world.store.get(POD, *life.key) if life is not None else None
+        if pod is not None:
+            self._turn(uid, pod)
+
+    def _turn(self, uid: str, pod: Json) -> None:
+        for container, spec in zip(self._lives[uid].containers, pod["spec"]["containers"], strict=False):
+            container.turn(self._fate(pod, spec))
+
+    def _fate(self, pod: Json, spec: Json) -> Fate:
+        return fate_of(pod, spec, self.images, self._dooms.get(pod["metadata"]["uid"]))
 
     def freeze(self, node: str) -> None:
         """The node's kubelet stops reporting."""
@@ -91,15 +108,11 @@ class Kubelets:
             ),
             changed=lambda: self._report(life),
         )
-        life.containers = [ContainerLife(spec, fate_of(pod, spec), around) for spec in pod["spec"]["containers"]]
+        life.containers = [ContainerLife(spec, self._fate(pod, spec), around) for spec in pod["spec"]["containers"]]
         known = {status["name"]: status for status in (pod.get("status") or {}).get("containerStatuses") or ()}
         if known:
             for container in life.containers:
-                fate = container.fate
                 container.resume(known.get(container.name) or {})
-                if ANNOTATION in pods.annotations(pod):
-                    container.fate = fate_of({"metadata": {}}, {"image": container.image})
-                    container.turn(fate)
             return
         self._report(life)
         for container in life.containers:
@@ -176,7 +189,7 @@ class Kubelets:
 
 
 def _fate_moved(pod: Json, old: Json) -> bool:
-    return pods.annotations(pod).get(ANNOTATION) != pods.annotations(old).get(ANNOTATION)
+    return pods.notes(pod).get(ANNOTATION) != pods.notes(old).get(ANNOTATION)
 
 
 def _conditions(containers: list[ContainerLife], before: Json, begun: bool, stamp: str) -> list[Json]:

@@ -69,14 +69,23 @@ class Nodes:
         self._evictions: dict[str, Timer] = {}
         self._reclaims: dict[str, Timer] = {}
         self._beating: dict[str, None] = {}
+        self._fates: dict[str, str] = {}
 
     def observe_node(self, change: str, kind: Kind, node: Json, old: Json | None) -> None:
         name = node["metadata"]["name"]
         if change == "DELETED":
             self._beating.pop(name, None)
             return
-        if old is None or pods.annotations(node) != pods.annotations(old) or node["spec"] != old["spec"]:
+        if old is None or pods.notes(node) != pods.notes(old) or node["spec"] != old["spec"]:
             self._queue.add(name)
+
+    def afflict(self, name: str, fate: str) -> None:
+        """Give a node a fate that no annotation tells; ``""`` ends it."""
+        self._fates[name] = fate
+        self._queue.add(name)
+
+    def _fate(self, node: Json) -> str:
+        return pods.notes(node).get(ANNOTATION) or self._fates.get(node["metadata"]["name"], "")
 
     def beat(self, name: str) -> None:
         """Let a node renew its heartbeat from now on. Big fleets do without, to be still when nothing happens."""
@@ -95,7 +104,7 @@ class Nodes:
         node = self._world.store.get(NODE, None, name)
         if node is None:
             return
-        fate = pods.annotations(node).get(ANNOTATION, "")
+        fate = self._fate(node)
         was_ready, was_pressed = pods.is_ready(node), pods.is_true(node, "MemoryPressure")
         node = self._write_conditions(node)
         node = self._write_taints(node, fate)
@@ -111,7 +120,7 @@ class Nodes:
             self._say(node, "NodeHasSufficientMemory", f"Node {name} status is now: NodeHasSufficientMemory")
 
     def _write_conditions(self, node: Json) -> Json:
-        status, fate = node.get("status") or {}, pods.annotations(node).get(ANNOTATION, "")
+        status, fate = node.get("status") or {}, self._fate(node)
         renewed = conditions(fate, status.get("conditions") or [], self._world.clock.stamp())
         return self._world.set_status(NODE, node, {**status, "conditions": renewed})
 

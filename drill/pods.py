@@ -60,7 +60,7 @@ def labels(obj: Json) -> dict[str, str]:
     return obj["metadata"].get("labels") or {}
 
 
-def annotations(obj: Json) -> dict[str, str]:
+def notes(obj: Json) -> dict[str, str]:
     return obj["metadata"].get("annotations") or {}
 
 

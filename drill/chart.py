@@ -1,0 +1,119 @@
+"""The objects of the platform's Helm chart and of the cluster's own add-ons, rendered from a scenario's services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from drill.scenario import Addon, Service
+
+Json = dict[str, Any]
+
+# libyaml's emitter is ten times faster; the text is the same.
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+PORT = 8080
+
+
+class Chart:
+    """Renders one release: ``objects`` to apply, ``manifest`` to store. Unchanged services are rendered once."""
+
+    def __init__(self, release: str, namespace: str, name: str, services: Iterable[Service]) -> None:
+        self.release = release
+        self.namespace = namespace
+        self.name = name
+        self.services = tuple(services)
+        self._texts: dict[tuple[str, str], str] = {}
+
+    def objects(self, tags: dict[str, str]) -> list[Json]:
+        """Workloads and Services with the image tags given by service name."""
+        return [obj for service in self.services for obj in self._of(service, tags[service.name])]
+
+    def manifest(self, tags: dict[str, str]) -> str:
+        """The same as Helm's manifest text."""
+        return "".join(self._text(service, tags[service.name]) for service in self.services)
+
+    def values(self, tags: dict[str, str]) -> Json:
+        """The values that lead to it."""
+        return {
+            service.name: {
+                "replicas": service.replicas,
+                "image": {"repository": service.image, "tag": tags[service.name]},
+            }
+            for service in self.services
+        }
+
+    def _text(self, service: Service, tag: str) -> str:
+        key = (service.name, tag)
+        if key not in self._texts:
+            parts = []
+            for obj in self._of(service, tag):
+                body = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1000)
+                parts.append(f"---\n# Source: {self.name}/templates/{service.name}.yaml\n{body}")
+            self._texts[key] = "".join(parts)
+        return self._texts[key]
+
+    def _of(self, service: Service, tag: str) -> list[Json]:
+        labels = {
+            "app.kubernetes.io/name": service.name,
+            "app.kubernetes.io/instance": self.release,
+            "app.kubernetes.io/managed-by": "Helm",
+        }
+        metadata = {"name": service.name, "namespace": self.namespace, "labels": labels}
+        selector = {"app.kubernetes.io/name": service.name}
+        ports = [{"name": "http", "port": 80, "targetPort": PORT}]
+        return [
+            workload(service, tag, metadata, selector),
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": metadata,
+                "spec": {"selector": selector, "ports": ports},
+            },
+        ]
+
+
+def workload(service: Service, tag: str, metadata: Json, selector: Json) -> Json:
+    """The Deployment or StatefulSet of a service."""
+    template = {"metadata": {"labels": metadata["labels"]}, "spec": {"containers": [_container(service, tag)]}}
+    spec: Json = {"replicas": service.replicas, "selector": {"matchLabels": selector}, "template": template}
+    if service.kind == "StatefulSet":
+        spec["serviceName"] = service.name
+    elif service.strategy == "Recreate":
+        spec["strategy"] = {"type": "Recreate"}
+    return {"apiVersion": "apps/v1", "kind": service.kind, "metadata": metadata, "spec": spec}
+
+
+def addon(addon: Addon) -> Json:
+    """A workload of the cluster itself: of kube-system, istio-system and the like."""
+    labels = {"k8s-app": addon.name}
+    container: Json = {"name": addon.name, "image": addon.image, "resources": {"requests": dict(addon.requests)}}
+    pod: Json = {"containers": [container]}
+    if addon.host_network:
+        pod |= {"hostNetwork": True, "priorityClassName": "system-node-critical"}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec: Json = {"selector": {"matchLabels": labels}, "template": template}
+    if addon.kind != "DaemonSet":
+        spec["replicas"] = addon.replicas
+    metadata = {"name": addon.name, "namespace": addon.namespace, "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": addon.kind, "metadata": metadata, "spec": spec}
+
+
+def _container(service: Service, tag: str) -> Json:
+    container: Json = {
+        "name": service.name,
+        "image": f"{service.image}:{tag}",
+        "ports": [{"containerPort": PORT}],
+        "resources": {"requests": dict(service.requests), "limits": dict(service.limits)},
+    }
+    if service.env:
+        container["env"] = [{"name": name, "value": value} for name, value in service.env.items()]
+    if service.probe:
+        container["readinessProbe"] = {
+            "httpGet": {"path": service.probe, "port": PORT},
+            "initialDelaySeconds": 5,
+            "periodSeconds": 10,
+        }
+    return container

@@ -1,0 +1,246 @@
+"""Plays a scenario on a world: builds the cluster, lives through the past, leaves the rest to time."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drill import chart, helm, kinds, pods, stored_form
+from drill.chart import Chart
+from drill.controllers import ControlPlane
+from drill.kinds import Kind
+from drill.nodes import conditions
+from drill.scenario import Node, NodeFate, PodFate, Rollback, Say, Scenario, Step, Upgrade, seconds
+from drill.world import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    NAMESPACE,
+    NODE,
+    POD,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+)
+
+Json = dict[str, Any]
+
+KUBELET_VERSION: Final = "v1.34.2"
+_SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_KINDS: Final = {"Deployment": DEPLOYMENT, "StatefulSet": STATEFUL_SET, "DaemonSet": DAEMON_SET, "Service": SERVICE}
+_RELEASE_MARKS: Final = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
+
+
+class Director:
+    """Carries out the script of one scenario. ``start`` is the world instant that its offsets are relative to."""
+
+    def __init__(self, scenario: Scenario, plane: ControlPlane, start: float) -> None:
+        self.scenario = scenario
+        self.start = start
+        self._plane = plane
+        self._world = plane.world
+        release = scenario.release
+        self._chart = Chart(release.name, scenario.namespace, release.chart, scenario.services)
+        self._revisions: list[Json] = []  # the releases, as encoded into their Secrets
+        self._tags: dict[str, str] = {}
+        self._addresses = 10
+
+    def play(self) -> None:
+        """Build the cluster and live through everything before ``start``; what comes later is set on the clock."""
+        clock, steps = self._world.clock, self.scenario.steps()
+        self._plane.kubelets.images.update(self.scenario.images)
+        self._build()
+        for offset, step in steps:
+            clock.at(self.start + offset, lambda step=step: self._carry_out(step))  # type: ignore[misc]
+        clock.advance(self.start)
+
+    # The cluster
+
+    def _build(self) -> None:
+        namespaces = {
+            *_SYSTEM_NAMESPACES,
+            self.scenario.namespace,
+            *(addon.namespace for addon in self.scenario.addons),
+        }
+        for name in sorted(namespaces):
+            self.namespace(name)
+        for index, node in enumerate(self.scenario.nodes):
+            self._node(node, index)
+        for addon in self.scenario.addons:
+            self._put(chart.addon(addon), marks={})
+
+    def namespace(self, name: str) -> None:
+        """A namespace with what a cluster puts into every one."""
+        world = self._world
+        labels = {"kubernetes.io/metadata.name": name}
+        content = {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+        world.create(NAMESPACE, {"metadata": {"name": name, "labels": labels}, **content})
+        world.create(SERVICE_ACCOUNT, {"metadata": {"name": "default", "namespace": name}})
+        world.create(CONFIG_MAP, {"metadata": {"name": "kube-root-ca.crt", "namespace": name}, "data": {"ca.crt": ""}})
+
+    def _node(self, node: Node, index: int) -> None:
+        world = self._world
+        born = self.start + seconds(node.age)
+        obj = node_object(node.name, index, pool=node.pool, zone=node.zone, size=node.size)
+        room = {"cpu": str(node.cores), "memory": node.capacity, "pods": str(node.max_pods)}
+        stamp = world.clock.stamp(born)
+        obj["status"] |= {
+            "capacity": {**room, "ephemeral-storage": "129886128Ki"},
+            "allocatable": {**room, "ephemeral-storage": "119703055367"},
+            "conditions": conditions("", [], stamp),
+        }
+        if node.cordoned:
+            obj["spec"]["unschedulable"] = True
+        world.store.create(NODE, obj, now=world.clock.wall(born))
+        self._plane.nodes.beat(node.name)
+
+    # The script
+
+    def _carry_out(self, step: Step) -> None:
+        match step:
+            case Upgrade():
+                self._tags = {**self._tags, **step.tags}
+                status = helm.FAILED if step.failed else helm.DEPLOYED
+                self._release(step.chart, step.app or step.chart, self._tags, status, step.description)
+            case Rollback(to=to):
+                self._rollback(to)
+            case PodFate():
+                self._doom(step)
+            case NodeFate(node=node, fate=fate):
+                self._plane.nodes.afflict(node, fate)
+            case Say():
+                self._say(step, step.times)
+
+    def _release(self, version: str, app: str, tags: dict[str, str], status: str, description: str) -> None:
+        """Apply the chart with these tags and store the revision, as `helm upgrade` without --wait does."""
+        world, scenario = self._world, self.scenario
+        now, number = world.clock.wall(), len(self._revisions) + 1
+        packed = helm.chart_of(
+            scenario.release.chart,
+            version,
+            app,
+            values=self._chart.values(tags),
+            templates={f"{service.name}.yaml": '{{- include "service" . }}\n' for service in scenario.services},
+        )
+        first = helm.parse_instant(self._revisions[0]["info"]["first_deployed"]) if self._revisions else now
+        release = helm.release(
+            name=scenario.release.name,
+            namespace=scenario.namespace,
+            revision=number,
+            chart=packed,
+            config={"release": {"by": "ci-deploy"}},
+            manifest=self._chart.manifest(tags),
+            status=status,
+            description=description,
+            first_deployed=first,
+            last_deployed=now,
+        )
+        if status == helm.DEPLOYED:
+            self._supersede(now)
+        self._revisions.append(release)
+        world.create(SECRET, helm.secret(release, now))
+        marks = dict(zip(_RELEASE_MARKS, (scenario.release.name, scenario.namespace), strict=True))
+        for obj in self._chart.objects(tags):
+            self._put(obj, marks=marks)
+
+    def _supersede(self, now: float) -> None:
+        store, scenario = self._world.store, self.scenario
+        for release in self._revisions:
+            if release["info"]["status"] == helm.DEPLOYED:
+                release["info"]["status"] = helm.SUPERSEDED
+                name = helm.secret_name(scenario.release.name, release["version"])
+                held = store.get(SECRET, scenario.namespace, name)
+                if held is not None:
+                    store.update(SECRET, helm.with_status(held, helm.SUPERSEDED, now))
+
+    def _rollback(self, to: int) -> None:
+        target = self._revisions[to - 1]
+        meta = target["chart"]["metadata"]
+        tags = {name: values["image"]["tag"] for name, values in target["chart"]["values"].items()}
+        self._tags = tags
+        self._release(meta["version"], meta["appVersion"], tags, helm.DEPLOYED, f"Rollback to {to}")
+
+    def _put(self, obj: Json, *, marks: Json) -> None:
+        """Create an object, or give the one that is there its new spec."""
+        world, kind, meta = self._world, _KINDS[obj["kind"]], obj["metadata"]
+        held = world.store.get(kind, meta["namespace"], meta["name"])
+        filled = self._stored(kind, obj)
+        if held is None:
+            world.create(kind, {**filled, "metadata": {**meta, "annotations": marks}} if marks else filled)
+        elif kind is not SERVICE:
+            world.store.update(kind, {**held, "spec": filled["spec"]})
+
+    def _stored(self, kind: Kind, obj: Json) -> Json:
+        if kind is SERVICE:
+            self._addresses += 1
+            return stored_form.service(obj, f"10.0.{self._addresses // 250}.{self._addresses % 250 + 1}")
+        return {DEPLOYMENT: stored_form.deployment, STATEFUL_SET: stored_form.stateful_set}.get(
+            kind, stored_form.daemon_set
+        )(obj)
+
+    def _doom(self, step: PodFate) -> None:
+        """The victims are those on a troubled node first, and then the oldest."""
+        nodes = {node.name: node.memory for node in self.scenario.nodes}
+        mine = [pod for pod in self._pods_of(step.service) if pods.is_ready(pod)]
+        mine.sort(key=lambda pod: (-nodes.get(pod["spec"].get("nodeName", ""), 0.0), pod["metadata"]["name"]))
+        for pod in mine[: step.pods]:
+            self._plane.kubelets.doom(pod["metadata"]["uid"], step.fate)
+
+    def _say(self, step: Say, left: int) -> None:
+        world = self._world
+        kind = kinds.kind(step.kind, "" if step.kind in ("Node", "Service", "Pod") else "apps")
+        if step.kind == "Pod":
+            found = next(iter(self._pods_of(step.name)), None)
+        else:
+            namespace = None if step.kind == "Node" else self.scenario.namespace
+            found = world.store.get(kind, namespace, step.name)
+        if found is not None:
+            world.events.say(kind, found, step.reason, step.message, warning=step.warning, component=step.component)
+        if step.every and left > 1:
+            pause = seconds(step.every) * world.chance.uniform(0.9, 1.1)
+            world.clock.after(pause, lambda: self._say(step, left - 1))
+
+    def _pods_of(self, service: str) -> list[Json]:
+        found = self._world.store.list(POD, self.scenario.namespace)
+        return [pod for pod in found if pods.labels(pod).get("app.kubernetes.io/name") == service]
+
+
+def node_object(name: str, index: int, *, pool: str, zone: str, size: str) -> Json:
+    """A node of AKS without its capacity and conditions."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                "agentpool": pool,
+                "kubernetes.azure.com/mode": "system" if pool == "system" else "user",
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "node.kubernetes.io/instance-type": size,
+                "topology.kubernetes.io/region": zone.rpartition("-")[0],
+                "topology.kubernetes.io/zone": zone,
+            },
+        },
+        "spec": {"podCIDR": f"10.{244 + index // 256}.{index % 256}.0/24", "providerID": f"azure:///{name}"},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": f"10.{224 + index // 60_000}.{index // 250 % 250}.{index % 250 + 4}"},
+                {"type": "Hostname", "address": name},
+            ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            "nodeInfo": {
+                "machineID": "",
+                "systemUUID": "",
+                "bootID": "",
+                "kernelVersion": "5.15.0-1098-azure",
+                "osImage": "Ubuntu 22.04.5 LTS",
+                "containerRuntimeVersion": "containerd://1.7.28-1",
+                "kubeletVersion": KUBELET_VERSION,
+                "kubeProxyVersion": "",
+                "operatingSystem": "linux",
+                "architecture": "amd64",
+            },
+        },
+    }

@@ -1,0 +1,237 @@
+"""A scenario: a platform and what befalls it, as data in YAML. Checked when it is read, so that a typo is told at once.
+
+Offsets are relative to the moment the platform starts: ``-20m``, ``-3d4h``, ``+90s``. What lies before that moment has
+already happened when somebody looks; what lies after it happens while they watch.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+from drill.fates import Fate
+
+_DURATION: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d+)?[dhms])+)")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+_UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+
+Offset = Annotated[str, Meta(pattern=r"^[+-](\d+(\.\d+)?[dhms])+$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be played: which one, where in it, and what was expected."""
+
+
+def seconds(offset: str) -> float:
+    """``-3d4h`` as seconds. Raises ValueError."""
+    match = _DURATION.fullmatch(offset)
+    if match is None:
+        raise ValueError(f"expected an offset such as -20m, -3d4h or +90s, not {offset!r}")
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(match[2]))
+    return -total if match[1] == "-" else total
+
+
+class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A node; ``cpu`` and ``memory`` say how busy it is, as a share of what it has."""
+
+    name: Name
+    pool: str = "system"
+    zone: str = "westeurope-1"
+    size: str = "Standard_D8s_v5"
+    cores: int = 8
+    capacity: str = "32863208Ki"
+    max_pods: int = 110
+    cpu: Share = 0.4
+    memory: Share = 0.4
+    cordoned: bool = False
+    age: Offset = "-94d"
+
+
+class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A service of the release. ``cpu`` (cores) and ``memory`` (MiB) are what one healthy pod uses."""
+
+    name: Name
+    replicas: Annotated[int, Meta(ge=0)]
+    image: str
+    kind: Literal["Deployment", "StatefulSet"] = "Deployment"
+    strategy: Literal["RollingUpdate", "Recreate"] = "RollingUpdate"
+    probe: str = "/health/ready"
+    cpu: float = 0.2
+    memory: float = 400.0
+    requests: dict[str, str] = {"cpu": "100m", "memory": "256Mi"}
+    limits: dict[str, str] = {"cpu": "1", "memory": "1Gi"}
+    env: dict[str, str] = {}
+    check: str = ""  # its name in the health endpoint; empty: not asked there
+    log: str = "request"  # which voice it logs in, see drill.logs
+
+
+class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A workload of the cluster itself."""
+
+    name: Name
+    namespace: Name
+    image: str
+    kind: Literal["Deployment", "DaemonSet"] = "DaemonSet"
+    replicas: int = 1
+    host_network: bool = False
+    requests: dict[str, str] = {"cpu": "50m", "memory": "64Mi"}
+    cpu: float = 0.02
+    memory: float = 60.0
+
+
+class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
+    """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service."""
+
+    at: Offset
+    chart: str
+    tags: dict[str, str] = {}
+    app: str = ""
+    description: str = "Upgrade complete"
+    failed: bool = False
+
+
+class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="rollback", tag_field="do"):
+    """`helm rollback` to a revision."""
+
+    at: Offset
+    to: int
+
+
+class PodFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="pod-fate", tag_field="do"):
+    """So many running pods of a service meet a fate."""
+
+    at: Offset
+    service: Name
+    fate: Fate
+    pods: int = 1
+
+
+class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
+    """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it."""
+
+    at: Offset
+    node: Name
+    fate: Literal["memory-pressure", "not-ready", ""]
+
+
+class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="event", tag_field="do"):
+    """An event that no controller of ours would write; recurs ``every`` so often if given, at most ``times``."""
+
+    at: Offset
+    kind: Literal["Deployment", "StatefulSet", "Node", "Service", "Pod"]
+    name: str  # of a Pod: the name of its service
+    reason: str
+    message: str
+    component: str
+    warning: bool = False
+    every: str = ""
+    times: int = 1_000_000
+
+
+Step = Upgrade | Rollback | PodFate | NodeFate | Say
+
+
+class Commit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A commit of the platform's repository; ``file`` is what it touches."""
+
+    at: Offset
+    author: str
+    subject: str
+    file: str
+    body: str = ""
+
+
+class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The Helm release of the platform."""
+
+    name: Name
+    chart: Name
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it. ``images`` gives fates to images that do not carry one in their tag."""
+
+    name: Name
+    title: str
+    severity: Annotated[int, Meta(ge=1, le=4)]
+    summary: str
+    cluster: str
+    namespace: Name
+    release: Release
+    nodes: Annotated[tuple[Node, ...], Meta(min_length=1)]
+    services: Annotated[tuple[Service, ...], Meta(min_length=1)]
+    addons: tuple[Addon, ...] = ()
+    images: dict[str, Fate] = {}
+    script: tuple[Step, ...] = ()
+    commits: tuple[Commit, ...] = ()
+
+    def steps(self) -> list[tuple[float, Step]]:
+        """The script with its offsets in seconds, in the order of time."""
+        return sorted(((seconds(step.at), step) for step in self.script), key=lambda item: item[0])
+
+
+def names() -> list[str]:
+    """The scenarios that ship."""
+    found = resources.files("drill").joinpath("scenarios").iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in found if entry.name.endswith(".yaml"))
+
+
+def load(name: str) -> Scenario:
+    """A scenario that ships. Raises `ScenarioError`."""
+    known = names()
+    if name not in known:
+        raise ScenarioError(f"there is no scenario {name!r}; there are: {', '.join(known)}")
+    text = resources.files("drill").joinpath("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
+    return parse(text, source=f"{name}.yaml")
+
+
+def parse(text: str, *, source: str = "scenario") -> Scenario:
+    """A scenario out of YAML text. Raises `ScenarioError`, naming ``source`` and the place in it."""
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        scenario = msgspec.convert(yaml.load(text, Loader=loader), Scenario)  # noqa: S506 (both are safe loaders)
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{source}: not YAML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{source}: {error}") from None
+    _check(scenario, source)
+    return scenario
+
+
+def _check(scenario: Scenario, source: str) -> None:
+    """What the types cannot say: that every name in the script means something, and that revisions come in order."""
+    services = {service.name for service in scenario.services}
+    nodes = {node.name for node in scenario.nodes}
+    revisions = 0
+    tagged: set[str] = set()
+    for _, step in scenario.steps():
+        match step:
+            case Upgrade(tags=tags):
+                revisions += 1
+                tagged |= tags.keys()
+                for unknown in sorted(tags.keys() - services):
+                    raise ScenarioError(f"{source}: upgrade at {step.at}: there is no service {unknown!r}")
+                if revisions == 1 and tagged != services:
+                    missing = ", ".join(sorted(services - tagged))
+                    raise ScenarioError(
+                        f"{source}: the first upgrade must give every service a tag; missing: {missing}"
+                    )
+            case Rollback(to=to):
+                if not 1 <= to <= revisions:
+                    raise ScenarioError(f"{source}: rollback at {step.at}: there is no revision {to} by then")
+                revisions += 1
+            case PodFate(service=service) if service not in services:
+                raise ScenarioError(f"{source}: pod-fate at {step.at}: there is no service {service!r}")
+            case NodeFate(node=node) if node not in nodes:
+                raise ScenarioError(f"{source}: node-fate at {step.at}: there is no node {node!r}")
+            case _:
+                pass
+    if revisions == 0:
+        raise ScenarioError(f"{source}: the script must begin with an upgrade, the installation")

@@ -1,0 +1,116 @@
+"""What an API server fills in before it stores an object, for the kinds that people and charts create here.
+
+Stored objects must have them: otherwise the first patch through the API would add them to a Deployment's template,
+and a template that changed is a rollout that nobody asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+_PROBE: Final = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+
+
+def container(spec: Json) -> Json:
+    """A container with its defaults, as pkg/apis/core/v1/defaults.go sets them."""
+    tag = spec["image"].rpartition("/")[2].partition(":")[2]
+    filled: Json = {
+        "resources": {},
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "imagePullPolicy": "Always" if tag in ("", "latest") else "IfNotPresent",
+        **spec,
+    }
+    if spec.get("ports"):
+        filled["ports"] = [{"protocol": "TCP", **port} for port in spec["ports"]]
+    for name in ("readinessProbe", "livenessProbe", "startupProbe"):
+        if name in spec:
+            probe = {**_PROBE, **spec[name]}
+            if "httpGet" in probe:
+                probe["httpGet"] = {"scheme": "HTTP", **probe["httpGet"]}
+            filled[name] = probe
+    resources = filled["resources"]
+    if resources.get("limits"):  # what is limited and not asked for is asked for in full
+        filled["resources"] = {**resources, "requests": {**resources["limits"], **(resources.get("requests") or {})}}
+    return filled
+
+
+def pod_spec(spec: Json) -> Json:
+    """A pod's spec with its defaults."""
+    return {
+        **{key: value for key, value in spec.items() if key != "containers"},
+        "containers": [container(one) for one in spec["containers"]],
+        "restartPolicy": spec.get("restartPolicy", "Always"),
+        "terminationGracePeriodSeconds": spec.get("terminationGracePeriodSeconds", 30),
+        "dnsPolicy": spec.get("dnsPolicy", "ClusterFirst"),
+        "securityContext": spec.get("securityContext", {}),
+        "schedulerName": spec.get("schedulerName", "default-scheduler"),
+    }
+
+
+def deployment(obj: Json) -> Json:
+    """A Deployment with its defaults."""
+    spec = obj["spec"]
+    strategy = spec.get("strategy") or {"type": "RollingUpdate"}
+    if strategy.get("type", "RollingUpdate") == "RollingUpdate":
+        rolling = {"maxUnavailable": "25%", "maxSurge": "25%", **(strategy.get("rollingUpdate") or {})}
+        strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    filled = {
+        "replicas": 1,
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+        **spec,
+        "template": _template(spec["template"]),
+        "strategy": strategy,
+    }
+    return {**obj, "spec": filled}
+
+
+def stateful_set(obj: Json) -> Json:
+    """A StatefulSet with its defaults."""
+    spec = obj["spec"]
+    filled = {
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "revisionHistoryLimit": 10,
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        **spec,
+        "template": _template(spec["template"]),
+    }
+    return {**obj, "spec": filled}
+
+
+def daemon_set(obj: Json) -> Json:
+    """A DaemonSet with its defaults."""
+    spec = obj["spec"]
+    filled = {
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+        "revisionHistoryLimit": 10,
+        **spec,
+        "template": _template(spec["template"]),
+    }
+    return {**obj, "spec": filled}
+
+
+def service(obj: Json, cluster_ip: str) -> Json:
+    """A Service with its defaults and the address that the API server would give it."""
+    spec = obj["spec"]
+    filled = {
+        "type": "ClusterIP",
+        "sessionAffinity": "None",
+        "internalTrafficPolicy": "Cluster",
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "clusterIP": cluster_ip,
+        "clusterIPs": [cluster_ip],
+        **spec,
+        "ports": [{"protocol": "TCP", "targetPort": port["port"], **port} for port in spec.get("ports") or ()],
+    }
+    return {**obj, "spec": filled, "status": {"loadBalancer": {}}}
+
+
+def _template(template: Json) -> Json:
+    return {**template, "spec": pod_spec(template["spec"])}
