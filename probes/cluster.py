@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -183,7 +185,7 @@ class Cluster:
         except aiohttp.ClientError as error:
             raise self._unreachable(error) from error
         except OSError as error:
-            raise Unreachable(f"{self.server}: {error.strerror or error}") from error
+            raise Unreachable(f"cannot reach {self.server}: {_why(error)}") from error
 
     async def _send(
         self,
@@ -313,10 +315,19 @@ class Cluster:
                 hint="check certificate-authority and tls-server-name in the kubeconfig",
             )
         if isinstance(error, aiohttp.ClientConnectorError):
-            return Unreachable(f"cannot connect to {self.server}: {one_line(error.strerror or str(error.os_error))}")
+            return Unreachable(f"cannot connect to {self.server}: {_why(error.os_error)}")
         if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
             return Unreachable(f"{self.server} hung up")
         return Unreachable(f"{self.server}: {one_line(str(error)) or type(error).__name__}")
+
+
+def _why(error: OSError) -> str:
+    """``connection refused`` rather than asyncio's ``Connect call failed ('127.0.0.1', 6443)``."""
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return one_line(error.strerror or str(error)) or type(error).__name__
 
 
 class _Version(msgspec.Struct):

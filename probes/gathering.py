@@ -195,7 +195,9 @@ def combine(parts: Sequence[Freshness], unreadable: Sequence[str] = ()) -> Fresh
     """One freshness for several sources. What some of them cannot see is told in ``detail``."""
     state = next(state for state in _PRECEDENCE if any(part.state is state for part in parts))
     same = [part for part in parts if part.state is state]
-    troubled = [part for part in parts if part.detail]
+    # One lost connection is told once, a refusal for every part that it concerns.
+    gone = [part for part in parts if part.state is State.STALE][:1]
+    troubled = [*gone, *(part for part in parts if part.detail and part.state is not State.STALE)]
     told = list(dict.fromkeys(part.detail for part in troubled))
     if unreadable:
         some = ", ".join(unreadable[:3]) + (", …" if len(unreadable) > 3 else "")

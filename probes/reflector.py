@@ -127,7 +127,8 @@ class Reflector(Generic[RowT]):
         self._kind = alternatives[0]
         self._decoders = {kind.wire: msgspec.json.Decoder(kind.wire) for kind in alternatives}
         self._paged = True
-        self._failures = 0
+        self._failures = 0  # in a row, since the last watch that lasted
+        self._relists = 0  # likewise
         self._opened = False
         self._version = ""  # the resourceVersion to watch from; "" means list first
 
@@ -149,18 +150,21 @@ class Reflector(Generic[RowT]):
                     error, self._version = bad, ""
                 except ProbeError as trouble:
                     error = trouble
-                await self._pause(self._delay(error, time.monotonic() - began), beats)
+                delay = self._delay(error, time.monotonic() - began)
+                unreachable = isinstance(error, Unreachable) and not self._opened
+                await self._pause(delay, beats, wake_when_heard=unreachable)
 
     def _delay(self, error: ProbeError | None, lasted: float) -> float:
         """How long to leave the server alone now; also tells the part about it."""
         healthy = self._opened and lasted >= self.pace.short
         if healthy:
-            self._failures = 0
+            self._failures = self._relists = 0
         if error is None and healthy:
             return random.uniform(0.0, 0.2)  # noqa: S311  (the server ended the watch as it was asked to)
-        if isinstance(error, Gone) and self._failures == 0:
-            self._failures = 1
-            return 0.0  # the usual way of things after a long quiet time
+        if isinstance(error, Gone):
+            self._relists += 1
+            if self._relists == 1:
+                return 0.0  # the usual way of things after a quiet hour or a server's restart
         self._failures += 1
         if error is None and self._failures > 3:
             error = Unreachable(f"{self.cluster.server} ends every watch of {self._kind.resource} at once")
@@ -176,16 +180,17 @@ class Reflector(Generic[RowT]):
         asked = error.retry_after if error is not None else None
         return max(delay, asked or 0.0)
 
-    async def _pause(self, delay: float, beats: asyncio.Queue[ProbeError | None]) -> None:
-        """Sleep, but wake up when a server that was gone is heard again."""
-        gone = False
+    async def _pause(self, delay: float, beats: asyncio.Queue[ProbeError | None], *, wake_when_heard: bool) -> None:
+        """Sleep; a server that could not be reached and is heard again ends it early."""
+        while not beats.empty():
+            beats.get_nowait()  # from before the failure
         try:
             async with asyncio.timeout(delay):
                 while True:
-                    if await beats.get() is not None:
-                        gone = True
-                    elif gone:
+                    alive = await beats.get() is None
+                    if alive and wake_when_heard:
                         return
+                    wake_when_heard = wake_when_heard or not alive
         except TimeoutError:
             return
 
