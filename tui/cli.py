@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import re
 import sys
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-OK, UNHEALTHY, FAILED, INTERRUPTED = 0, 1, 2, 130
+OK, UNHEALTHY, FAILED = 0, 1, 2
+INTERRUPTED, UNHEARD = 128 + 2, 128 + 13  # what a shell reports for SIGINT and SIGPIPE
 
 _MINUS_TIME = re.compile(r"-\d+(\.\d+)?(s|m|h|d)[\dsmhd]*")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 unhealthy or missing, 2 not possible, 130 interrupted.
+    """Run one command and return its exit status: 0, 1 unhealthy or missing, 2 not possible, 130 and 141 cut short.
 
     Wrong usage leaves through SystemExit with status 2, help and version with 0, as argparse does.
     """
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (head, less) has gone; the interpreter must not flush into it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return INTERRUPTED
+        return UNHEARD
     except Exception as error:  # noqa: BLE001  # the last resort: a sentence, never a traceback
         from tui.sentences import explain
 
@@ -43,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(arguments: argparse.Namespace) -> int:
     """Import the command's module and run it; only its own imports are paid for."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show ✗ is no reason to fail
     module = importlib.import_module(f"tui.commands.{arguments.command or 'console'}")
     run: Callable[[argparse.Namespace], int] = module.run
     status = run(arguments)

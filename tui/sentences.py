@@ -43,7 +43,7 @@ def _sentence(error: Exception) -> str:
         log.error("command failed", exc_info=error)
         where = f"{error.filename}: " if isinstance(error.filename, str | Path) else ""
         return f"{where}{error.strerror or error}"
-    return f"something went wrong that should not: {type(error).__name__}: {error}. {_keep(error)}"
+    return f"something went wrong that should not: {type(error).__name__}: {str(error).rstrip('.')}. {_keep(error)}"
 
 
 def with_hint(sentence: str, hint: str) -> str:

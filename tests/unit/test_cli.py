@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -176,17 +180,89 @@ def test_a_reader_that_goes_away_is_no_error(environ: dict[str, str]) -> None:
     assert done.stderr == b""
 
 
-def kubeconfig(directory: Path) -> Path:
-    """A kubeconfig of a server that is not there: port 1 of loopback refuses."""
+def test_ctrl_c_ends_quietly_with_130(environ: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        frozen.settimeout(30)
+        config = kubeconfig(tmp_path, port=frozen.getsockname()[1])
+        with subprocess.Popen(
+            [*PROGRAM, "status", "--kubeconfig", str(config)],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # As a shell starts it: Python leaves an ignored SIGINT ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as process:
+            connection, _ = frozen.accept()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+            connection.close()
+
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_frozen_server_is_given_up_in_time(environ: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        config = kubeconfig(tmp_path, port=frozen.getsockname()[1])
+
+        done = warroom(environ, "status", "--kubeconfig", str(config), "--timeout", "1")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "within 1 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "there is no kubeconfig"),
+        (("--kubeconfig", "KUBECONFIG", "--context", "prud"), "there is no context 'prud'"),
+        (("--config", "/no/such/file.toml"), "cannot read the settings"),
+    ],
+)
+def test_a_console_with_nothing_to_look_at_does_not_open(
+    environ: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    named = tuple(str(kubeconfig(tmp_path)) if argument == "KUBECONFIG" else argument for argument in arguments)
+
+    status, screen = in_terminal(environ, *named)
+
+    assert status == 2
+    assert sentence in screen
+    assert screen.count("\n") == 1
+    assert "\x1b" not in screen
+
+
+def in_terminal(environ: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """Run the real program in a terminal of its own: its exit status and all it wrote there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], env=environ | {"TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    screen = b""
+    try:
+        # Linux answers EIO when the last writer has gone.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 65536):
+                screen += chunk
+        return process.wait(timeout=60), screen.decode().replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+
+
+def kubeconfig(directory: Path, port: int = 1) -> Path:
+    """A kubeconfig of a server on loopback; port 1 refuses."""
     file = directory / "kubeconfig"
     file.write_text(
-        """
+        f"""
 apiVersion: v1
 kind: Config
 current-context: prod
-contexts: [{name: prod, context: {cluster: prod, user: me, namespace: bank}}]
-clusters: [{name: prod, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: me, user: {token: t}}]
+contexts: [{{name: prod, context: {{cluster: prod, user: me, namespace: bank}}}}]
+clusters: [{{name: prod, cluster: {{server: "https://127.0.0.1:{port}"}}}}]
+users: [{{name: me, user: {{token: t}}}}]
 """,
         encoding="utf-8",
     )

@@ -9,6 +9,7 @@ from tui.commands.console import has_terminal
 from tui.drill_process import DrillProcess
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
+from tui.toml_table import close_to
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +20,8 @@ DEFAULT_SCENARIO = "payment-release"
 def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list()
-    scenario = arguments.scenario or DEFAULT_SCENARIO
+    # The default is not looked up: a first frame would wait for it.
+    scenario = _known(arguments.scenario) if arguments.scenario else DEFAULT_SCENARIO
     if arguments.serve:
         from drill.serve import main
 
@@ -41,12 +43,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list() -> int:
-    from drill.scenario import SCENARIOS
+    from drill.scenario import load, names
 
-    width = max(map(len, SCENARIOS))
-    for name, scenario in sorted(SCENARIOS.items()):
-        print(f"{name:<{width}}  {scenario.summary}")
+    known = names()
+    width = max(map(len, known), default=0)
+    for name in known:
+        print(f"{name:<{width}}   {load(name).summary.strip()}")
     return OK
+
+
+def _known(name: str) -> str:
+    from drill.scenario import names
+
+    known = names()
+    if name not in known:
+        raise CommandFailed(f"there is no scenario {name}{close_to(name, known)}; warroom drill --list names them all")
+    return name
 
 
 def _platform_flags(arguments: argparse.Namespace) -> list[str]:
