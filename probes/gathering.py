@@ -14,7 +14,7 @@ from probes.freshness import Freshness, Snapshot, State
 RowT = TypeVar("RowT")
 
 SETTLE = 0.1  # seconds; at most one snapshot in that time
-CONFIRM = 5.0  # seconds between snapshots that only say "still true"
+CONFIRM = 4.0  # seconds between snapshots that only say "still true"
 
 Overdue = Callable[[RowT], tuple[float, RowT] | None]
 
@@ -53,6 +53,12 @@ class Part(Generic[RowT]):
         self._due.pop(key, None)
         if self.rows.pop(key, None) is not None:
             self._whole.touch((key,))
+
+    def spoil(self, key: str, who: str) -> None:
+        """An object changed into something that cannot be understood."""
+        self.drop(key)
+        self.unreadable[key] = who
+        self._whole.touch(())
 
     def live(self) -> None:
         """What is held is what is, as of now."""
@@ -114,7 +120,6 @@ class Gathering(Generic[RowT]):
         self._flushed_at = float("-inf")
         self._version = 0
         self._rows: Mapping[str, RowT] = MappingProxyType({})
-        self._first_rows = True
         self._loading = True
 
     def part(self, overdue: Overdue[RowT] | None = None) -> Part[RowT]:
@@ -174,15 +179,13 @@ class Gathering(Generic[RowT]):
             for part in self.parts:
                 rows.update(part.rows)
             self._rows = MappingProxyType(rows)
-            if self._first_rows:
-                self._first_rows, changed = False, None
         self._version += 1
-        if self._version == 1:
-            changed = None
         freshness = combine(
             [part.freshness for part in self.parts],
             [who for part in self.parts for who in part.unreadable.values()],
         )
+        if self._loading:
+            changed = None  # until and including the first that is not loading
         self._loading = freshness.state is State.LOADING
         return Snapshot(self.source, freshness, self._rows, self._version, changed)
 

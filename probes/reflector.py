@@ -151,8 +151,8 @@ class Reflector(Generic[RowT]):
                 except ProbeError as trouble:
                     error = trouble
                 delay = self._delay(error, time.monotonic() - began)
-                unreachable = isinstance(error, Unreachable) and not self._opened
-                await self._pause(delay, beats, wake_when_heard=unreachable)
+                silent = isinstance(error, Unreachable) and error.status is None and not self._opened
+                await self._pause(delay, beats, wake_when_heard=silent)
 
     def _delay(self, error: ProbeError | None, lasted: float) -> float:
         """How long to leave the server alone now; also tells the part about it."""
@@ -363,8 +363,7 @@ class Reflector(Generic[RowT]):
             meta: wire.Meta = thing.metadata
         except msgspec.DecodeError as error:
             key, who = self._who(change.object, error)
-            self.part.drop(key)
-            self.part.unreadable[key] = who
+            self.part.spoil(key, who)
             return
         self._version = meta.resource_version or self._version
         if row is None:
