@@ -56,12 +56,18 @@ class LogView(CursorView):
         & > .log--warn { color: $text-warning; text-style: bold; }
         & > .log--found { text-style: reverse; }
         & > .log--gap { color: $text-warning; text-style: bold; }
-        & > .log--source-0 { color: $text-primary; }
-        & > .log--source-1 { color: $text-success; }
-        & > .log--source-2 { color: $text-secondary; }
-        & > .log--source-3 { color: $text-accent; text-style: italic; }
-        & > .log--source-4 { color: $foreground 75%; }
-        & > .log--source-5 { color: $text-primary; text-style: bold; }
+        & > .log--source-0 { color: #7fb4ff; }
+        & > .log--source-1 { color: #8fd18a; }
+        & > .log--source-2 { color: #d7a6ff; }
+        & > .log--source-3 { color: #5fd7d7; }
+        & > .log--source-4 { color: #e6b673; }
+        & > .log--source-5 { color: #ff9ec7; }
+        &:light > .log--source-0 { color: #0550ae; }
+        &:light > .log--source-1 { color: #116329; }
+        &:light > .log--source-2 { color: #6f2da8; }
+        &:light > .log--source-3 { color: #00605f; }
+        &:light > .log--source-4 { color: #7d4e00; }
+        &:light > .log--source-5 { color: #99286e; }
     }
     """
 

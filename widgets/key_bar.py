@@ -1,0 +1,139 @@
+"""The last row of the console: the keys that look, a line, the keys that act. Dim where a key does nothing now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from widgets.plain import crop, plain, width
+
+_HELP_CELLS = 4  # "  ? "
+_GAP = "   "
+_UNSAID = "–"  # off, but there is no room for the reason
+_DIVIDER = "   │   "
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """One key. ``weight`` 1 is the last to be dropped when the row is narrow; higher goes earlier.
+
+    ``disabled`` says why the key does nothing now; empty if it works.
+    """
+
+    key: str
+    label: str
+    weight: int = 1
+    act: bool = False
+    disabled: str = ""
+    action: str = ""  # what a click on it runs; empty: nothing
+
+
+class KeyBar(Widget):
+    """Shows the hints it is handed. ``?`` is always at the right end; a click on a hint is reported, not run."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key--look", "key--act", "key--label", "key--off"}
+
+    DEFAULT_CSS = """
+    KeyBar {
+        height: 1;
+        background: $panel;
+        & > .key--look { color: $text-accent; text-style: bold; }
+        & > .key--act { color: $text-error; text-style: bold; }
+        & > .key--label { color: $foreground 80%; }
+        & > .key--off { color: $foreground 40%; text-style: italic; }
+    }
+    """
+
+    class Pressed(Message):
+        """A hint was clicked."""
+
+        def __init__(self, hint: KeyHint) -> None:
+            super().__init__()
+            self.hint = hint
+
+    def __init__(
+        self,
+        hints: Sequence[KeyHint] = (),
+        *,
+        help_key: str = "?",
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._hints = tuple(hints)
+        self._help = KeyHint(help_key, "", action="help")
+        self._places: list[tuple[int, int, KeyHint]] = []
+
+    def show(self, hints: Sequence[KeyHint]) -> None:
+        """Shows other hints, in this order, those that look before those that act."""
+        if tuple(hints) != self._hints:
+            self._hints = tuple(hints)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        cells, base = self.size.width, self.rich_style
+        styles = {name: base + self.get_component_rich_style(name) for name in sorted(self.COMPONENT_CLASSES)}
+        segments = [Segment("  ", base)]
+        self._places, at, before = [], 2, None
+        for hint in self._fitting(cells - _HELP_CELLS - 2):
+            if before is not None:
+                gap = _DIVIDER if hint.act and not before.act else _GAP
+                segments.append(Segment(gap, styles["key--label"]))
+                at += len(gap)
+            texts = self._texts(hint)
+            segments += _drawn(hint, texts, styles)
+            length = sum(map(width, texts))
+            self._places.append((at, at + length, hint))
+            at += length
+            before = hint
+        shown_help = crop(plain(self._help.key, 3), 2)
+        blank = max(cells - at - width(shown_help) - 1, 0)
+        segments += [Segment(" " * blank, base), Segment(shown_help, styles["key--look"]), Segment(" ", base)]
+        self._places.append((at + blank, cells, self._help))
+        return Strip(segments).adjust_cell_length(cells, base)
+
+    def _texts(self, hint: KeyHint) -> tuple[str, str]:
+        reason = f" ({plain(hint.disabled, 40)})" if hint.disabled not in ("", _UNSAID) else ""
+        return plain(hint.key, 12), f" {plain(hint.label, 40)}{reason}"
+
+    def _fitting(self, cells: int) -> list[KeyHint]:
+        """The hints that fit. A reason why a key is off goes before a key does."""
+        kept = list(self._hints)
+        while kept and self._taken(kept) > cells:
+            if talkative := [hint for hint in kept if hint.disabled not in ("", _UNSAID)]:
+                longest = max(talkative, key=lambda hint: (hint.weight, len(hint.disabled)))
+                kept[kept.index(longest)] = KeyHint(
+                    longest.key, longest.label, longest.weight, longest.act, _UNSAID, longest.action
+                )
+            else:
+                heaviest = max(range(len(kept)), key=lambda index: (kept[index].weight, index))
+                del kept[heaviest]
+        return kept
+
+    def _taken(self, hints: Sequence[KeyHint]) -> int:
+        total = sum(sum(map(width, self._texts(hint))) for hint in hints) + len(_GAP) * (len(hints) - 1)
+        divided = any(after.act and not before.act for before, after in pairwise(hints))
+        return total + (len(_DIVIDER) - len(_GAP) if divided else 0)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, hint in self._places:
+            if start <= event.x < end and not hint.disabled:
+                self.post_message(self.Pressed(hint))
+                return
+
+
+def _drawn(hint: KeyHint, texts: tuple[str, str], styles: dict[str, Style]) -> list[Segment]:
+    key, label = texts
+    if hint.disabled:
+        return [Segment(key + label, styles["key--off"])]
+    return [Segment(key, styles["key--act" if hint.act else "key--look"]), Segment(label, styles["key--label"])]
