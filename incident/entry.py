@@ -75,7 +75,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     count: int = 1  # of REPEAT: how often so far
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One record of the chain, exactly as it is on disk. ``seq`` counts from 1 within its incident."""
 
     id: str
@@ -94,9 +94,14 @@ class Entry(Struct, frozen=True, kw_only=True):
     count: int
     previous_hash: str
     hash: str
+    evidence_on_disk: bool = False  # there is evidence, left in the store: `Store.evidence(id)` reads it
+
+    @property
+    def has_evidence(self) -> bool:
+        return self.evidence_on_disk or self.evidence is not None
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """An entry as a reader sees it: amended text and time, retracted or not, how often it was repeated."""
 
     entry: Entry

@@ -1,0 +1,25 @@
+"""Names of incidents and entries: sorted by time, and free of clashes between consoles that do not know each other."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+# Crockford's base 32: no i, l, o, u, so that an ID survives being read out over the phone.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def incident_id(declared_at: int) -> str:
+    """``INC-20261123-1406-7kq2``: the minute of the declaration (ms, UTC) and 20 random bits."""
+    minute = time.strftime("%Y%m%d-%H%M", time.gmtime(declared_at // 1000))
+    return f"INC-{minute}-{_base32(secrets.randbits(20), 4)}"
+
+
+def entry_id(recorded_at: int) -> str:
+    """26 characters like a ULID: 48 bits of milliseconds since the epoch, then 80 random bits."""
+    return _base32(recorded_at & (1 << 48) - 1, 10) + _base32(secrets.randbits(80), 16)
+
+
+def _base32(number: int, width: int) -> str:
+    digits = [_ALPHABET[number >> shift & 31] for shift in range(5 * (width - 1), -1, -5)]
+    return "".join(digits)

@@ -1,0 +1,180 @@
+"""Rows of the store's tables as incidents and entries, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from incident.entry import Entry, Incident, Kind, Source, Status
+from incident.errors import Damaged
+from incident.instants import rfc3339
+
+# To be followed by a WHERE clause. Written out, so that no statement is ever put together from anything else.
+SELECT_INCIDENT = """
+    SELECT id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace FROM incident
+"""
+INSERT_INCIDENT = """
+    INSERT INTO incident (id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
+                          head_seq, head_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SELECT_ENTRY = """
+    SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
+           previous_hash, hash, evidence FROM entry
+"""
+# The same, but of the evidence only whether there is one.
+SELECT_ENTRY_LIGHT = """
+    SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
+           previous_hash, hash, evidence IS NOT NULL FROM entry
+"""
+INSERT_ENTRY = """
+    INSERT INTO entry (id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level,
+                       count, previous_hash, hash, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NAMES = (
+    "id", "incident", "seq", "happened_at", "recorded_at", "author", "source", "kind", "text", "refers_to", "fold",
+    "level", "count", "previous_hash", "hash", "evidence",
+)  # fmt: skip
+
+_SOURCES = {str(source): source for source in Source}
+_KINDS = {str(kind): kind for kind in Kind}
+
+Row = tuple[Any, ...]
+
+
+def incident_of(row: Row) -> Incident:
+    """An incident from `SELECT_INCIDENT`.
+
+    Raises:
+        Damaged: the row holds what this program never writes.
+    """
+    identity, title, severity, status, declared_at, resolved_at, drill, cluster, namespace = row
+    try:
+        standing = Status(status)
+    except ValueError as error:
+        raise _damaged(f"incident {identity}", error) from error
+    return Incident(
+        id=identity,
+        title=title,
+        severity=severity,
+        status=standing,
+        declared_at=declared_at,
+        resolved_at=resolved_at,
+        drill=bool(drill),
+        cluster=cluster,
+        namespace=namespace,
+    )
+
+
+def incident_row(incident: Incident) -> Row:
+    """The values of `SELECT_INCIDENT`."""
+    return (
+        incident.id,
+        incident.title,
+        incident.severity,
+        str(incident.status),
+        incident.declared_at,
+        incident.resolved_at,
+        int(incident.drill),
+        incident.cluster,
+        incident.namespace,
+    )
+
+
+def entries_of(rows: Iterable[Row], *, light: bool = False) -> list[Entry]:
+    """Entries from `SELECT_ENTRY`, or from `SELECT_ENTRY_LIGHT` with the evidence left on disk.
+
+    Raises:
+        Damaged: a row holds what this program never writes.
+    """
+    entries = []
+    for row in rows:
+        (
+            identity, incident, seq, happened_at, recorded_at, author, source, kind, text,
+            refers_to, fold, level, count, previous_hash, digest, evidence,
+        ) = row  # fmt: skip
+        try:
+            entry = Entry(
+                id=identity,
+                incident=incident,
+                seq=seq,
+                happened_at=happened_at,
+                recorded_at=recorded_at,
+                author=author,
+                source=_SOURCES[source],
+                kind=_KINDS[kind],
+                text=text,
+                evidence=None if light or evidence is None else evidence_of(evidence),
+                refers_to=refers_to,
+                fold=fold,
+                level=level,
+                count=count,
+                previous_hash=previous_hash,
+                hash=digest,
+                evidence_on_disk=light and bool(evidence),
+            )
+        except (KeyError, ValueError) as error:
+            raise _damaged(f"entry {identity}", error) from error
+        entries.append(entry)
+    return entries
+
+
+def body_of(row: Row) -> dict[str, Any]:
+    """A row of `SELECT_ENTRY` in its exported form, for checking: whatever it holds, this does not raise."""
+    body = dict(zip(_NAMES, row, strict=True))
+    for name in ("happened_at", "recorded_at"):
+        with contextlib.suppress(ValueError, TypeError):
+            body[name] = rfc3339(body[name])
+    if row[-1] is not None:
+        with contextlib.suppress(ValueError, TypeError):
+            body["evidence"] = evidence_of(row[-1])
+    return body
+
+
+def entry_row(entry: Entry) -> Row:
+    """The values of `SELECT_ENTRY`. Evidence keeps the order of its keys, so that an object reads as it came."""
+    return (
+        entry.id,
+        entry.incident,
+        entry.seq,
+        entry.happened_at,
+        entry.recorded_at,
+        entry.author,
+        str(entry.source),
+        str(entry.kind),
+        entry.text,
+        entry.refers_to,
+        entry.fold,
+        entry.level,
+        entry.count,
+        entry.previous_hash,
+        entry.hash,
+        None if entry.evidence is None else json.dumps(entry.evidence, separators=(",", ":"), allow_nan=False),
+    )
+
+
+def evidence_of(text: str) -> dict[str, Any]:
+    """Decode stored evidence.
+
+    Raises:
+        ValueError: it is not a JSON object.
+    """
+    evidence = json.loads(text)
+    if not isinstance(evidence, dict):
+        raise ValueError("the evidence is not an object")
+    return evidence
+
+
+def fetch_incident(connection: sqlite3.Connection, incident_id: str) -> Incident | None:
+    """The incident of that ID, or None."""
+    row = connection.execute(SELECT_INCIDENT + "WHERE id = ?", (incident_id,)).fetchone()
+    return None if row is None else incident_of(row)
+
+
+def _damaged(what: str, error: Exception) -> Damaged:
+    return Damaged(
+        f"The store holds something in {what} that warroom never wrote ({error!r}). Nothing was changed. "
+        "Run `warroom verify` to see where its chain breaks; every other incident can still be exported."
+    )
