@@ -78,9 +78,7 @@ def _worded(entry: Json) -> str:
     name = f'"{entry["manager"]}"'
     if entry.get("subresource"):
         name += f' with subresource "{entry["subresource"]}"'
-    if entry.get("operation") == "Update":
-        name += f" using {entry['apiVersion']}"
-    return name
+    return f"{name} using {entry['apiVersion']}" if entry.get("operation") == "Update" else name
 
 
 def _dotted(path: Element) -> str:

@@ -41,7 +41,7 @@ def fields(kind: Kind, obj: Json, *, applied: bool) -> Fields:
     """
     found: Fields = {}
     for key, value in obj.items():
-        if key in ("kind", "apiVersion"):
+        if key in ("kind", "apiVersion") or (key == "status" and not value):
             continue
         if key == "metadata":
             for name, entry in value.items():

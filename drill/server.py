@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from drill import discovery, forms, podlogs, routes, statuses
+from drill import discovery, forms, openapi, podlogs, routes, statuses
 from drill.access import Access, User
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
@@ -203,6 +203,12 @@ class ApiServer:
                 return web.Response(body=encode(body), headers={"Content-Type": media})
             address = f"127.0.0.1:{self._port}"
             return _json(200, self._discovery.legacy_versions(address) if path == "/api" else self._discovery.groups())
+        if path == "/openapi/v3":
+            return _json(200, openapi.index(self._discovery.kinds))
+        if path.startswith("/openapi/v3/"):
+            document = openapi.document(self._discovery.kinds, path.removeprefix("/openapi/v3/"), self.version)
+            if document is not None:
+                return _json(200, document)
         return _text(404, "404 page not found\n")
 
     def _discover(self, request: web.BaseRequest, user: User, target: GroupTarget) -> web.Response:

@@ -123,12 +123,21 @@ class ObjectStore:
             ownership.track(kind, None, content, manager, self.now())
         return Record(kind, self._version + 1, content)
 
-    def update(self, kind: Kind, obj: Json, *, subresource: str | None = None, manager: str | None = None) -> Json:
+    def update(
+        self,
+        kind: Kind,
+        obj: Json,
+        *,
+        subresource: str | None = None,
+        manager: str | None = None,
+        through: str = "",
+    ) -> Json:
         """Replace an object and return it as stored; nothing is written when nothing changed.
 
         ``subresource`` None replaces all but the status, ``"status"`` only the status, `EVERYTHING` both.
         A resourceVersion or uid in ``obj.metadata`` must match. The generation grows when the spec changes. An
-        object that is being deleted goes when its last finalizer does. ``manager`` keeps metadata.managedFields.
+        object that is being deleted goes when its last finalizer does. ``manager`` keeps metadata.managedFields,
+        with ``through`` as the subresource (scale) that the spec was changed through.
 
         Raises NotFound, Conflict.
         """
@@ -136,7 +145,7 @@ class ObjectStore:
         current = self.record(kind, given.get("namespace"), given["name"])
         if current is None:
             raise statuses.not_found(kind, given["name"])
-        record = self.revise(current, obj, subresource=subresource, manager=manager)
+        record = self.revise(current, obj, subresource=subresource, manager=manager, through=through)
         if record is current:
             return current.object
         metadata = record.metadata
@@ -146,7 +155,13 @@ class ObjectStore:
         return record.object
 
     def revise(
-        self, current: Record, obj: Json, *, subresource: str | None = None, manager: str | None = None
+        self,
+        current: Record,
+        obj: Json,
+        *,
+        subresource: str | None = None,
+        manager: str | None = None,
+        through: str = "",
     ) -> Record:
         """What `update` would store, without storing it; ``current`` itself when nothing would change."""
         kind, old = current.kind, current.object
@@ -180,7 +195,7 @@ class ObjectStore:
         if content == old:
             return current
         if manager is not None:
-            ownership.track(kind, old, content, manager, self.now(), "status" if subresource == "status" else "")
+            ownership.track(kind, old, content, manager, self.now(), "status" if subresource == "status" else through)
         content["metadata"]["resourceVersion"] = str(self._version + 1)
         return Record(kind, self._version + 1, content)
 
@@ -215,9 +230,7 @@ class ObjectStore:
         }
         if current.kind.generation and not marked:
             metadata["generation"] = metadata.get("generation", 0) + 1
-        ordered = ordered_metadata(metadata)
-        ordered["deletionGracePeriodSeconds"] = grace  # zero is said, too
-        record = Record(current.kind, self._version + 1, {**current.object, "metadata": ordered})
+        record = Record(current.kind, self._version + 1, {**current.object, "metadata": ordered_metadata(metadata)})
         self._commit("MODIFIED", record, current)
         return record.object
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from drill import admission, apply, forms, kinds, patches, scales, statuses
+from drill import admission, apply, forms, kinds, patches, protobuf, scales, statuses
 from drill.kinds import Kind
 from drill.reads import number
 from drill.records import Record, ordered_metadata
@@ -47,6 +47,8 @@ class Call:
 
     def decoded(self) -> Any:
         """The body. Raises UnsupportedMediaType and BadRequest."""
+        if self.media == protobuf.MEDIA:
+            return protobuf.decode(self.body)
         if self.media in _YAML_BODIES or self.media.endswith("+json") or self.media in _JSON_BODIES:
             try:
                 return msgspec.json.decode(self.body)
@@ -217,9 +219,10 @@ class Writes:
             raise statuses.conflict(kind, current.name)
         obj = {**current.object, "spec": {**current.object["spec"], "replicas": replicas}}
         if call.dry:
-            revised = _at_version(self._store.revise(current, obj, manager=call.manager), current.version)
+            revised = self._store.revise(current, obj, manager=call.manager, through="scale")
+            revised = _at_version(revised, current.version)
         else:
-            self._store.update(kind, obj, manager=call.manager)
+            self._store.update(kind, obj, manager=call.manager, through="scale")
             revised = self._current(call.target)
         return Outcome(200, body=scales.scale_of(revised))
 
@@ -235,7 +238,7 @@ class Writes:
             if wanted not in (None, has):
                 why = f"Precondition failed: {shown} in precondition: {wanted}, {shown} in object meta: {has}"
                 raise statuses.conflict(call.target.kind, current.name, why)
-        last = current if call.dry else self._delete(current, options)
+        last = current if call.dry or _dry(options) else self._delete(current, options)
         if call.target.kind.kind in _RETURNED or last.metadata.get("finalizers"):
             return Outcome(200, last)
         details: Json = {"name": current.name}
@@ -256,7 +259,7 @@ class Writes:
             for record in self._store.records(call.target.kind, call.target.namespace or None)
             if wanted.matches(record)
         ]
-        if not call.dry:
+        if not call.dry and not _dry(options):
             for record in matching:
                 self._delete(record, options)
         return Outcome(200, records=tuple(matching))
@@ -314,8 +317,9 @@ class Writes:
         budget = scales.exhausted_budget(self._store, pod)
         if budget is not None:
             raise statuses.disruption(budget)
-        if not call.dry:
-            self._delete(pod, eviction.get("deleteOptions") or {})
+        options = eviction.get("deleteOptions") or {}
+        if not call.dry and not _dry(options):
+            self._delete(pod, options)
         return Outcome(
             201, body={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         )
@@ -335,6 +339,11 @@ class Writes:
         if found is not None and found.object is obj:
             return found
         return Record(kinds.stored(kind), int(metadata["resourceVersion"]), obj)
+
+
+def _dry(options: Json) -> bool:
+    """Whether a DeleteOptions says dryRun."""
+    return "All" in (options.get("dryRun") or ())
 
 
 def patch_with(kind: Kind, shown: Json, call: Call) -> Json:
