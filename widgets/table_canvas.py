@@ -21,6 +21,8 @@ from widgets.table_data import RowT, TableData
 from widgets.table_draw import NAMES, THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
 from widgets.table_standing import SEPARATOR, fitting, sentences, standing
 
+Shown = list[tuple[str, RowT, object]]  # key, row, and what varies in its cells, for each line of the screen
+
 _STRIPS = 2000  # drawn lines kept
 
 
@@ -50,7 +52,7 @@ class TableCanvas(TableData[RowT], Widget):
         self._drawn_columns: tuple[Column, ...] = ()
         self._natural: list[int] = []
         self._widths: tuple[int, ...] = ()
-        self._measured: dict[str, RowT] = {}
+        self._measured: dict[str, tuple[RowT, object]] = {}
         self._strips: dict[tuple[str, Cursor, bool], tuple[RowT, object, Strip]] = {}
         self._painted: list[object] = []
         self._header: Strip | None = None
@@ -148,6 +150,7 @@ class TableCanvas(TableData[RowT], Widget):
         strip = draw_row(cells, self._drawn_columns, self._widths, total, self._palette, cursor=cursor, dim=dim)
         if len(self._strips) >= _STRIPS:
             self._strips.clear()
+            self._measured.clear()
         self._strips[key, cursor, dim] = (row, varying, strip)
         return strip
 
@@ -159,8 +162,9 @@ class TableCanvas(TableData[RowT], Widget):
             return
         total, height = self.size
         self.viewport.resize(height - 1)
-        self._settle_columns(total)
-        lines = self._lines()
+        shown = [(key, row, self.varying(row, self.now)) for key, row in self.viewport.shown()]
+        self._settle_columns(total, shown)
+        lines = self._lines(shown)
         before, self._painted = self._painted, lines
         differing = [y for y, line in enumerate(lines) if y >= len(before) or before[y] != line]
         if len(differing) * 2 > len(lines):
@@ -170,7 +174,7 @@ class TableCanvas(TableData[RowT], Widget):
                 self.refresh(Region(0, y, total, 1))
         self._settle_border()
 
-    def _settle_columns(self, total: int) -> None:
+    def _settle_columns(self, total: int, shown: Shown[RowT]) -> None:
         columns = self.columns()
         if columns != self._drawn_columns:
             self._drawn_columns = columns
@@ -179,9 +183,10 @@ class TableCanvas(TableData[RowT], Widget):
         if not self._natural:
             self._natural = [0] * len(columns)
         # Columns grow with the widest text seen and never shrink back: a table that breathes cannot be read.
-        for key, row in self.viewport.shown():
-            if self._measured.get(key) is not row:
-                self._measured[key] = row
+        for key, row, varying in shown:
+            known = self._measured.get(key)
+            if known is None or known[0] is not row or known[1] != varying:
+                self._measured[key] = (row, varying)
                 wide = (cell.cells for cell in self.cells(row, self.now))
                 self._natural = [max(pair) for pair in zip(self._natural, wide, strict=True)]
         widths = share(columns, self._natural, total - 2)
@@ -191,21 +196,21 @@ class TableCanvas(TableData[RowT], Widget):
             self._painted.clear()
             self._header = None
 
-    def _lines(self) -> list[object]:
+    def _lines(self, shown: Shown[RowT]) -> list[object]:
         """One comparable thing per line of the content: a line is drawn again when its thing differs."""
-        shown = self.viewport
-        if not len(shown.rows):
+        view = self.viewport
+        if not shown:
             sentences_now = self._nothing()
             if sentences_now != self._sentences:
                 self._sentences, self._sentence_strips = sentences_now, None
-            return [None, *sentences_now, *[None] * shown.page]
-        thumb = shown.thumb()
+            return [None, *[tuple(sentences_now)] * view.page]
+        thumb = view.thumb()
         live = {source: self.freshness_of(source).live for source in self.SOURCES}
         lines: list[object] = [None]
-        for line, (key, row) in enumerate(shown.shown()):
-            cursor = self._cursor(shown.top + line)
-            lines.append((key, row, self.varying(row, self.now), cursor, live[self.source_of(row)], line in thumb))
-        return lines + [None] * (shown.page + 1 - len(lines))
+        for line, (key, row, varying) in enumerate(shown):
+            cursor = self._cursor(view.top + line)
+            lines.append((key, row, varying, cursor, live[self.source_of(row)], line in thumb))
+        return lines + [None] * (view.page + 1 - len(lines))
 
     def _nothing(self) -> list[tuple[str, str]]:
         if self._row_filter and self._placed:
