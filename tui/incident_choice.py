@@ -21,7 +21,7 @@ HOW_TO_DECLARE = "declare an incident in the console, or with: warroom declare T
 def must_exist(path: Path) -> None:
     """Raises CommandFailed when there is no store to read. Only writing creates one."""
     if not path.exists():
-        raise CommandFailed(f"there is no store at {path} yet; {HOW_TO_DECLARE}")
+        raise CommandFailed(f"there is no store at {path} yet, so no open incident; {HOW_TO_DECLARE}")
 
 
 @asynccontextmanager
