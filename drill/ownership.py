@@ -73,7 +73,7 @@ def _collect(kind: Kind, value: Any, at: Element, path: schema.Path, found: Fiel
             return
         keys = schema.list_keys(kind.kind, path)
         if keys is not None and all(isinstance(item, dict) for item in value):
-            if not applied and value:
+            if not applied and value and not schema.is_required_list(path):
                 found[(*at, ".")] = None
             for item in value:
                 identity = dict(zip(keys, schema.key_of(item, keys), strict=True))

@@ -93,3 +93,8 @@ def retains_keys(path: Path) -> bool:
 
 def is_always_there(path: Path) -> bool:
     return all(name in _ALWAYS_THERE for name in path)
+
+
+def is_required_list(path: Path) -> bool:
+    """Whether a list is there (as null) even in an empty object, so that nobody owns the list itself."""
+    return bool(path) and path[-1] == "containers"
