@@ -18,6 +18,8 @@ from probes.freshness import Snapshot, State
 from tui import paths
 
 if TYPE_CHECKING:
+    from probes.cluster import Cluster
+    from probes.rows import Endpoint
     from tui.options import ConsoleOptions
 
 log = logging.getLogger(__name__)
@@ -114,6 +116,8 @@ async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
     for snapshot in seen.snapshots:
         if unconfigured.get(snapshot.source):
             checks.append(Check(snapshot.source, Level.OK, snapshot.freshness.detail, snapshot.freshness.hint))
+        elif snapshot is seen.endpoints and snapshot.freshness.live:
+            checks += [_endpoint(endpoint) for endpoint in seen.endpoints.rows.values()]
         else:
             checks.append(_probe(snapshot, denied.get(snapshot.source, [])))
     if "logs" in denied:
@@ -136,11 +140,20 @@ def _probe(snapshot: Snapshot[Any], denied: Sequence[str]) -> Check:
     return Check(snapshot.source, Level.OK, f"{len(snapshot.rows)} read")
 
 
+def _endpoint(endpoint: Endpoint) -> Check:
+    """An endpoint that is down is what the console is there to show, so it is never something missing."""
+    if endpoint.ok:
+        return Check(
+            "endpoints", Level.OK, f"{endpoint.name} answers {endpoint.status} in {endpoint.latency_ms:.0f} ms"
+        )
+    return Check("endpoints", Level.WARN, f"{endpoint.name}: {endpoint.error}", f"curl -v {endpoint.url}")
+
+
 def _refusal(denied: Sequence[str]) -> tuple[str, str]:
     return f"not allowed to {', '.join(denied)}", "ask for a role with get, list and watch on it"
 
 
-async def _denied(cluster: Any, namespaces: Sequence[str]) -> dict[str, list[str]]:
+async def _denied(cluster: Cluster, namespaces: Sequence[str]) -> dict[str, list[str]]:
     from tui.permissions import denied
 
     try:
@@ -154,6 +167,7 @@ async def _denied(cluster: Any, namespaces: Sequence[str]) -> dict[str, list[str
 async def _store(path: Path) -> Check:
     """Opening the store creates it, migrates it and proves that it can be written."""
     from incident.errors import StoreError
+    from incident.schema import STEPS
     from incident.store import Store
 
     try:
@@ -164,7 +178,7 @@ async def _store(path: Path) -> Check:
             await store.close()
     except StoreError as error:
         return Check("store", Level.MISSING, str(error), "choose another with --store, or make room for it")
-    return Check("store", Level.OK, f"{path}, {count} incident{'' if count == 1 else 's'}")
+    return Check("store", Level.OK, f"{path}, schema {len(STEPS)}, {count} incident{'' if count == 1 else 's'}")
 
 
 def _log_file(path: Path | None) -> Check:
