@@ -18,6 +18,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
+from tui import writing
 from tui.feeds import Feeds, News
 from tui.journal import Journal
 from tui.keys import checked_keymap
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from probes.transitions import Transition, Watcher
     from tui.drill_process import DrillReady
     from tui.options import ConsoleOptions
+    from widgets.entry_editor import EntryEditor, KeptText, RetractPrompt
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class WarroomApp(App[None]):
             self.set_keymap(checked_keymap(self.settings.keys))
 
     @property
-    def console(self) -> ConsoleScreen:
+    def desk(self) -> ConsoleScreen:
         screen = self.screen_stack[0]
         assert isinstance(screen, ConsoleScreen)
         return screen
@@ -101,6 +103,7 @@ class WarroomApp(App[None]):
         """After the first paint: the store, the probes, the clock."""
         self._start()
         self.set_interval(1.0, self._tick, name="clock")
+        self.set_interval(20.0, self.journal.flush, name="counts")
         self._tick()
 
     @work(group="start", exit_on_error=False, description="opens the store and connects")
@@ -141,7 +144,7 @@ class WarroomApp(App[None]):
         except StoreError as error:
             log.error("%s", error)
             self.journal.trouble = str(error)
-            self.console.show_trouble(str(error))
+            self.desk.show_trouble(str(error))
             return
         if self.drill is not None:
             await self.journal.declare(
@@ -153,7 +156,7 @@ class WarroomApp(App[None]):
             )
         self._follow_journal()
         self._record()
-        self.console.show_incident()
+        self.desk.show_incident()
 
     @work(group="journal", exit_on_error=False, description="follows the timeline")
     async def _follow_journal(self) -> None:
@@ -161,7 +164,7 @@ class WarroomApp(App[None]):
             await self.journal.follow()
         except Exception as error:
             log.exception("the timeline is not followed any more")
-            self.console.show_trouble(f"the timeline is not followed any more: {error}")
+            self.desk.show_trouble(f"the timeline is not followed any more: {error}")
 
     @work(group="record", exit_on_error=False, description="records what the probes saw")
     async def _record(self) -> None:
@@ -169,7 +172,7 @@ class WarroomApp(App[None]):
             transitions = await self._observed.get()
             await self.journal.observe(transitions)
             if self.journal.trouble:
-                self.console.show_trouble(self.journal.trouble)
+                self.desk.show_trouble(self.journal.trouble)
 
     async def on_unmount(self) -> None:
         await self.session.close()
@@ -180,7 +183,7 @@ class WarroomApp(App[None]):
     def on_news(self, message: News) -> None:
         """Hand every pending snapshot to the console, and what changed to the timeline."""
         message.stop()
-        console = self.console
+        console = self.desk
         for snapshot in self.feeds.take():
             console.show(snapshot)
             if self._watcher is None:
@@ -194,22 +197,38 @@ class WarroomApp(App[None]):
     def _connected(self) -> None:
         self._watcher = self._watcher or None
         if self.is_running:
-            self.console.show_where()
+            self.desk.show_where()
 
     async def _timeline_changed(self, touched: set[str] | None) -> None:
-        self.console.show_timeline(touched)
+        self.desk.show_timeline(touched)
 
     def _tick(self) -> None:
-        self.console.tick(time.time())
+        self.desk.tick(time.time())
 
     # ------------------------------------------------------------------ what the screens ask for
+
+    def now(self) -> float:
+        return time.time()
+
+    async def on_entry_editor_submitted(self, message: EntryEditor.Submitted) -> None:
+        """The long editor over the console: a new entry, or the amendment of one."""
+        message.stop()
+        if message.original is None:
+            trouble = await writing.long_entry(self, message.text, message.when, message.todo)
+        else:
+            trouble = await writing.amend(self, message.original.id, message.text, message.when)
+        _answer(message.control, trouble)
+
+    async def on_retract_prompt_submitted(self, message: RetractPrompt.Submitted) -> None:
+        message.stop()
+        _answer(message.control, await writing.retract(self, message.entry_id, message.reason))
 
     async def look_elsewhere(self, view: View) -> None:
         """Switch cluster or namespaces. What the old ones showed is gone before the new ones answer."""
         self._watcher = None
-        self.console.clear()
+        self.desk.clear()
         await self.session.look_at(view)
-        self.console.show_where()
+        self.desk.show_where()
 
     def tell(self, text: str, severity: str = "information", timeout: float = 6.0) -> None:
         """A passing message. Never markup: the text may come from anywhere."""
@@ -217,12 +236,19 @@ class WarroomApp(App[None]):
 
     def watch_local_time(self) -> None:
         if self.is_running:
-            self.console.set_local_time(self.local_time)
+            self.desk.set_local_time(self.local_time)
 
     def next_theme(self) -> str:
         index = OUR_THEMES.index(self.theme) if self.theme in OUR_THEMES else -1
         self.theme = OUR_THEMES[(index + 1) % len(OUR_THEMES)]
         return self.theme
+
+
+def _answer(control: KeptText, trouble: str) -> None:
+    if trouble:
+        control.failed(trouble)
+    else:
+        control.saved()
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from textual.app import App
 from textual.message import Message
 from textual.worker import Worker
 
@@ -25,14 +26,6 @@ class Probe(Protocol):
     def name(self) -> str: ...
 
     def watch(self) -> AsyncIterator[Snapshot[Any]]: ...
-
-
-class Host(Protocol):
-    """The part of the app that the feeds need."""
-
-    def post_message(self, message: Message) -> bool: ...
-
-    def run_worker(self, work: Any, **options: Any) -> Worker[Any]: ...
 
 
 class News(Message):
@@ -60,7 +53,7 @@ class Feeds:
     several snapshots of a probe were folded into one.
     """
 
-    def __init__(self, host: Host, now: Callable[[], float]) -> None:
+    def __init__(self, host: App[Any], now: Callable[[], float]) -> None:
         self._host = host
         self._now = now
         self._held: dict[str, _Held] = {}

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+
+from widgets.key_bar import KeyHint
 
 Group = Literal["look", "record", "view", "act"]
 
@@ -30,6 +32,7 @@ class Key:
     tooltip: str  # one sentence, for help and palette
     group: Group
     footer: int = 0  # 1 is the last to be dropped when the footer is narrow
+    panes: tuple[str, ...] = ()  # the ids of the panes' own bindings for it, remapped with it
 
     @property
     def shown(self) -> str:
@@ -53,7 +56,16 @@ KEYS: tuple[Key, ...] = (
         1,
     ),
     Key("logs", "l", "logs", "logs", "Logs of the selected pod, or of every pod of the selected workload", "look", 1),
-    Key("filter", "slash", "filter", "filter", "Show only the rows of this pane that contain what you type", "look", 2),
+    Key(
+        "filter",
+        "slash",
+        "filter",
+        "filter",
+        "Show only the rows of this pane that contain what you type",
+        "look",
+        2,
+        ("table.filter", "paper.search"),
+    ),
     Key("copy", "y", "copy", "copy", "Copy the selected row to your clipboard, over SSH too (OSC 52)", "look", 3),
     Key(
         "pin", "p", "pin", "pin", "Put the selected row on the timeline, with its own time and raw object", "record", 1
@@ -63,7 +75,16 @@ KEYS: tuple[Key, ...] = (
     Key("export", "e", "export", "export", "Write the incident's review to a file and say where it is", "record", 2),
     Key("incidents", "i", "incidents", "incidents", "Choose which incident's timeline is shown", "record"),
     Key("maximise", "z", "maximise", "maximise", "Give this pane the whole screen, or give it back", "view", 2),
-    Key("freeze", "f", "freeze", "freeze", "Hold this pane still while you read; press again to go live", "view", 3),
+    Key(
+        "freeze",
+        "f",
+        "freeze",
+        "freeze",
+        "Hold this pane still while you read; press again to go live",
+        "view",
+        3,
+        ("table.freeze", "paper.follow"),
+    ),
     Key("namespaces", "s", "namespaces", "namespace", "Look at another namespace, or at all of them", "view", 3),
     Key("contexts", "c", "contexts", "context", "Look at another cluster of your kubeconfig", "view", 3),
     Key("clock", "t", "clock", "UTC/local", "Show times in UTC or in local time", "view"),
@@ -83,9 +104,9 @@ PANE_KEYS: tuple[tuple[str, str], ...] = (
 )
 
 
-def bindings() -> list[Binding]:
+def bindings() -> list[BindingType]:
     """The console's bindings, each with an id (for keymaps) and a tooltip (for help)."""
-    table = [
+    table: list[BindingType] = [
         Binding(key.keys, key.action, key.label, show=False, id=key.id, tooltip=key.tooltip, group=None) for key in KEYS
     ]
     table += [
@@ -93,6 +114,12 @@ def bindings() -> list[Binding]:
         for name, number in PANE_KEYS
     ]
     return table
+
+
+def bar_keys() -> list[KeyHint]:
+    """The footer's hints, those that look before those that act."""
+    shown = sorted((key for key in KEYS if key.footer), key=lambda key: key.group == "act")
+    return [KeyHint(key.shown, key.label, key.footer, key.group == "act", action=key.action) for key in shown]
 
 
 def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:
@@ -108,8 +135,12 @@ def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:
             raise KeymapError(f"[keys] {name}: there is no such action; there are {', '.join(sorted(known))}")
     taken: dict[str, str] = {}
     for name, keys in (known | dict(wanted)).items():
-        for key in (part.strip() for part in keys.split(",")):
-            if key in taken:
-                raise KeymapError(f"[keys] {name}: the key {key} already belongs to {taken[key]}")
-            taken[key] = name
-    return dict(wanted)
+        for pressed in (part.strip() for part in keys.split(",")):
+            if pressed in taken:
+                raise KeymapError(f"[keys] {name}: the key {pressed} already belongs to {taken[pressed]}")
+            taken[pressed] = name
+    keymap = dict(wanted)
+    for key in KEYS:
+        if key.id in wanted:
+            keymap |= dict.fromkeys(key.panes, wanted[key.id])
+    return keymap

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def commands(app: WarroomApp) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
-    console = app.console
+    console = app.desk
     for key in KEYS:
 
         async def run(action: str = key.action) -> None:

@@ -26,6 +26,7 @@ class VitalSigns:
         self.nodes = 0
         self.sick_nodes = 0
         self.pressed_nodes = 0
+        self.unready_nodes = 0
         self.warnings_per_minute = 0
         self._sick: set[str] = set()
         self._since: dict[str, float] = {}  # sick pods and endpoints: when their trouble began
@@ -57,6 +58,11 @@ class VitalSigns:
     def stale(self) -> int:
         """Sources that were live and are not."""
         return sum(1 for freshness in self.freshness.values() if freshness.state is State.STALE)
+
+    def known(self, source: str) -> bool:
+        """Whether ``source`` was ever live, so that its counts mean something."""
+        freshness = self.freshness.get(source)
+        return freshness is not None and freshness.state in (State.LIVE, State.STALE)
 
     @property
     def first_symptom(self) -> float | None:
@@ -96,6 +102,7 @@ class VitalSigns:
         self.nodes = len(rows)
         self.sick_nodes = sum(1 for node in rows.values() if node.health <= Health.DEGRADED)
         self.pressed_nodes = sum(1 for node in rows.values() if node.pressures)
+        self.unready_nodes = sum(1 for node in rows.values() if not node.ready)
 
     def _see_events(self, rows: Mapping[str, Event], keys: Any, now: float) -> None:
         fresh = 0

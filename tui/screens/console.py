@@ -6,21 +6,22 @@ It draws what the app hands it. What a key starts beyond the screen (a fetch, a 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widget import Widget
 
-from probes.freshness import Snapshot
-from tui.banner_state import BannerModel
-from tui.keys import PANE_KEYS, bindings
+from probes.freshness import Freshness, Snapshot, State
+from tui import looking, writing
+from tui.banner_facts import banner_state
+from tui.keys import PANE_KEYS, bar_keys, bindings
+from tui.looking import pods_of
 from tui.subjects import Subject, subject_of
+from tui.vital_signs import VitalSigns
 from widgets.banner import Banner
 from widgets.changes import ChangesPane
 from widgets.editor import QuickLog
@@ -29,7 +30,7 @@ from widgets.key_bar import KeyBar
 from widgets.nodes import NodesPane
 from widgets.pods import PodsPane
 from widgets.services import ServicesPane
-from widgets.tab_bar import TabBar
+from widgets.tab_bar import Tab, TabBar
 from widgets.table import TablePane
 from widgets.timeline import TimelinePane
 
@@ -39,20 +40,30 @@ if TYPE_CHECKING:
 NARROW = 110
 """Columns below which the panes become tabs."""
 
+TAB_SHORTS = {
+    "pods": "Pods",
+    "nodes": "Nodes",
+    "events": "Ev",
+    "services": "Svc",
+    "changes": "Chg",
+    "timeline": "Time",
+}
+
 Pane = TablePane[Any] | TimelinePane
 
 
 class ConsoleScreen(Screen[None]):
     """Banner, panes, timeline with its editor, keys. See DESIGN's console section for the layout."""
 
-    BINDINGS: ClassVar = bindings()
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (NARROW, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (42, "-medium"), (60, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (42, "-medium"), (60, "-tall")]
     AUTO_FOCUS = "#pods"
 
     def __init__(self) -> None:
         super().__init__()
-        self.banner_model = BannerModel()
+        self.vitals = VitalSigns()
+        self._trouble = ""
         self._current = "pods"
 
     @property
@@ -64,7 +75,7 @@ class ConsoleScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
-        yield TabBar(PANE_KEYS, id="tabs")
+        yield TabBar(id="tabs")
         with Vertical(id="left"):
             yield PodsPane(id="pods", classes="pane")
             yield NodesPane(id="nodes", classes="pane")
@@ -74,7 +85,7 @@ class ConsoleScreen(Screen[None]):
             yield ChangesPane(id="changes", classes="pane")
             yield TimelinePane(id="timeline", classes="pane", placeholder="opening the timeline …")
         yield QuickLog(id="log", preview=self._preview)
-        yield KeyBar(id="keys")
+        yield KeyBar(bar_keys(), id="keys")
 
     def on_mount(self) -> None:
         self._arrange()
@@ -98,20 +109,24 @@ class ConsoleScreen(Screen[None]):
         for pane in self.tables:
             if snapshot.source in pane.SOURCES:
                 pane.show(snapshot)
-        self.banner_model.see(snapshot)
+        self.vitals.see(snapshot, self.host.now())
 
     def clear(self) -> None:
         """Another cluster or namespace: nothing of the old one may stay on the screen."""
-        self.banner_model = BannerModel()
+        self.vitals = VitalSigns()
+        loading = Freshness(State.LOADING, self.host.now())
         for pane in self.tables:
-            pane.clear()
+            if pane.frozen_since is not None:
+                pane.action_freeze()
+            for source in pane.SOURCES:
+                pane.show(Snapshot(source, loading))
 
     def show_where(self) -> None:
         """The cluster, the namespaces or the version became known or changed."""
         where = self.host.session.scope_text
         for pane in self.tables:
             pane.where = where if where.startswith("all") else f"in namespace {where}"
-        self._show_banner(time.time())
+        self._show_banner(self.host.now())
 
     def show_timeline(self, touched: set[str] | None) -> None:
         """The lines in ``touched`` changed; None: another timeline is shown."""
@@ -126,50 +141,57 @@ class ConsoleScreen(Screen[None]):
             self.timeline.show(None, "No incident yet. Press I to declare one; what is seen meanwhile is kept for it.")
         else:
             self.timeline.show(journal.timeline)
-        self._show_banner(time.time())
+        self._show_banner(self.host.now())
 
     def show_trouble(self, sentence: str) -> None:
         """The store is in trouble: said where entries are read, and where they are written."""
-        self.banner_model.trouble = sentence
+        self._trouble = sentence
         if self.host.journal.incident is None:
             self.timeline.show(None, sentence)
-        self._show_banner(time.time())
+        self._show_banner(self.host.now())
 
     def set_local_time(self, local: bool) -> None:
         for pane in self.tables:
             pane.local_time = local
         self.timeline.local_time = local
-        self._show_banner(time.time())
+        self._show_banner(self.host.now())
 
     def tick(self, now: float) -> None:
         """Once a second: ages, freshness, the clock. Panes redraw only what reads differently."""
-        symptom = self.banner_model.tick(now)
+        self.vitals.tick(now)
         for pane in self.tables:
             if pane.display:
                 pane.tick(now)
-        self.query_one("#changes", ChangesPane).first_symptom = symptom
+        self.query_one("#changes", ChangesPane).first_symptom = self.vitals.first_symptom
         self.timeline.tick(now)
         self.log_line.tick()
         self._show_banner(now)
 
     def _show_banner(self, now: float) -> None:
-        host = self.host
-        self.query_one(Banner).show(
-            self.banner_model.state(
-                now,
-                incident=host.journal.incident,
-                session=host.session,
-                settings=host.settings,
-                drill=host.drill is not None,
-                read_only=host.read_only,
-                local_time=host.local_time,
-            )
-        )
+        banner = self.query_one(Banner)
+        banner.show(banner_state(self.host, self.vitals))
+        banner.tick(now)
         if self.has_class("-narrow"):
-            self.query_one(TabBar).show(self._current, self._sick())
+            self.query_one(TabBar).show(self._tabs(), self._current)
 
-    def _sick(self) -> Mapping[str, int]:
-        return {pane.id or "": pane.sick for pane in self.tables}
+    def _tabs(self) -> list[Tab]:
+        sick = {"pods": self.vitals.sick_pods, "nodes": self.vitals.sick_nodes}
+        tabs = []
+        for name, number in PANE_KEYS:
+            count = sick.get(name, 0)
+            tabs.append(Tab(name, number, name.capitalize(), TAB_SHORTS[name], "✗" if count else "", count))
+        return tabs
+
+    @on(TabBar.Chosen)
+    def _tab_chosen(self, event: TabBar.Chosen) -> None:
+        event.stop()
+        self.action_pane(event.tab.id)
+
+    @on(KeyBar.Pressed)
+    async def _hint_clicked(self, event: KeyBar.Pressed) -> None:
+        event.stop()
+        if event.hint.action:
+            await self.run_action(event.hint.action)
 
     # ------------------------------------------------------------------ layout and focus
 
@@ -184,7 +206,7 @@ class ConsoleScreen(Screen[None]):
             pane.set_class(narrow and pane is not current, "aside")
         for side in self.query("#left, #right"):
             side.set_class(narrow and current not in side.children, "aside")
-        self._show_banner(time.time())
+        self._show_banner(self.host.now())
 
     def on_descendant_focus(self) -> None:
         for name, _ in PANE_KEYS:
@@ -228,6 +250,8 @@ class ConsoleScreen(Screen[None]):
         row = event.row if isinstance(event, TablePane.Opened) else event.line
         subject = subject_of(row)
         if subject is not None:
+            from tui.screens.detail import DetailScreen
+
             self.app.push_screen(DetailScreen(self.host, subject))
 
     def action_filter(self) -> None:
@@ -252,6 +276,8 @@ class ConsoleScreen(Screen[None]):
         elif self.host.session.cluster is None:
             self.host.tell("not connected to a cluster", "warning")
         else:
+            from tui.screens.logs import LogsScreen
+
             self.app.push_screen(LogsScreen(self.host, subject, pods))
 
     def action_copy(self) -> None:
@@ -272,6 +298,8 @@ class ConsoleScreen(Screen[None]):
         self.log_line.focus()
 
     def action_editor(self) -> None:
+        from widgets.dialogs import EntryDialog
+
         self.app.push_screen(EntryDialog(read_time=self._read_time, local_time=self.host.local_time))
 
     def action_export(self) -> None:
@@ -302,7 +330,10 @@ class ConsoleScreen(Screen[None]):
             self.maximize(self.pane)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(help_sections(self)))
+        from tui.help_text import help_sections
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(help_sections(self.app)))
 
     def _subject(self, refusal: str) -> Subject | None:
         subject = self.subject()
@@ -330,6 +361,8 @@ class ConsoleScreen(Screen[None]):
     @on(QuickLog.Expand)
     def _line_expanded(self, event: QuickLog.Expand) -> None:
         event.stop()
+        from widgets.dialogs import EntryDialog
+
         line = event.control
         dialog = EntryDialog(event.text, read_time=self._read_time, local_time=self.host.local_time)
         self.app.push_screen(dialog, lambda saved: line.discard() if saved else None)
@@ -341,6 +374,8 @@ class ConsoleScreen(Screen[None]):
 
     @on(TimelinePane.Amend)
     def _amend(self, event: TimelinePane.Amend) -> None:
+        from widgets.dialogs import EntryDialog
+
         event.stop()
         self.app.push_screen(
             EntryDialog(original=event.line, read_time=self._read_time, local_time=self.host.local_time)
@@ -348,5 +383,7 @@ class ConsoleScreen(Screen[None]):
 
     @on(TimelinePane.Retract)
     def _retract(self, event: TimelinePane.Retract) -> None:
+        from widgets.dialogs import RetractDialog
+
         event.stop()
         self.app.push_screen(RetractDialog(event.line, local_time=self.host.local_time))

@@ -1,0 +1,55 @@
+"""What the banner says, gathered from the incident, the session and the vital signs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.production import Environment, environment
+from tui.session import SOURCES
+from widgets.banner_state import BannerState
+
+if TYPE_CHECKING:
+    from tui.app import WarroomApp
+    from tui.vital_signs import VitalSigns
+
+
+def banner_state(host: WarroomApp, vitals: VitalSigns) -> BannerState:
+    """The banner's data as of now. What is not known is left out, never guessed."""
+    incident = host.journal.incident
+    session, cluster = host.session, host.session.cluster
+    context = cluster.context if cluster else (session.view.context if session.view else None) or ""
+    word = environment(
+        host.settings.cluster.production,
+        context=context,
+        namespaces=session.namespaces,
+        server=cluster.server if cluster else "",
+    )
+    # A source that was not heard of yet is loading.
+    others = len(SOURCES) - vitals.live - vitals.stale
+    pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
+    return BannerState(
+        incident_id=incident.id if incident else "",
+        title=incident.title if incident else "",
+        severity=incident.severity if incident else None,
+        status=incident.status.value if incident else "",
+        open=incident.open if incident else False,
+        opened_at=incident.declared_at / 1000 if incident else None,
+        changed_at=incident.resolved_at / 1000 if incident and incident.resolved_at else None,
+        drill=host.drill is not None or (incident is not None and incident.drill),
+        environment=word.value if context else "",
+        production=word is Environment.PRODUCTION,
+        context=context,
+        namespace=session.scope_text,
+        version=session.version,
+        read_only=host.read_only,
+        probes_live=vitals.live,
+        probes_stale=vitals.stale,
+        probes_other=others,
+        pods=vitals.pods if pods_known else None,
+        unhealthy=vitals.sick_pods if pods_known else None,
+        unhealthy_trend=tuple(float(count) for count in vitals.history) if pods_known else (),
+        nodes=vitals.nodes if nodes_known else None,
+        pressured=vitals.pressed_nodes if nodes_known else None,
+        not_ready=vitals.unready_nodes if nodes_known else None,
+        errors_per_minute=float(vitals.warnings_per_minute) if vitals.known("events") else None,
+    )

@@ -1,0 +1,69 @@
+"""The help screen's rows, made from the bindings that are in force, so that they cannot disagree with the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from textual.binding import Binding
+from textual.widget import Widget
+
+from tui.keys import KEYS, PANE_KEYS
+from tui.screens.help import MARKS, HelpSection
+from widgets.detail import DetailView
+from widgets.editor import QuickLog
+from widgets.log_view import LogView
+from widgets.pods import PodsPane
+from widgets.table import TablePane
+from widgets.timeline import TimelinePane
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+HEADINGS = {"look": "Look", "record": "Record", "view": "View", "act": "Act"}
+
+NAMES = {
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "esc",
+    "pageup": "page up",
+    "pagedown": "page down",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
+
+def help_sections(app: App[Any]) -> list[HelpSection]:
+    """Everything there is to press, the console's own keys first."""
+    keymap = app._keymap
+    sections: list[HelpSection] = []
+    for group, heading in HEADINGS.items():
+        rows = [(_keys(keymap.get(key.id, key.keys)), key.tooltip) for key in KEYS if key.group == group]
+        sections.append((heading, rows))
+    panes = [(_keys(keymap.get(f"pane-{name}", number)), f"Go to {name}") for name, number in PANE_KEYS]
+    sections.append(("Panes", [*panes, ("tab, shift+tab", "The next pane, the one before")]))
+    sections += [
+        ("In a table", _rows(keymap, TablePane)),
+        ("In the pods", _rows(keymap, PodsPane)),
+        ("On the timeline", _rows(keymap, TimelinePane)),
+        ("In the log line", _rows(keymap, QuickLog)),
+        ("In logs", _rows(keymap, LogView)),
+        ("In a detail", _rows(keymap, DetailView)),
+        MARKS,
+    ]
+    return sections
+
+
+def _rows(keymap: Any, widget: type[Widget]) -> list[tuple[str, str]]:
+    own: Iterable[Any] = widget.__dict__.get("BINDINGS", ())
+    return [
+        (_keys(keymap.get(binding.id, binding.key)), binding.tooltip)
+        for binding in own
+        if isinstance(binding, Binding) and binding.tooltip
+    ]
+
+
+def _keys(keys: str) -> str:
+    return ", ".join(NAMES.get(key.strip(), key.strip().replace("ctrl+", "^")) for key in keys.split(","))
