@@ -39,7 +39,7 @@ class NodesPane(TablePane[Node]):
         Column("MEMORY", 6, 14, drop=3, shrink=2),
         Column("", 4, 4, "right"),
         Column("PODS", 4, 4, "right"),
-        Column("CONDITION", 16, grow=1, shrink=3),
+        Column("CONDITION", 20, grow=1, shrink=3),
         Column("TAINTS", 8, 36, drop=6, shrink=4),
         Column("VERSION", 7, 20, drop=5),
         Column("AGE", 5, 6, "right", drop=7),

@@ -32,9 +32,9 @@ class ServicesPane(TablePane[Service]):
     ROW_SOURCES = ("endpoints", "workloads")
     COLUMNS = (
         Column("", 1),
-        Column("ENDPOINT / WORKLOAD", 22, grow=1, shrink=2),
+        Column("ENDPOINT / WORKLOAD", 18, grow=1, shrink=2),
         Column("READY", 5, 9, "right", drop=2),
-        Column("STATUS", 14, 60, shrink=3),
+        Column("STATUS", 24, 60, shrink=3),
         Column("LATENCY", 7, 8, "right"),
         Column("LAST 30 MIN", SPARK_CELLS, SPARK_CELLS, drop=3),
     )

@@ -262,7 +262,7 @@ class TableCanvas(TableData[RowT], Widget):
         if not self._placed and not self.freshness.live:
             return now.split(SEPARATOR)[0]  # the pane itself says the rest
         shown = self.viewport
-        place = f"↑ {shown.top} ↓ {shown.below}" if shown.top or shown.below else ""
+        place = " ".join(f"{arrow} {count}" for arrow, count in (("↑", shown.top), ("↓", shown.below)) if count)
         thaw = "f thaws" if self.frozen_since is not None else ""
         hint = "esc shows all" if self._row_filter else "/ filter"
         return fitting((now, thaw, *self.remarks(), place, self.ORDER, hint), room)

@@ -150,7 +150,13 @@ def draw_row(
 
 def draw_header(columns: Sequence[Column], widths: Sequence[int], total: int, palette: Palette) -> Strip:
     """The line of column titles."""
-    titles = tuple(Cell(column.title, "header") for column in columns)
+    titles: list[Cell] = []
+    left_out = ""
+    for column, cells_wide in zip(columns, widths, strict=True):
+        # A percentage without its bar still needs to be called something.
+        carried = left_out[: max(cells_wide - 1, 0)] if not column.title else ""
+        titles.append(Cell(column.title or carried, "header"))
+        left_out = column.title if cells_wide == 0 else ""
     return draw_row(titles, columns, widths, total, palette)
 
 

@@ -286,7 +286,7 @@ async def test_events_are_newest_first_with_warnings_marked_and_short_objects() 
         assert "14:20:41  ! BackOff" in app.lines[2]
         assert "pod/payment" in app.lines[2]
         assert "96" in app.lines[2]
-        assert "14:19:14  · Scaled     deploy/payment   up⏎to [b]3[/]" in app.lines[3]
+        assert "14:19:14  · Scaled         deploy/payment     up⏎to [b]3[/]" in app.lines[3]
         assert "Fri 14:20" in app.lines[4]
 
 
@@ -329,7 +329,7 @@ async def test_changes_of_all_systems_are_merged_by_time_and_the_first_suspect_i
         assert [" ".join(line[2:].split()[:5]) for line in app.lines[3:6]] == [
             "14:02:31 11 s helm rev",
             "13:58:04 4m38s commit 8c1f0e2 raise",
-            "Sat 14:20 47h helm rev 11",
+            "Sat 14:20 47h helm rev",
         ]
         assert "after the fact" in app.lines[2]
         assert suspected(pane) == "helm:n/platform/12"

@@ -268,7 +268,7 @@ async def test_long_tables_show_where_the_window_is() -> None:
     pane = EventsPane()
     async with showing(pane, [event(number) for number in range(100)]) as (app, pilot):
         await pilot.press("end")
-        assert "↑ 91 ↓ 0" in app.lines[-1]
+        assert "↑ 91 ·" in app.lines[-1]
         assert app.lines[-2].endswith("▐│")
 
 
