@@ -97,7 +97,7 @@ class ContainerLife:
         if self.running:
             self._started_at = self._around.clock.world(self.state["running"]["startedAt"])
             if self.fate is Fate.UNREADY:
-                self._probe_fails()
+                self._become_unready()
             elif self.fate.dies:
                 self._next(RUN_SECONDS[self.fate], self._die)
         elif "waiting" in self.state:

@@ -53,6 +53,9 @@ class Director:
         for offset, step in steps:
             clock.at(self.start + offset, lambda step=step: self._carry_out(step))  # type: ignore[misc]
         clock.advance(self.start)
+        # Only now: two months of heartbeats are of no interest to anybody.
+        for node in self.scenario.nodes:
+            self._plane.nodes.beat(node.name)
 
     # The cluster
 
@@ -92,7 +95,6 @@ class Director:
         if node.cordoned:
             obj["spec"]["unschedulable"] = True
         world.store.create(NODE, obj, now=world.clock.wall(born))
-        self._plane.nodes.beat(node.name)
 
     # The script
 

@@ -54,7 +54,9 @@ class Kubelets:
             if old is None or not pods.is_terminating(old):
                 self._world.clock.soon(lambda: self._end(uid, pod))
         elif uid not in self._lives:
-            if old is None or not old["spec"].get("nodeName") or _fate_moved(pod, old):
+            # A pod that arrives with its status was born before us: it lives on as it is until somebody touches it.
+            known = old is None and bool((pod.get("status") or {}).get("containerStatuses"))
+            if not known and (old is None or not old["spec"].get("nodeName") or _fate_moved(pod, old)):
                 self._lives[uid] = _PodLife(pod)
                 self._world.clock.soon(lambda: self._begin(uid, pod))
         elif old is not None and _fate_moved(pod, old):
@@ -70,9 +72,10 @@ class Kubelets:
 
     def _turn(self, uid: str, pod: Json) -> None:
         for container, spec in zip(self._lives[uid].containers, pod["spec"]["containers"], strict=False):
-            container.turn(self._fate(pod, spec))
+            container.turn(self.fate(pod, spec))
 
-    def _fate(self, pod: Json, spec: Json) -> Fate:
+    def fate(self, pod: Json, spec: Json) -> Fate:
+        """What becomes of one container of a pod."""
         return fate_of(pod, spec, self.images, self._dooms.get(pod["metadata"]["uid"]))
 
     def freeze(self, node: str) -> None:
@@ -108,7 +111,7 @@ class Kubelets:
             ),
             changed=lambda: self._report(life),
         )
-        life.containers = [ContainerLife(spec, self._fate(pod, spec), around) for spec in pod["spec"]["containers"]]
+        life.containers = [ContainerLife(spec, self.fate(pod, spec), around) for spec in pod["spec"]["containers"]]
         known = {status["name"]: status for status in (pod.get("status") or {}).get("containerStatuses") or ()}
         if known:
             for container in life.containers:

@@ -91,14 +91,15 @@ class Nodes:
         """Let a node renew its heartbeat from now on. Big fleets do without, to be still when nothing happens."""
         if name not in self._beating:
             self._beating[name] = None
-            self._world.clock.after(_HEARTBEAT * self._world.chance.random(), lambda: self._beat(name))
+            since = self._world.clock.now - _HEARTBEAT * self._world.chance.random()
+            self._beat(name, since)
 
-    def _beat(self, name: str) -> None:
+    def _beat(self, name: str, at: float) -> None:
         node = self._world.store.get(NODE, None, name)
         if node is None or name not in self._beating:
             return
-        self._write_conditions(node)
-        self._world.clock.after(_HEARTBEAT, lambda: self._beat(name))
+        self._write_conditions(node, at)
+        self._world.clock.at(at + _HEARTBEAT, lambda: self._beat(name, at + _HEARTBEAT))
 
     def _reconcile(self, name: str) -> None:
         node = self._world.store.get(NODE, None, name)
@@ -119,9 +120,9 @@ class Nodes:
             self._reclaims.pop(name).cancel()
             self._say(node, "NodeHasSufficientMemory", f"Node {name} status is now: NodeHasSufficientMemory")
 
-    def _write_conditions(self, node: Json) -> Json:
+    def _write_conditions(self, node: Json, at: float | None = None) -> Json:
         status, fate = node.get("status") or {}, self._fate(node)
-        renewed = conditions(fate, status.get("conditions") or [], self._world.clock.stamp())
+        renewed = conditions(fate, status.get("conditions") or [], self._world.clock.stamp(at))
         return self._world.set_status(NODE, node, {**status, "conditions": renewed})
 
     def _write_taints(self, node: Json, fate: str) -> Json:

@@ -65,8 +65,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     probe: str = "/health/ready"
     cpu: float = 0.2
     memory: float = 400.0
-    requests: dict[str, str] = {"cpu": "100m", "memory": "256Mi"}
-    limits: dict[str, str] = {"cpu": "1", "memory": "1Gi"}
+    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "100m", "memory": "256Mi"})
+    limits: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "1", "memory": "1Gi"})
     env: dict[str, str] = {}
     check: str = ""  # its name in the health endpoint; empty: not asked there
     log: str = "request"  # which voice it logs in, see drill.logs
@@ -81,7 +81,7 @@ class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Literal["Deployment", "DaemonSet"] = "DaemonSet"
     replicas: int = 1
     host_network: bool = False
-    requests: dict[str, str] = {"cpu": "50m", "memory": "64Mi"}
+    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "50m", "memory": "64Mi"})
     cpu: float = 0.02
     memory: float = 60.0
 

@@ -1,0 +1,107 @@
+"""metrics.k8s.io: what nodes and pods use right now. A pure function of time, so that it costs nothing unasked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zlib import crc32
+
+from drill import pods, quantities
+from drill.clock import Clock
+from drill.store import ObjectStore
+from drill.world import NODE, POD
+
+Json = dict[str, Any]
+
+WINDOW: Final = 15.0  # seconds; metrics-server's resolution
+_PERIODS: Final = (47.0, 210.0, 1313.0)  # seconds; a short, a middle and a long swing
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one healthy pod uses: cores and MiB; or, for a node, shares of what it has."""
+
+    cpu: float
+    memory: float
+
+
+_UNKNOWN: Final = Load(0.05, 120.0)
+
+
+class Metrics:
+    """Serves NodeMetrics and PodMetrics. ``pods`` is by container name, ``nodes`` by node name."""
+
+    def __init__(
+        self, store: ObjectStore, clock: Clock, *, pod_loads: Mapping[str, Load], node_loads: Mapping[str, Load]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._pod_loads = pod_loads
+        self._node_loads = node_loads
+
+    def nodes(self) -> Sequence[Json]:
+        """The nodes whose kubelet answers."""
+        at, stamp = self._window()
+        found = []
+        for node in self._store.list(NODE):
+            if not pods.is_ready(node):
+                continue
+            name, room = node["metadata"]["name"], node["status"]["allocatable"]
+            load = self._node_loads.get(name) or _fleet_load(name)
+            usage = {
+                "cpu": quantities.cpu(quantities.parse(room["cpu"]) * min(0.99, load.cpu * swing(name, at, 0.06))),
+                "memory": quantities.memory(
+                    quantities.parse(room["memory"]) * min(0.97, load.memory * swing(name, at / 5, 0.015))
+                ),
+            }
+            found.append(_item(node, stamp, {"usage": usage}))
+        return found
+
+    def pods(self, namespace: str | None) -> Sequence[Json]:
+        """The pods that run; one that waits for its next start is not measured."""
+        at, stamp = self._window()
+        found = []
+        for pod in self._store.list(POD, namespace):
+            statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+            containers = [
+                {"name": status["name"], "usage": self._usage(pod, status["name"], at)}
+                for status in statuses
+                if "running" in (status.get("state") or {})
+            ]
+            if containers:
+                found.append(_item(pod, stamp, {"containers": containers}))
+        return found
+
+    def _usage(self, pod: Json, container: str, at: float) -> Json:
+        load, uid = self._pod_loads.get(container, _UNKNOWN), pod["metadata"]["uid"]
+        return {
+            "cpu": quantities.cpu(load.cpu * swing(uid, at, 0.16)),
+            "memory": quantities.memory(load.memory * 2**20 * swing(uid, at / 5, 0.04)),
+        }
+
+    def _window(self) -> tuple[float, str]:
+        at = math.floor(self._clock.wall() / WINDOW) * WINDOW
+        return at, self._clock.stamp(self._clock.now - (self._clock.wall() - at) * self._clock.speed)
+
+
+def swing(key: str, at: float, width: float) -> float:
+    """A factor around 1 that moves slowly and differently for every key; ``width`` is how far it strays."""
+    phase = crc32(key.encode()) / 2**32
+    total = sum(math.sin(2 * math.pi * (at / period + phase * (n + 1))) for n, period in enumerate(_PERIODS))
+    return 1.0 + width * total / len(_PERIODS)
+
+
+def _fleet_load(name: str) -> Load:
+    """A node that no scenario describes."""
+    share = crc32(name.encode()) / 2**32
+    return Load(0.25 + 0.35 * share, 0.35 + 0.3 * ((share * 7) % 1))
+
+
+def _item(obj: Json, stamp: str, measured: Json) -> Json:
+    meta = obj["metadata"]
+    metadata: Json = {"name": meta["name"], "creationTimestamp": stamp, "labels": meta.get("labels") or {}}
+    if meta.get("namespace"):
+        metadata["namespace"] = meta["namespace"]
+    return {"metadata": metadata, "timestamp": stamp, "window": f"{WINDOW:.0f}s", **measured}

@@ -1,0 +1,205 @@
+"""The embedded platform, to start and to stop: a cluster with its past, its API, its health endpoints, its files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from drill import scenario as scenarios
+from drill.checkout import CheckoutError, make_checkout
+from drill.clock import Clock
+from drill.controllers import ControlPlane
+from drill.director import Director
+from drill.fleet import Churn, Fleet
+from drill.health import HealthEndpoints
+from drill.logs import Logs
+from drill.metrics import Load, Metrics
+from drill.outages import Outages
+from drill.scenario import Scenario
+from drill.server import ApiServer
+from drill.store import ObjectStore
+
+log = logging.getLogger(__name__)
+
+CONTEXT: Final = "drill-prod"
+_CONTEXTS: Final = {CONTEXT: "admin", "viewer": "viewer", "nobody": "nobody"}
+_PROLOGUE: Final = 3600.0  # seconds that the cluster exists before the first step of the script
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A platform that runs. ``urls`` has ``kubernetes``, ``api`` and ``login``; ``config`` is a settings file."""
+
+    kubeconfig: Path
+    config: Path
+    urls: dict[str, str]
+    title: str
+    severity: int
+    scenario: str
+    platform: Platform
+
+
+class Platform:
+    """One scenario on one simulated cluster, on 127.0.0.1 only; its files are in a private directory, until `stop`.
+
+    ``pods``, ``nodes``, ``events`` fill the cluster up to these totals; ``churn`` is pod changes per second.
+    ``speed`` is world seconds per second; ``directory`` is where the private directory is made; ``source`` is the wall.
+    """
+
+    def __init__(
+        self,
+        scenario: str | Scenario = "payment-release",
+        *,
+        pods: int = 0,
+        nodes: int = 0,
+        events: int = 0,
+        churn: float = 0.0,
+        speed: float = 1.0,
+        directory: Path | None = None,
+        source: Callable[[], float] = time.time,
+    ) -> None:
+        self.scenario = scenarios.load(scenario) if isinstance(scenario, str) else scenario
+        self._big = bool(pods or nodes or events)
+        now = source()
+        self.clock = Clock(now + self.scenario.steps()[0][0] - _PROLOGUE, speed=speed, source=source)
+        self.store = ObjectStore(clock=self.clock.wall)
+        self.plane = ControlPlane(self.store, self.clock, born=now)
+        outages = Outages(self.store, self.clock)
+        director = Director(self.scenario, self.plane, now)
+        director.play()
+        self.fleet = Fleet(self.plane.world, director)
+        self.fleet.fill(pods=pods, nodes=nodes, events=events)
+        self.clock.advance(self.clock.now)  # the controllers look at the fleet once
+        self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
+        self.server = ApiServer(self.store, logs=self._logs(outages), metrics=self._metrics())
+        checks = {service.check: service.name for service in self.scenario.services if service.check}
+        self.health = HealthEndpoints(self.store, self.clock, self.scenario.namespace, checks)
+        self._parent = directory
+        self._directory: Path | None = None
+        self._now = now
+
+    def _logs(self, outages: Outages) -> Logs:
+        voices = {service.name: service.log for service in self.scenario.services}
+        return Logs(self.store, outages, voice_names=voices, fate=self.plane.kubelets.fate)
+
+    def _metrics(self) -> Metrics:
+        loads = {service.name: Load(service.cpu, service.memory) for service in self.scenario.services}
+        loads |= {addon.name: Load(addon.cpu, addon.memory) for addon in self.scenario.addons}
+        nodes = {node.name: Load(node.cpu, node.memory) for node in self.scenario.nodes}
+        return Metrics(self.store, self.clock, pod_loads=loads, node_loads=nodes)
+
+    async def start(self) -> Running:
+        """Serve; the clock runs from here on. On failure nothing is left behind."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> Running:
+        directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="warroom-drill-", dir=self._parent))
+        self._directory = directory
+        self.clock.go_live()
+        checkout: Path | None = directory / "banking-platform"
+        git = asyncio.create_task(make_checkout(directory / "banking-platform", self.scenario.commits, self._now))
+        try:
+            await self.server.start()
+            await self.health.start()
+            await git
+        except CheckoutError as error:
+            log.warning("%s", error)
+            checkout = None
+        finally:
+            git.cancel()
+        self.churn.start()
+        urls = {"kubernetes": self.server.url, **self.health.urls}
+        kubeconfig, config = directory / "kubeconfig", directory / "config.toml"
+        settings = _settings(self.scenario, kubeconfig, self.health.urls, checkout, everywhere=self._big)
+        await asyncio.to_thread(_write_private, kubeconfig, json.dumps(self._kubeconfig(), indent=1))
+        await asyncio.to_thread(_write_private, config, settings)
+        told = self.scenario
+        return Running(kubeconfig, config, urls, told.title, told.severity, told.name, self)
+
+    async def stop(self) -> None:
+        """End everything; may be called twice."""
+        self.churn.stop()
+        self.clock.stop()
+        self.plane.stop()
+        await self.health.stop()
+        await self.server.stop()
+        if self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+            self._directory = None
+
+    def _kubeconfig(self) -> dict[str, Any]:
+        """A kubeconfig; JSON is YAML, and every client reads it."""
+        authority = base64.b64encode(self.server.ca_pem.encode()).decode()
+        cluster = self.scenario.cluster
+        tokens = self.server.tokens
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": CONTEXT,
+            "preferences": {},
+            "clusters": [
+                {"name": cluster, "cluster": {"server": self.server.url, "certificate-authority-data": authority}}
+            ],
+            "users": [{"name": user, "user": {"token": tokens[user]}} for user in _CONTEXTS.values()],
+            "contexts": [
+                {"name": name, "context": {"cluster": cluster, "user": user, "namespace": self.scenario.namespace}}
+                for name, user in _CONTEXTS.items()
+            ],
+        }
+
+
+@asynccontextmanager
+async def running(
+    scenario: str = "payment-release",
+    *,
+    pods: int = 0,
+    nodes: int = 0,
+    events: int = 0,
+    churn: float = 0.0,
+    speed: float = 1.0,
+    directory: Path | None = None,
+) -> AsyncIterator[Running]:
+    """A platform for the length of a block; see `Platform` for what the parameters mean."""
+    platform = Platform(scenario, pods=pods, nodes=nodes, events=events, churn=churn, speed=speed, directory=directory)
+    try:
+        yield await platform.start()
+    finally:
+        await platform.stop()
+
+
+def _settings(
+    scenario: Scenario, kubeconfig: Path, endpoints: dict[str, str], checkout: Path | None, *, everywhere: bool
+) -> str:
+    """The settings file for the console. A JSON string or list of strings is the same in TOML."""
+    namespaces = ["*"] if everywhere else [scenario.namespace]
+    lines = [
+        "[cluster]",
+        f"kubeconfig = {json.dumps(str(kubeconfig))}",
+        f"context = {json.dumps(CONTEXT)}",
+        f"namespaces = {json.dumps(namespaces)}",
+        'production = ["*prod*"]',
+    ]
+    for name, url in endpoints.items():
+        lines += ["", "[[endpoints]]", f'name = "{name}.banking-platform.com/health"', f"url = {json.dumps(url)}"]
+    if checkout is not None:
+        lines += ["", "[git]", f"checkout = {json.dumps(str(checkout))}", 'since = "2 hours ago"']
+    return "\n".join(lines) + "\n"
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
