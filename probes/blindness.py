@@ -9,7 +9,8 @@ from probes.freshness import Freshness, Snapshot, State
 from probes.turns import Transition, span, turn
 
 GRACE = 5.0  # seconds before a loss is told: a watch that is opened anew is no loss
-WORTH_TELLING = 3.0  # seconds; a shorter blink is not told even afterwards
+BLINK = 3.0  # seconds; a loss that was noticed for less is told afterwards only if it had begun long before
+SILENCE = 8.0  # seconds; live sources prove themselves every 5 s, so this much is more than a pause between proofs
 ALONE = 30.0  # seconds one source may be dark while the others see
 
 # The sources that hang on the cluster's API server. Usage depends on a metrics server of its own.
@@ -95,9 +96,10 @@ class Blindness:
         self._dark.pop(source, None)
         if self._lost_from is not None:
             start, lasted = self._lost_from, now - self._lost_from
+            worth_telling = now - self._noticed_at >= BLINK or lasted >= SILENCE
             known = bool(self._seen)
             told, self._told_lost, self._lost_from = self._told_lost, False, None
-            if told or lasted >= WORTH_TELLING:
+            if told or worth_telling:
                 text = f"connection to the cluster lost for {span(lasted)}"
                 if not known:
                     text = f"the cluster is seen, {span(lasted)} after the console opened"

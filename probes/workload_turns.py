@@ -209,8 +209,9 @@ class WorkloadTurns:
             course.level = level
             text = f"{_name(course)} unhealthy, {counts}"
             return [self._turn(course, "unhealthy", now, level, text, finding, _explanation(course, finding))]
-        if course.suspect_since is None:
-            course.suspect_since = now
+        serving = finding.ready > 0 and not finding.failing and not finding.deadline
+        if course.suspect_since is None or (serving and now < course.rolling_until):
+            course.suspect_since = now  # replicas are missing because they are being replaced
         if now - course.suspect_since < self._patience(course, finding, now):
             return []
         course.ill, course.suspect_since = True, None
@@ -228,8 +229,7 @@ class WorkloadTurns:
     def _patience(self, course: Course, finding: Finding, now: float) -> float:
         if finding.failing or finding.deadline:
             return 0.0
-        starting = not course.ever_ready and now - _newest(course) < STARTUP
-        if starting or (now < course.rolling_until and finding.ready > 0):
+        if not course.ever_ready and now - _newest(course) < STARTUP:
             return STARTUP
         return 0.0 if finding.ready == 0 else DEBOUNCE
 
@@ -252,7 +252,7 @@ class WorkloadTurns:
         self, course: Course, what: str, at: float, level: Level, text: str, finding: Finding, detail: str = ""
     ) -> Transition:
         namespace, kind, name = course.key
-        sick = [*finding.failing, *finding.unready]
+        sick = sorted([*finding.failing, *finding.unready], key=lambda pod: (pod.health, pod.name))
         return turn(
             f"workload/{namespace}/{name}/{what}",
             at,
