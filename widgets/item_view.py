@@ -16,6 +16,8 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widget import Widget
 
+from widgets.table_draw import READABLE, contrast
+
 _CACHED_ITEMS = 2048
 _WHEEL_ROWS = 3
 _THUMB = "▐"
@@ -183,8 +185,9 @@ class ItemView(Widget, can_focus=True):
             if index == self.current_item():
                 current = self.get_component_rich_style("item--current")
                 gutter = Segment(_CURRENT, current)
-                row = row.apply_style(current.background_style)
-            row = row.apply_style(base)
+                row = readable(row, base + current.background_style)
+            else:
+                row = row.apply_style(base)
         thumb = self._thumb()
         if thumb is not None and thumb[0] <= y < thumb[1]:
             edge = Segment(_THUMB, base + self.ink("item--thumb"))
@@ -366,3 +369,13 @@ class ItemView(Widget, can_focus=True):
         visible = self.in_window()
         if place.y < len(visible):
             self.item_clicked(visible[place.y][0])
+
+
+def readable(row: Strip, base: Style) -> Strip:
+    """The row on ``base``; a colour that cannot be read there gives way to ``base``'s own."""
+    own = Style(color=base.color)
+    segments = []
+    for text, style, control in row:
+        over = base + style if style else base
+        segments.append(Segment(text, over if contrast(over) >= READABLE else over + own, control))
+    return Strip(segments, row.cell_length)

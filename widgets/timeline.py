@@ -106,6 +106,7 @@ class TimelinePane(CursorView):
         # What the reader looks at, as it was read: an update of the timeline moves indexes.
         self._cursor_line: Line | None = None
         self._top_line: Line | None = None
+        self._counted = 0  # lines shown at the last look; the timeline's own list is live
         self._now: float | None = None
         self.caption()
 
@@ -117,18 +118,20 @@ class TimelinePane(CursorView):
         self._placeholder = placeholder
         self._rewind()
         self._shown.select()
+        self._counted = len(self._shown.lines)
         self.forget()
         self.caption()
 
     def update(self, changed: Collection[str]) -> None:
         """The lines with these ids were added or changed in the timeline that is shown."""
-        before, top = len(self._shown.lines), self._top
+        before, top = self._counted, self._top
         self._shown.select()
+        self._counted = len(self._shown.lines)
         self._relocate()
         if self.follow:
             self.unseen = 0
         else:
-            self.unseen = max(self.unseen + len(self._shown.lines) - before - (self._top - top), 0)
+            self.unseen = max(self.unseen + self._counted - before - (self._top - top), 0)
         self.forget([(id_, day) for id_ in changed for day in (False, True)])
         self.caption()
 
@@ -165,6 +168,7 @@ class TimelinePane(CursorView):
         return as_text(line, self._local) if line else ""
 
     def _rewind(self) -> None:
+        """To the end, with nothing unseen."""
         self._cursor = self._cursor_line = self._top_line = None
         self.unseen, self.follow = 0, True
 
@@ -188,7 +192,7 @@ class TimelinePane(CursorView):
         self._reselect()
 
     def _reselect(self) -> None:
-        self.unseen = 0
+        self.unseen, self._counted = 0, len(self._shown.lines)
         self._relocate()
         if self._cursor is None:
             self._rewind()

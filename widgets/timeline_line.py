@@ -20,6 +20,9 @@ _KIND_MARKS = {
     Kind.FOLLOWUP: "☐",
     Kind.PIN: "⊙",
     Kind.EXPORT: "↓",
+    Kind.AMENDMENT: "~",  # these three are lines of their own only while what they refer to has not come
+    Kind.RETRACTION: "⊘",
+    Kind.REPEAT: "×",
 }
 _SOURCE_MARKS = {Source.MITIGATION: "▶", Source.UPDATE: "»"}
 _LEVEL_MARKS = {"bad": "✗", "warn": "!", "good": "✓"}
@@ -99,7 +102,8 @@ def remarks(line: Line, local: bool) -> list[str]:
     if entry.kind is Kind.FOLLOWUP:
         said.append("follow-up")
     elif entry.kind is Kind.PIN:
-        said.append("pin")
+        pinned = (entry.evidence or {}).get("pinned")
+        said.append(f"pin: {plain(pinned, 200)}" if isinstance(pinned, str) and pinned else "pin")
     if entry.source is Source.PROBE:
         said.append("probe")
     else:
