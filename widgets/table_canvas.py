@@ -123,7 +123,13 @@ class TableCanvas(TableData[RowT], Widget):
         self._header = self._sentence_strips = None
 
     def _resolve(self, name: str) -> Style:
-        return self.get_component_rich_style(f"table--{name}")
+        style = self.get_component_rich_style(f"table--{name}")
+        if not self.app.no_color:
+            return style
+        # Without colours red is a dark grey and a blue row hardly one: the loudest must not become the faintest.
+        if name in ("failing", "degraded"):
+            return style + Style(color=self.get_component_rich_style("table--text").color)
+        return style + Style(reverse=True) if name == "cursor" else style
 
     def _blank(self, total: int) -> Strip:
         return Strip.blank(total, self._palette.style("text"))

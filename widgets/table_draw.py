@@ -52,7 +52,9 @@ class Palette:
         if cursor is Cursor.ELSEWHERE:
             return style
         row = self._resolve("cursor" if cursor is Cursor.HERE else "place")
-        style += Style(bgcolor=row.bgcolor)
+        style += Style(bgcolor=row.bgcolor, reverse=row.reverse)
+        if row.reverse:  # inverted, every cell has to have the same colour
+            return style + Style(color=row.color)
         return style if contrast(style) >= READABLE else style + Style(color=row.color)
 
 

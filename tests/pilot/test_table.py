@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from rich.style import Style
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from probes.freshness import State
 from probes.rows import Event
-from tests.pilot.pane_harness import NOW, PaneApp, snapshot
+from tests.pilot.pane_harness import NOW, PaneApp, pod, snapshot
 from widgets.columns import Column, share
 from widgets.events import EventsPane
+from widgets.pods import PodsPane
+from widgets.table_draw import READABLE, Cursor, Palette, contrast
 from widgets.table_rows import Placed, Rows
 
 
@@ -323,3 +326,31 @@ async def test_the_loop_stays_free_while_ten_thousand_rows_arrive() -> None:
         pane.show(snapshot("events", [event(number) for number in range(10_000)], version=2))
         assert loop.time() - began < 1.0
         assert pane.counts == (10_000, 10_000)
+
+
+async def test_without_colours_the_cursor_is_inverted_and_what_fails_is_the_brightest() -> None:
+    pane = PodsPane()
+    app = PaneApp(pane)
+    app.no_color = True
+    async with app.run_test(size=(100, 12)) as pilot:
+        pane.show(snapshot("pods", [pod("a", status="CrashLoopBackOff"), pod("b"), pod("c", status="Completed")]))
+        await pilot.pause()
+        cursor, well = pane.render_line(1), pane.render_line(2)
+        assert all(segment.style is not None and segment.style.reverse for segment in list(cursor)[:-1])
+        await pilot.press("down")
+        failing = next(segment.style for segment in pane.render_line(1) if "a" in segment.text)
+        plain_text = next(segment.style for segment in well if "b" in segment.text)
+        assert failing is not None
+        assert plain_text is not None
+        assert failing.bold
+        assert failing.color == plain_text.color
+
+
+async def test_a_text_the_cursor_would_swallow_takes_the_cursor_rows_own_colour() -> None:
+    resolved = {
+        "failing": Style(color="#ff8080", bgcolor="#000000"),
+        "cursor": Style(color="#000000", bgcolor="#ffffff"),
+    }
+    palette = Palette(lambda name: resolved[name])
+    assert contrast(palette.style("failing")) > READABLE
+    assert palette.style("failing", Cursor.HERE).color == Style(color="#000000").color
