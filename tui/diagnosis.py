@@ -107,8 +107,6 @@ async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
         freshness = seen.pods.freshness
         advice = freshness.hint or f"is it up, and is the way there open? curl -k {seen.server}/version"
         checks.append(Check("cluster", Level.MISSING, freshness.detail or f"{seen.server} does not answer", advice))
-    if seen.blind and seen.pods.freshness.live:
-        checks.append(Check("namespace", Level.MISSING, seen.blind, "kubectl get namespaces lists them"))
     unconfigured = {
         "endpoints": not options.settings.endpoints,
         "commits": not options.settings.git.checkout,

@@ -5,13 +5,12 @@ The console paints while it starts, so `start` only spawns and `ready` reads its
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import select
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -81,15 +80,18 @@ class DrillProcess:
 
     async def ready(self, limit: float = READY_SECONDS) -> DrillReady:
         """Wait until the platform serves, at most ``limit`` seconds. Raises DrillFailed."""
-        import asyncio
-
-        return await asyncio.to_thread(self.wait, limit)
+        if self._ready is None:
+            try:
+                async with asyncio.timeout(limit):
+                    line = await self._first_line()
+            except TimeoutError:
+                raise DrillFailed(f"the drill's platform did not come up within {limit:g} s{self._said()}") from None
+            self._ready = self._parse(line)
+        return self._ready
 
     def wait(self, limit: float = READY_SECONDS) -> DrillReady:
         """`ready` for a program without an event loop."""
-        if self._ready is None:
-            self._ready = self._parse(self._first_line(limit))
-        return self._ready
+        return asyncio.run(self.ready(limit))
 
     def stop(self) -> None:
         """End the child and wait for it: politely, then firmly. Safe to call twice."""
@@ -110,21 +112,23 @@ class DrillProcess:
             self._stderr.close()
             self._stderr = None
 
-    def _first_line(self, limit: float) -> bytes:
+    async def _first_line(self) -> bytes:
+        """Read on the loop itself: a thread would keep the console from ending before the platform is up."""
         if self._child is None or self._child.stdout is None:
             raise DrillFailed("the drill's platform was not started")
-        pipe = self._child.stdout.fileno()
+        loop, pipe, readable = asyncio.get_running_loop(), self._child.stdout.fileno(), asyncio.Event()
         line = b""
-        deadline = time.monotonic() + limit
-        while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise DrillFailed(f"the drill's platform did not come up within {limit:g} s{self._said()}")
-            # One byte at a time would be slow for a megabyte; this is one line, and the child writes no other.
-            chunk = os.read(pipe, 65536)
-            if not chunk:
-                raise DrillFailed(f"the drill's platform ended before it was ready{self._said()}")
-            line += chunk
+        loop.add_reader(pipe, readable.set)
+        try:
+            while not line.endswith(b"\n"):
+                await readable.wait()
+                chunk = os.read(pipe, 65536)  # the child writes one line and no other
+                readable.clear()
+                if not chunk:
+                    raise DrillFailed(f"the drill's platform ended before it was ready{self._said()}")
+                line += chunk
+        finally:
+            loop.remove_reader(pipe)
         return line
 
     def _parse(self, line: bytes) -> DrillReady:

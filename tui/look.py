@@ -10,9 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
-from urllib.parse import quote
 
-from probes.errors import Forbidden, NotFound, ProbeError
+from probes.errors import ProbeError
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
 from tui.sentences import with_hint
@@ -114,7 +113,6 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
             return tasks.create_task(work)
 
         version = ask(_version(cluster, limit))
-        absent = ask(_absent(cluster, namespaces, limit))
         pods = ask(first(PodsProbe(cluster, scope), "pods", limit))
         nodes = ask(first(NodesProbe(cluster), "nodes", limit))
         usage = ask(first(UsageProbe(cluster, scope), "usage", limit))
@@ -139,7 +137,7 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
         commits=commits.result(),
         problems=(),
     )
-    return _judged(seen, absent.result(), settings)
+    return _judged(seen, settings)
 
 
 async def first(
@@ -188,23 +186,6 @@ async def _version(cluster: Cluster, limit: float) -> str:
         return ""
 
 
-async def _absent(cluster: Cluster, namespaces: tuple[str, ...], limit: float) -> list[str]:
-    """The namespaces that do not exist. The API answers a list in one with an empty list, which looks healthy."""
-    return [name for name in namespaces if await _is_absent(cluster, name, limit)]
-
-
-async def _is_absent(cluster: Cluster, namespace: str, limit: float) -> bool:
-    try:
-        await cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}", timeout=limit)
-    except NotFound:
-        return True
-    except Forbidden:
-        log.info("namespace %s: not allowed to see whether it exists", namespace)
-    except ProbeError as error:
-        log.warning("namespace %s: %s", namespace, error)
-    return False
-
-
 async def _endpoints(settings: Settings, limit: float) -> Snapshot[Endpoint]:
     from probes.endpoints import EndpointsProbe
 
@@ -241,7 +222,7 @@ async def _commits(settings: Settings, limit: float) -> Snapshot[Commit]:
     return await first(CommitsProbe(checkout, settings.git.since), "commits", limit)
 
 
-def _judged(seen: Look, absent: list[str], settings: Settings) -> Look:
+def _judged(seen: Look, settings: Settings) -> Look:
     """Add why something was not seen, each reason once: one dead server is not eight problems."""
     configured = {"endpoints": bool(settings.endpoints), "commits": bool(settings.git.checkout)}
     problems = dict.fromkeys(
@@ -254,6 +235,4 @@ def _judged(seen: Look, absent: list[str], settings: Settings) -> Look:
     if not seen.pods.freshness.live:
         blind = with_hint(seen.pods.freshness.detail, seen.pods.freshness.hint)
         problems.pop(blind, None)
-    elif absent:
-        blind = f"context {seen.context} has no namespace {' and no namespace '.join(absent)}"
     return replace(seen, problems=tuple(problems), blind=blind)

@@ -43,12 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list() -> int:
+    import textwrap
+
     from drill.scenario import load, names
 
-    known = names()
-    width = max(map(len, known), default=0)
-    for name in known:
-        print(f"{name:<{width}}   {load(name).summary.strip()}")
+    for name in names():
+        scenario = load(name)
+        print(f"{name}   SEV {scenario.severity}   {scenario.title}")
+        lines = textwrap.wrap(
+            scenario.summary, 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )
+        print("\n".join(lines))
     return OK
 
 
