@@ -125,7 +125,7 @@ def _as_files(cluster: dict[str, Any], user: dict[str, Any], private: Path) -> s
         inline = entry.pop(f"{key}-data", None)
         if inline:
             try:
-                content = base64.b64decode(str(inline), validate=False)
+                content = base64.b64decode("".join(str(inline).split()), validate=True)
             except (binascii.Error, ValueError) as error:
                 raise ConfigError(f"{key}-data in the kubeconfig is not base64") from error
             path = private / key
