@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,20 @@ async def test_log_refuses_what_cannot_be_an_entry(user: dict[str, str], argumen
 
     assert (done.status, done.out) == (2, "")
     assert len((await exported(user))["entries"]) == 1
+
+
+async def test_a_line_for_a_locked_store_is_kept_and_written_by_the_next(user: dict[str, str], tmp_path: Path) -> None:
+    await declared(user)
+    with closing(sqlite3.connect(tmp_path / "state" / "warroom" / "warroom.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        kept = await warroom(user, "log", "while it was locked")
+        other.execute("ROLLBACK")
+    await warroom(user, "log", "afterwards")
+
+    assert (kept.status, kept.out) == (2, "")
+    assert "locked" in kept.err
+    assert "is kept in" in kept.err
+    assert [entry["text"] for entry in (await exported(user))["entries"][1:]] == ["while it was locked", "afterwards"]
 
 
 async def test_a_real_incident_gets_the_line_before_a_drill(user: dict[str, str]) -> None:

@@ -17,10 +17,6 @@ def run(arguments: argparse.Namespace) -> int:
         print("warroom: a console needs a terminal; without one, try: warroom status", file=sys.stderr)
         return FAILED
     options = from_arguments(arguments)
-    from probes.kubeconfig import select
-
-    # Files only, a few milliseconds: what is wrong in them is said here and not on a screen full of empty panes.
-    select(options.kubeconfig, options.context)
     from tui.app import run_console
 
     return run_console(options)

@@ -50,10 +50,8 @@ def _list() -> int:
     for name in names():
         scenario = load(name)
         print(f"{name}   SEV {scenario.severity}   {scenario.title}")
-        lines = textwrap.wrap(
-            scenario.summary, 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
-        )
-        print("\n".join(lines))
+        for line in textwrap.wrap(scenario.summary, 96, break_on_hyphens=False):
+            print(f"    {line}")
     return OK
 
 

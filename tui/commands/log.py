@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from incident.editor import LineError, ParsedLine, parse_line
 from incident.entry import Draft, Kind
 from incident.instants import now_ms, rfc3339
-from tui.cli import OK
-from tui.incident_choice import HOW_TO_DECLARE, chosen, must_exist, opened
+from incident.recorder import Recorded, Recorder
+from tui.cli import FAILED, OK
+from tui.incident_choice import HOW_TO_DECLARE, chosen, must_exist
 from tui.options import from_arguments
-from tui.sentences import CommandFailed
+from tui.sentences import CommandFailed, say
 from widgets.plain import plain
 
 if TYPE_CHECKING:
     import argparse
     from datetime import tzinfo
 
-    from incident.entry import Entry
     from incident.store import Store
     from tui.options import ConsoleOptions
 
@@ -28,7 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = from_arguments(arguments)
     parsed = _parsed(" ".join(arguments.text), arguments.at, _zone(options.settings.console.clock))
     must_exist(options.store)
-    entry = asyncio.run(_append(options, parsed, arguments.incident, arguments.author))
+    recorded = asyncio.run(_record(options, parsed, arguments.incident, arguments.author))
+    entry = recorded.entry
+    if entry is None:
+        # The next program that opens the store writes what is kept; only memory, and we end now.
+        say(recorded.error if recorded.kept_in else f"the line is not saved anywhere, write it again: {recorded.error}")
+        return FAILED
     what = "TODO " if entry.kind is Kind.FOLLOWUP else ""
     print(plain(f"{entry.incident} #{entry.seq} {rfc3339(entry.happened_at)} {entry.author}: {what}{entry.text}", 2000))
     return OK
@@ -53,10 +58,10 @@ def _zone(clock: str) -> tzinfo:
     return local if clock == "local" and local is not None else UTC
 
 
-async def _append(options: ConsoleOptions, parsed: ParsedLine, wanted: str | None, author: str | None) -> Entry:
-    async with opened(options.store) as store:
-        return await store.append(
-            await _incident(store, wanted),
+async def _record(options: ConsoleOptions, parsed: ParsedLine, wanted: str | None, author: str | None) -> Recorded:
+    async with await Recorder.open(options.store) as recorder:
+        return await recorder.record(
+            await _incident(recorder.store, wanted),
             Draft(
                 text=parsed.text,
                 author=author or options.settings.author,
