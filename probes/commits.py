@@ -11,7 +11,7 @@ import os
 import re
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -69,7 +69,7 @@ class CommitsProbe:
         self._interval = interval
         self._timeout = timeout
 
-    async def watch(self) -> AsyncIterator[Snapshot[Commit]]:
+    async def watch(self) -> AsyncGenerator[Snapshot[Commit], None]:
         """Yield one snapshot per look, for ever. Failures are snapshots that keep the last rows."""
         rows: Mapping[str, Commit] = MappingProxyType({})
         confirmed: float | None = None

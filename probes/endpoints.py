@@ -10,7 +10,7 @@ import importlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar
@@ -49,7 +49,7 @@ class EndpointsProbe:
                 url = f"{target.public_url}#{again}"
             self._targets[url] = target
 
-    async def watch(self) -> AsyncIterator[Snapshot[Endpoint]]:
+    async def watch(self) -> AsyncGenerator[Snapshot[Endpoint], None]:
         """Yield LOADING with unchecked rows, then a snapshot for every burst of finished checks. Never raises."""
         started = time.time()
         if not self._targets:

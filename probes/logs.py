@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
@@ -119,7 +119,7 @@ class LogSource:
                 )
         self._inbox.wake()
 
-    async def follow(self) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def follow(self) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """Batches of lines as they come; first the tails, merged by time. Ends when every container has ended for good.
 
         Never raises for what the server does: that is in `gap` and `notice` lines. Close it to hang up.

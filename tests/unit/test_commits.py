@@ -137,7 +137,7 @@ async def test_a_git_that_hangs_is_stopped_and_the_rows_of_before_stay_as_stale(
         snapshot = await anext(snapshots)
         while snapshot.freshness.live:
             snapshot = await anext(snapshots)
-        await snapshots.aclose()  # type: ignore[attr-defined]
+        await snapshots.aclose()
     assert snapshot.freshness.state is State.STALE
     assert snapshot.freshness.detail == f"git log in {repository} gave no answer within 2 s"
     assert [row.subject for row in snapshot.rows.values()] == ["one"]

@@ -330,7 +330,7 @@ async def until(probe: EndpointsProbe, wanted: Callable[[Snapshot[Endpoint]], bo
                 if wanted(snapshot):
                     return snapshot
         finally:
-            await snapshots.aclose()  # type: ignore[attr-defined]
+            await snapshots.aclose()
     raise AssertionError("the probe ended")
 
 
@@ -375,7 +375,7 @@ async def test_going_down_and_up_again_moves_changed_at_and_names_the_changed_ro
         assert row.changed_at is not None
         assert row.changed_at >= before
         assert row.history[-1][1] == -1
-        await snapshots.aclose()  # type: ignore[attr-defined]
+        await snapshots.aclose()
 
 
 async def test_a_hanging_endpoint_does_not_delay_the_others() -> None:
