@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from incident.entry import Entry, Incident, Kind, Status
+from incident.entry import Draft, Entry, Incident, Kind, Status
 
 CHANGE = "incident"  # the key in the evidence
 
@@ -69,6 +69,44 @@ def after(incident: Incident, entry: Entry) -> Incident:
             resolved_at = entry.happened_at
         incident = replace(incident, status=status, resolved_at=resolved_at)
     return incident
+
+
+def status_draft(status: Status, author: str, text: str = "") -> Draft:
+    """An entry that moves the incident to ``status``."""
+    level = "good" if status in (Status.RESOLVED, Status.REVIEWED) else "info"
+    change = {"status": str(status)}
+    return Draft(
+        kind=Kind.STATUS, text=text or f"Status: {status}", author=author, level=level, evidence={CHANGE: change}
+    )
+
+
+def severity_draft(severity: int | None, author: str, text: str = "") -> Draft:
+    """An entry that classifies the incident, 1 (critical) to 4 (low)."""
+    text = text or f"Severity: {severity_words(severity)}"
+    return Draft(kind=Kind.STATUS, text=text, author=author, level="warn", evidence={CHANGE: {"severity": severity}})
+
+
+def declaration_draft(
+    *, title: str, author: str, severity: int | None, drill: bool, cluster: str, namespace: str, happened_at: int | None
+) -> Draft:
+    """The entry that begins an incident."""
+    change = {
+        "title": title,
+        "severity": severity,
+        "status": str(Status.INVESTIGATING),
+        "drill": drill,
+        "cluster": cluster,
+        "namespace": namespace,
+    }
+    text = f"Declared {severity_words(severity)}: {title}"
+    return Draft(
+        kind=Kind.DECLARED, text=text, author=author, happened_at=happened_at, level="warn", evidence={CHANGE: change}
+    )
+
+
+def severity_words(severity: int | None) -> str:
+    """``SEV 2``, or that nobody has classified it yet."""
+    return "unclassified" if severity is None else f"SEV {severity}"
 
 
 def change_of(evidence: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from incident.rows import (
     evidence_of,
     incident_of,
 )
-from incident.standing import CHANGE
+from incident.standing import declaration_draft, severity_draft, status_draft
 from incident.verify import Verdict, Walk, walk_all
 
 _SELECT_STANDING = """
@@ -116,25 +116,16 @@ class Store:
             Refused: the title is empty or the severity is not 1 to 4.
         """
         title = line(title, "title", TITLE_LIMIT)
-        change = {
-            "title": title,
-            "severity": severity,
-            "status": str(Status.INVESTIGATING),
-            "drill": drill,
-            "cluster": cluster,
-            "namespace": namespace,
-        }
-        text = f"Declared {_severity_words(severity)}: {title}"
-        draft = take_in(
-            Draft(
-                kind=Kind.DECLARED,
-                text=text,
-                author=author,
-                happened_at=happened_at,
-                level="warn",
-                evidence={CHANGE: change},
-            )
+        draft = declaration_draft(
+            title=line(title, "title", TITLE_LIMIT),
+            author=author,
+            severity=severity,
+            drill=drill,
+            cluster=cluster,
+            namespace=namespace,
+            happened_at=happened_at,
         )
+        draft = take_in(draft)
         stamp = Stamp.at(self._clock())
         incident = await self._database.write(lambda connection: ledger.declare(connection, draft, stamp))
         self._wake()
@@ -142,13 +133,11 @@ class Store:
 
     async def set_status(self, incident_id: str, status: Status, author: str, *, text: str = "") -> Entry:
         """Move the incident to ``status``, with an entry that says so. Resolving notes when; reopening forgets it."""
-        level = "good" if status in (Status.RESOLVED, Status.REVIEWED) else "info"
-        return await self._change(incident_id, text or f"Status: {status}", author, {"status": str(status)}, level)
+        return await self.append(incident_id, status_draft(status, author, text))
 
     async def set_severity(self, incident_id: str, severity: int | None, author: str, *, text: str = "") -> Entry:
         """Classify the incident, 1 (critical) to 4 (low), with an entry that says so."""
-        text = text or f"Severity: {_severity_words(severity)}"
-        return await self._change(incident_id, text, author, {"severity": severity}, "warn")
+        return await self.append(incident_id, severity_draft(severity, author, text))
 
     async def incident(self, incident_id: str) -> Incident:
         """The incident as it stands.
@@ -223,8 +212,9 @@ class Store:
         At most one entry per key is written in `folding.PACE`; None means that this one was counted and waits
         (`flush_folds`). A change of level, or `folding.WINDOW` of quiet, makes it news again.
         """
+        draft = replace(draft, source=Source.PROBE, kind=Kind.OBSERVATION)
         stamp = Stamp.at(self._clock())
-        return await self.observe_stamped(incident_id, take_in(replace(draft, source=Source.PROBE)), stamp)
+        return await self.observe_stamped(incident_id, take_in(draft), stamp)
 
     async def observe_stamped(
         self, incident_id: str, draft: Draft, stamp: Stamp, *, may_wait: bool = True
@@ -232,7 +222,7 @@ class Store:
         """`observe` of a draft that was taken in already, under a name chosen before."""
         key = draft.fold
         if key is None:
-            return await self.append_stamped(incident_id, replace(draft, kind=Kind.OBSERVATION), stamp)
+            return await self.append_stamped(incident_id, draft, stamp)
         async with self._folding:
             if may_wait and self._waiting.absorb(incident_id, draft, stamp.recorded_at):
                 return None
@@ -332,10 +322,6 @@ class Store:
 
     # Within
 
-    async def _change(self, incident_id: str, text: str, author: str, change: dict[str, Any], level: str) -> Entry:
-        draft = Draft(kind=Kind.STATUS, text=text, author=author, level=level, evidence={CHANGE: change})
-        return await self.append(incident_id, draft)
-
     async def _incident_and_head(self, incident_id: str) -> tuple[Incident, int, str, int]:
         """The incident, number and hash of the recorded end of its chain, and the highest number there is."""
         rows = await self._fetch(_SELECT_STANDING, (incident_id,))
@@ -357,10 +343,6 @@ class Store:
     def _wake(self) -> None:
         self._grown.set()
         self._grown = asyncio.Event()
-
-
-def _severity_words(severity: int | None) -> str:
-    return "unclassified" if severity is None else f"SEV {severity}"
 
 
 def _page(connection: sqlite3.Connection, sql: str, bound: tuple[Any, ...], light: bool) -> list[Entry]:
