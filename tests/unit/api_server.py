@@ -9,17 +9,20 @@ import asyncio
 import base64
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from aiohttp import web
 
 from probes.cluster import Cluster
 from probes.errors import ProbeError
+from probes.freshness import Snapshot, State
+
+RowT = TypeVar("RowT")
 
 TOKEN = "loopback-token"
 
@@ -279,6 +282,17 @@ async def raised(awaitable: Awaitable[Any]) -> ProbeError:
     except ProbeError as error:
         return error
     raise AssertionError(f"nothing was raised, but answered: {result!r}")
+
+
+async def first_answer(
+    snapshots: AsyncGenerator[Snapshot[RowT], None], condition: Callable[[Snapshot[RowT]], bool] | None = None
+) -> Snapshot[RowT]:
+    """The first snapshot that is not loading and holds to the condition."""
+    async with aclosing(snapshots):
+        async for snapshot in snapshots:
+            if snapshot.freshness.state is not State.LOADING and (condition is None or condition(snapshot)):
+                return snapshot
+    raise AssertionError("the snapshots ended")
 
 
 def pod(name: str, namespace: str = "prod", **more: Any) -> dict[str, Any]:

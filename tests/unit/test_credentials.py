@@ -1,4 +1,4 @@
-"""Credentials: tokens, plugins that must not fail silently, certificates that must not linger, against loopback servers."""
+"""Credentials: tokens, plugins that must not fail silently, certificates that must not linger; on loopback."""
 
 from __future__ import annotations
 
