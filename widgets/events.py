@@ -11,6 +11,7 @@ from widgets.table import TablePane
 from widgets.table_rows import Sort
 
 WINDOW = 30 * 60.0  # seconds
+_MANY = 1000
 
 #: kubectl's short names (``kubectl api-resources``).
 SHORT_KINDS: Mapping[str, str] = {
@@ -50,7 +51,7 @@ class EventsPane(TablePane[Event]):
         Column("×", 3, 6, "right", drop=2),
     )
 
-    _counted: tuple[int, int, str] = (-1, -1, "")
+    _counted: tuple[int, float, str] = (-1, 0.0, "")  # version, when, what
 
     def order_of(self, row: Event) -> Sort:
         return (-row.last_at,)
@@ -81,11 +82,12 @@ class EventsPane(TablePane[Event]):
         if snapshot is None:
             return ""
         now = self.now
-        # Ten thousand rows are not added up every second: again when they change, and every ten seconds.
-        stamp = (snapshot.version, int(now // 10))
-        if self._counted[:2] != stamp:
+        known, counted_at, _ = self._counted
+        # Thousands of rows are not added up at every burst: every other second is often enough to be read.
+        patience = 2.0 if len(snapshot.rows) > _MANY and known >= 0 else 0.0
+        if (snapshot.version != known and now - counted_at >= patience) or now - counted_at >= 10.0:
             seen = sum(_within(event, now) for event in snapshot.rows.values() if event.last_at >= now - WINDOW)
-            self._counted = (*stamp, f"{round(seen)} in 30 min")
+            self._counted = (snapshot.version, now, f"{round(seen)} in 30 min")
         return self._counted[2]
 
 

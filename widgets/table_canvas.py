@@ -82,6 +82,7 @@ class TableCanvas(TableData[RowT], Widget):
         self._strips.clear()
         self._measured.clear()
         self._painted.clear()
+        self._header = self._sentence_strips = None
         self.settle()
 
     @property

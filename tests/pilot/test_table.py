@@ -210,6 +210,14 @@ async def test_loading_empty_forbidden_and_broken_look_different(state: State, s
         assert pane.has_class("-stale") == (state not in (State.LIVE, State.LOADING))
 
 
+async def test_the_sentence_of_an_empty_pane_stays_in_view_when_the_pane_shrinks() -> None:
+    pane = EventsPane()
+    async with showing(pane, [], size=(80, 30)) as (app, pilot):
+        await pilot.resize_terminal(60, 5)
+        await pilot.pause()
+        assert "no events" in app.text
+
+
 async def test_rows_of_a_source_that_died_stay_and_their_age_counts_on() -> None:
     pane = EventsPane()
     async with showing(pane, [event(1)]) as (app, pilot):
