@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from incident.export import to_json, to_markdown
+from incident.export import FORMATS
 from tui.cli import OK
 from tui.incident_choice import chosen, must_exist, opened
 from tui.options import from_arguments
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from incident.entry import Entry, Incident
 
-_FORMATS = {"markdown": to_markdown, "json": to_json}
 _SUFFIXES = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
 
 
@@ -29,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     must_exist(options.store)
     incident, entries = asyncio.run(_read(options.store, arguments.incident))
     form = arguments.format or _SUFFIXES.get(target.suffix.lower() if target else "", "markdown")
-    text = _FORMATS[form](incident, entries)
+    _, render = FORMATS[form]
+    text = render(incident, entries)
     if not text.endswith("\n"):
         text += "\n"
     if target is None:
@@ -43,7 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
 async def _read(path: Path, wanted: str) -> tuple[Incident, list[Entry]]:
     async with opened(path) as store:
         incident = await chosen(store, wanted)
-        return incident, await store.entries(incident.id)
+        while True:
+            entries = await store.entries(incident.id)
+            # A console may be writing: the incident must be the one that these entries make.
+            before, incident = incident, await store.incident(incident.id)
+            if incident == before:
+                return incident, entries
 
 
 def write_private(path: Path, text: str, *, overwrite: bool) -> None:
