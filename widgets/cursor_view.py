@@ -73,6 +73,7 @@ class CursorView(SearchableView):
 
     def action_follow(self) -> None:
         if self.follow:
+            self.in_window()  # settles where the end is, before it is held
             self.follow = False
             self.caption()
         else:

@@ -17,7 +17,7 @@ class EntryDialog(ModalScreen[bool]):
     that has called `saved`, with False if the person left."""
 
     DEFAULT_CSS: ClassVar[str] = """
-    EntryDialog, RetractDialog { align: center middle; & > * { width: 100; max-width: 96%; } }
+    EntryDialog { align: center middle; & > * { width: 100; max-width: 96%; } }
     """
 
     def __init__(
@@ -43,6 +43,10 @@ class EntryDialog(ModalScreen[bool]):
 class RetractDialog(ModalScreen[bool]):
     """`RetractPrompt` over the console. Its `RetractPrompt.Submitted` reaches the application; dismissed with True once
     that has called `saved`, with False if the person left."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    RetractDialog { align: center middle; & > * { width: 100; max-width: 96%; } }
+    """
 
     def __init__(self, line: Line, *, local_time: bool = False) -> None:
         super().__init__()

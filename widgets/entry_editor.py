@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -32,6 +32,16 @@ def as_it_was(line: Line, local: bool) -> Content:
 
 class KeptText(Vertical):
     """A widget whose text stays until the application says that it is saved."""
+
+    DEFAULT_CSS = """
+    KeptText {
+        height: auto;
+        border: round $border;
+        padding: 0 1;
+        background: $surface;
+        & .entry--original { color: $foreground 60%; max-height: 6; padding-bottom: 1; }
+    }
+    """
 
     class Closed(Message):
         """The widget has done its work: saved, or given up."""
@@ -84,8 +94,12 @@ class KeptText(Vertical):
             return
         self.post_message(self.Closed(self, False))
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key != "escape" and self._asked:
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def edited(self, event: Message) -> None:
+        """Whoever goes on writing is asked again."""
+        event.stop()
+        if self._asked:
             self._asked = False
             self.say()
 
@@ -103,9 +117,7 @@ class EntryEditor(KeptText):
     ]
 
     DEFAULT_CSS = """
-    EntryEditor, RetractPrompt { height: auto; border: round $border; padding: 0 1; background: $surface; }
     EntryEditor {
-        & .entry--original { color: $foreground 60%; max-height: 6; padding-bottom: 1; }
         & #fields { height: 3; }
         & #when { width: 1fr; border: round $border-blurred; &:focus { border: round $border; } }
         & #todo { width: auto; border: round $border-blurred; &:focus { border: round $border; } }
@@ -180,8 +192,8 @@ class EntryEditor(KeptText):
             return self.original.entry.kind is Kind.FOLLOWUP
         return self.query_one("#todo", Checkbox).value
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
+    @on(Input.Changed, "#when")
+    def time_edited(self) -> None:
         field = self.query_one("#when", Input)
         field.border_subtitle = Content(plain(self._time()[0], 100)) if self.when else None
 
@@ -219,7 +231,6 @@ class RetractPrompt(KeptText):
 
     DEFAULT_CSS = """
     RetractPrompt {
-        & .entry--original { color: $foreground 60%; max-height: 6; padding-bottom: 1; }
         & #reason { border: round $border-blurred; &:focus { border: round $border; } }
     }
     """
