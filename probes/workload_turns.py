@@ -210,15 +210,18 @@ class WorkloadTurns:
             text = f"{_name(course)} unhealthy, {counts}"
             return [self._turn(course, "unhealthy", now, level, text, finding, _explanation(course, finding))]
         serving = finding.ready > 0 and not finding.failing and not finding.deadline
-        if course.suspect_since is None or (serving and now < course.rolling_until):
+        if course.suspect_since is None:
+            # An illness cannot have begun while the workload was seen well, whatever its pods' clocks say.
+            course.suspect_since = min(max(_began(finding) or now, course.well_at or 0.0), now)
+        if serving and now < course.rolling_until:
             course.suspect_since = now  # replicas are missing because they are being replaced
         if now - course.suspect_since < self._patience(course, finding, now):
             return []
-        course.ill, course.suspect_since = True, None
+        at, course.ill, course.suspect_since = course.suspect_since, True, None
         opened = self._opened.get("pods" if course.pods else "workloads", now)
-        # An illness cannot have begun while the workload was seen well, whatever its pods' clocks say.
-        at = max(_began(course, finding) or now, course.well_at or 0.0)
-        course.ill_at = at = min(at, now)
+        if course.well_at is None and not (finding.failing or finding.unready) and course.row is not None:
+            at = min(course.row.changed_at or at, at)
+        course.ill_at = at
         text = f"{_name(course)} unhealthy, {counts}"
         if at < opened and course.well_at is None:
             text = f"{_name(course)} already unhealthy {OPENED}, {counts}"
@@ -317,12 +320,9 @@ def _newest(course: Course) -> float:
     return max((pod.created_at for pod in course.pods.values()), default=course.row.created_at if course.row else 0.0)
 
 
-def _began(course: Course, finding: Finding) -> float | None:
-    sick = finding.failing or finding.unready
-    known = [pod.unready_since or pod.created_at for pod in sick]
-    if known:
-        return min(known)
-    return course.row.changed_at if course.row is not None else None
+def _began(finding: Finding) -> float | None:
+    """Since when its pods are ill, by their own conditions; None when it is not its pods."""
+    return min((pod.unready_since or pod.created_at for pod in finding.failing or finding.unready), default=None)
 
 
 def _explanation(course: Course, finding: Finding) -> str:

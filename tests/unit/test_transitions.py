@@ -274,6 +274,22 @@ def test_what_was_ill_before_is_told_as_already_ill_with_its_own_time() -> None:
     assert story.at(T + 0.2, "workloads", [workload(0, health=Health.FAILING)]) == []
 
 
+def test_a_replica_that_was_unready_for_long_before_needs_no_debounce() -> None:
+    story = Story()
+    (turn,) = story.at(T, "pods", [unready(0, since=T - 240), pod(1), pod(2)])
+    assert turn.text == "payment-service already unhealthy when the console opened, 2 of 3 ready"
+    assert turn.at == T - 240
+
+
+def test_a_count_that_lags_its_pods_is_no_illness() -> None:
+    story = well()
+    old = msgspec.structs.replace(workload(2), changed_at=T - 86400)
+    assert story.at(T + 3600, "workloads", [old]) == []
+    assert story.at(T + 3601, "workloads", [workload()]) == []
+    story.wait(T + 3700)
+    assert story.told == []
+
+
 def test_a_cluster_with_many_illnesses_is_summed_up_at_the_opening() -> None:
     story = Story()
     owners = [Owner("Deployment", f"service-{n}") for n in range(40)]
