@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from probes import wire
 from probes.cluster import Cluster, Scope
 from probes.freshness import Snapshot
@@ -16,6 +18,8 @@ from probes.reflector import Kind, reflect
 from probes.rows import Health, Workload
 
 _MOST_MESSAGE = 1024
+# A rollout that has not moved for this many seconds is stuck, long before its progress deadline (10 minutes) says so.
+STUCK_AFTER = 60.0
 
 
 class WorkloadsProbe:
@@ -123,8 +127,16 @@ def daemon_set(thing: wire.Workload) -> Workload:
     return _row("DaemonSet", thing, Rollout(desired, updated, ready, available, word, message, None), revision)
 
 
+def stuck(workload: Workload) -> tuple[float, Workload] | None:
+    """When a healthy rollout that does not move becomes DEGRADED, and its row from then on."""
+    moving = workload.condition == "progressing" and workload.health is Health.HEALTHY
+    if not moving or workload.changed_at is None:
+        return None
+    return workload.changed_at + STUCK_AFTER, replace(workload, health=Health.DEGRADED)
+
+
 def _kind(resource: str, row: Callable[[wire.Workload], Workload]) -> Kind[wire.Workload, Workload]:
-    return Kind("/apis/apps/v1", resource, wire.Workload, row)
+    return Kind("/apis/apps/v1", resource, wire.Workload, row, overdue=stuck)
 
 
 DEPLOYMENTS: Final = _kind("deployments", deployment)

@@ -172,6 +172,17 @@ def test_a_stateful_set_and_a_daemon_set_count_in_their_own_fields() -> None:
     assert workloads.daemon_set(workload({}, {})).health is Health.DORMANT
 
 
+def test_a_rollout_that_does_not_move_becomes_sick_long_before_its_deadline() -> None:
+    status = {**FULL, "updatedReplicas": 1, **progressing("ReplicaSetUpdated", lastUpdateTime="2026-11-23T07:00:00Z")}
+    row = workloads.deployment(workload({"replicas": 3}, status))
+    due = workloads.stuck(row)
+    assert due is not None
+    assert due[0] == (row.changed_at or 0.0) + workloads.STUCK_AFTER
+    assert due[1].health is Health.DEGRADED
+    assert workloads.stuck(due[1]) is None
+    assert workloads.stuck(workloads.deployment(workload({"replicas": 3}, FULL))) is None
+
+
 async def test_a_refused_kind_is_told_and_the_others_are_shown(server: ApiServer, cluster: Cluster) -> None:
     apps = "/apis/apps/v1/namespaces/prod"
     server.put(f"{apps}/deployments", {"metadata": {"name": "d"}, "spec": {"replicas": 1}})
