@@ -9,11 +9,11 @@ from tui.session import SOURCES
 from widgets.banner_state import BannerState
 
 if TYPE_CHECKING:
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
     from tui.vital_signs import VitalSigns
 
 
-def banner_state(host: WarroomApp, vitals: VitalSigns) -> BannerState:
+def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     """The banner's data as of now. What is not known is left out, never guessed."""
     incident = host.journal.incident
     session, cluster = host.session, host.session.cluster

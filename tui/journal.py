@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from incident.entry import Draft, Entry, Incident, Kind, Source
 from incident.timeline import Timeline
 
 if TYPE_CHECKING:
-    from incident.recorder import Recorder
+    from incident.recorder import Recorded, Recorder
     from incident.store import Store
     from probes.transitions import Transition
 
@@ -32,10 +33,11 @@ STANDBY_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of one entry. ``trouble`` is empty when it is on disk in the store."""
+    """What became of one entry. ``trouble`` is empty when it is in the store; ``kept`` when it is kept aside for it."""
 
     entry: Entry | None
     trouble: str = ""
+    kept: bool = False
 
     @property
     def ok(self) -> bool:
@@ -63,7 +65,6 @@ class Journal:
         self.trouble = ""
         self._clock = clock
         self._changed = changed
-        self._store: Store | None = None
         self._recorder: Recorder | None = None
         self._seen: int = 0
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
@@ -76,28 +77,25 @@ class Journal:
             StoreError: the store cannot be opened; its sentence says why and what was not lost.
         """
         from incident.recorder import Recorder
-        from incident.store import Store
 
-        self._store = await Store.open(self.path, clock=self._clock)
-        self._recorder = Recorder(self._store)
-        await self._recorder.replay()
-        incident = await self._store.current(drill=prefer_drill) or await self._store.latest()
+        self._recorder = await Recorder.open(self.path, clock=self._clock)
+        store = self._recorder.store
+        incident = await store.current(drill=prefer_drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
 
     async def close(self) -> None:
-        if self._store is not None:
-            await self._store.flush_folds()
-            await self._store.close()
+        if self._recorder is not None:
+            await self._recorder.close()
 
     @property
     def ready(self) -> bool:
-        return self._store is not None
+        return self._recorder is not None
 
     @property
     def recording(self) -> bool:
         """Whether entries go to an open incident right now."""
-        return self._store is not None and self.incident is not None and self.incident.open
+        return self._recorder is not None and self.incident is not None and self.incident.open
 
     async def all_entries(self) -> list[Entry]:
         """The shown incident's whole chain with its evidence, as an export needs it."""
@@ -108,14 +106,11 @@ class Journal:
         return await self._opened().evidence(entry_id)
 
     async def flush(self) -> None:
-        """Write the counts that wait (see `incident.folding`); to be called about twice a minute."""
-        from incident.errors import StoreError
-
-        if self._store is not None:
-            try:
-                await self._store.flush_folds()
-            except StoreError as error:
-                self.trouble = str(error)
+        """Write what waits: counts of folded entries, and what was kept aside. To be called about twice a minute."""
+        if self._recorder is not None:
+            aside = await self._recorder.flush()
+            if not aside:
+                self.trouble = ""
 
     async def incidents(self) -> list[Incident]:
         return await self._opened().incidents()
@@ -133,6 +128,7 @@ class Journal:
     async def declare(self, title: str, severity: int | None, *, drill: bool, cluster: str, namespace: str) -> Incident:
         """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
         store = self._opened()
+        assert self._recorder is not None
         incident = await store.declare(
             title=title,
             author=self.author,
@@ -144,7 +140,7 @@ class Journal:
         since = self._clock() - STANDBY_WINDOW
         for draft in list(self._standby):
             if draft.happened_at is None or draft.happened_at >= since:
-                await store.observe(incident.id, draft)
+                await self._recorder.observe(incident.id, draft)
         self._standby.clear()
         await self.show(incident)
         return incident
@@ -193,58 +189,50 @@ class Journal:
     # ------------------------------------------------------------------ writing
 
     async def write(self, draft: Draft) -> Saved:
-        """Record what a person wrote or pinned. It is on disk when the answer is ``ok``."""
-        if self._recorder is None or self.incident is None:
-            return Saved(None, "no incident is shown: declare one first")
-        recorded = await self._recorder.record(self.incident.id, draft)
-        self.trouble = recorded.error
-        return Saved(recorded.entry, recorded.error)
+        """Record what a person wrote or pinned. Durable when the answer is ``ok``; kept aside when it is not."""
+        return await self._record(lambda recorder, incident: recorder.record(incident, draft))
 
     async def amend(self, entry_id: str, text: str | None, happened_at: int | None) -> Saved:
-        return await self._change(
-            lambda store, incident: store.amend(
+        return await self._record(
+            lambda recorder, incident: recorder.amend(
                 incident, entry_id, author=self.author, text=text, happened_at=happened_at
             )
         )
 
     async def retract(self, entry_id: str, reason: str) -> Saved:
-        return await self._change(
-            lambda store, incident: store.retract(incident, entry_id, author=self.author, reason=reason)
+        return await self._record(
+            lambda recorder, incident: recorder.retract(incident, entry_id, author=self.author, reason=reason)
         )
-
-    async def _change(self, work: Callable[[Store, str], Awaitable[Entry]]) -> Saved:
-        from incident.errors import StoreError
-
-        if self._store is None or self.incident is None:
-            return Saved(None, "no incident is shown")
-        try:
-            return Saved(await work(self._store, self.incident.id))
-        except StoreError as error:
-            log.warning("not saved: %s", error)
-            return Saved(None, str(error))
 
     async def observe(self, transitions: Sequence[Transition]) -> None:
         """Record what the probes saw: on the open incident, or in the standby that begins the next one."""
-        from incident.errors import StoreError
-
         for transition in transitions:
             draft = _draft(transition)
-            if not self.recording:
+            if self.recording:
+                await self._record(partial(_observe, draft=draft))
+            else:
                 self._standby.append(draft)
-                continue
-            assert self._store is not None
-            assert self.incident is not None
-            try:
-                await self._store.observe(self.incident.id, draft)
-                self.trouble = ""
-            except StoreError as error:
-                self.trouble = str(error)
-                await self.write(draft)
+
+    async def _record(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
+        from incident.errors import StoreError
+
+        if self._recorder is None or self.incident is None:
+            return Saved(None, "no incident is shown: declare one first")
+        try:
+            recorded = await work(self._recorder, self.incident.id)
+        except StoreError as error:
+            return Saved(None, str(error))
+        self.trouble = recorded.error
+        return Saved(recorded.entry, recorded.error, kept=recorded.spilled)
 
     def _opened(self) -> Store:
-        if self._store is None:
+        if self._recorder is None:
             raise RuntimeError("the store is not open yet")
-        return self._store
+        return self._recorder.store
+
+
+async def _observe(recorder: Recorder, incident: str, draft: Draft) -> Recorded:
+    return await recorder.observe(incident, draft)
 
 
 def _draft(transition: Transition) -> Draft:

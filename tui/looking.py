@@ -14,7 +14,7 @@ from probes.freshness import Snapshot
 from probes.rows import Pod
 
 if TYPE_CHECKING:
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
     from tui.subjects import Subject
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,12 @@ def pods_of(subject: Subject, latest: Mapping[str, Snapshot[Any]]) -> LogPods:
     return tuple((pod.namespace, pod.name, tuple(c.name for c in pod.containers)) for pod in found)
 
 
-def choose_namespaces(host: WarroomApp) -> None:
+def choose_namespaces(host: ControlRoom) -> None:
     """Ask which namespace to look at."""
-    host.run_worker(_choose_namespaces(host), group="choose", exclusive=True, exit_on_error=False)
+    host.app.run_worker(_choose_namespaces(host), group="choose", exclusive=True, exit_on_error=False)
 
 
-async def _choose_namespaces(host: WarroomApp) -> None:
+async def _choose_namespaces(host: ControlRoom) -> None:
     from tui.screens.choose import Choice, ChooseScreen
 
     if host.session.cluster is None:
@@ -63,7 +63,7 @@ async def _choose_namespaces(host: WarroomApp) -> None:
     choices = [Choice(ALL, "all namespaces", current=not now)]
     choices += [Choice(name, name, current=name in now) for name in names]
     hint = trouble or "type to filter · enter takes it · esc leaves"
-    chosen = await host.push_screen_wait(ChooseScreen("Namespace", choices, hint=hint, free=True))
+    chosen = await host.app.push_screen_wait(ChooseScreen("Namespace", choices, hint=hint, free=True))
     if chosen and host.session.view is not None:
         await host.look_elsewhere(replace(host.session.view, namespaces=(chosen,)))
 
@@ -80,7 +80,7 @@ class _NamedList(msgspec.Struct):
     items: list[_Named]
 
 
-async def _namespaces(host: WarroomApp) -> tuple[list[str], str]:
+async def _namespaces(host: ControlRoom) -> tuple[list[str], str]:
     """Their names, and why they cannot be listed. A user may look into a namespace and not list them."""
     from probes.errors import ProbeError
 
@@ -95,12 +95,12 @@ async def _namespaces(host: WarroomApp) -> tuple[list[str], str]:
     return sorted(item.metadata.name for item in found.items), ""
 
 
-def choose_context(host: WarroomApp) -> None:
+def choose_context(host: ControlRoom) -> None:
     """Ask which context of the kubeconfig to look at."""
-    host.run_worker(_choose_context(host), group="choose", exclusive=True, exit_on_error=False)
+    host.app.run_worker(_choose_context(host), group="choose", exclusive=True, exit_on_error=False)
 
 
-async def _choose_context(host: WarroomApp) -> None:
+async def _choose_context(host: ControlRoom) -> None:
     from probes.errors import ConfigError
     from probes.kubeconfig import contexts
     from tui.screens.choose import Choice, ChooseScreen
@@ -118,7 +118,7 @@ async def _choose_context(host: WarroomApp) -> None:
         Choice(c.name, c.name, f"{c.cluster} · {c.user} · {c.namespace or 'default'}", current=c.name == now)
         for c in known
     ]
-    chosen = await host.push_screen_wait(ChooseScreen("Context", choices))
+    chosen = await host.app.push_screen_wait(ChooseScreen("Context", choices))
     if chosen:
         # The namespace belongs to the context: keep looking where the new one says, not where the old one did.
         await host.look_elsewhere(replace(view, context=chosen, namespaces=()))

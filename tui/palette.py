@@ -10,12 +10,12 @@ from textual.app import SystemCommand
 from tui.keys import KEYS, PANE_KEYS
 
 if TYPE_CHECKING:
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
 
 
-def commands(app: WarroomApp) -> Iterator[SystemCommand]:
+def commands(room: ControlRoom) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
-    console = app.desk
+    console = room.desk
     for key in KEYS:
 
         async def run(action: str = key.action) -> None:
@@ -28,9 +28,9 @@ def commands(app: WarroomApp) -> Iterator[SystemCommand]:
             await console.run_action(f"pane('{name}')")
 
         yield SystemCommand(f"go to {name}  ({number})", f"Focus the {name} pane", go)
-    for theme in sorted(app.available_themes):
+    for theme in sorted(room.app.available_themes):
 
         def use(theme: str = theme) -> None:
-            app.theme = theme
+            room.app.theme = theme
 
         yield SystemCommand(f"theme {theme}", "Until you leave; [console] theme in the settings keeps it", use)

@@ -15,7 +15,7 @@ from widgets.plain import ago, plain
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
     from tui.subjects import Subject
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _when(at: int, local: bool) -> str:
     return f"{day}{moment:%H:%M:%S} {'local' if local else 'UTC'}"
 
 
-async def quick_entry(host: WarroomApp, text: str) -> str:
+async def quick_entry(host: ControlRoom, text: str) -> str:
     """Record one typed line. Returns what went wrong, or nothing."""
     from incident.editor import parse_line
 
@@ -78,7 +78,7 @@ async def quick_entry(host: WarroomApp, text: str) -> str:
     )
 
 
-async def long_entry(host: WarroomApp, text: str, when: str, todo: bool) -> str:
+async def long_entry(host: ControlRoom, text: str, when: str, todo: bool) -> str:
     try:
         happened_at = _time_of(when, host.local_time) if when.strip() else None
     except ValueError as error:
@@ -87,7 +87,7 @@ async def long_entry(host: WarroomApp, text: str, when: str, todo: bool) -> str:
     return await _write(host, Draft(text=text, author=host.journal.author, kind=kind, happened_at=happened_at))
 
 
-async def amend(host: WarroomApp, entry_id: str, text: str, when: str) -> str:
+async def amend(host: ControlRoom, entry_id: str, text: str, when: str) -> str:
     try:
         happened_at = _time_of(when, host.local_time) if when.strip() else None
     except ValueError as error:
@@ -95,23 +95,23 @@ async def amend(host: WarroomApp, entry_id: str, text: str, when: str) -> str:
     return (await host.journal.amend(entry_id, text, happened_at)).trouble
 
 
-async def retract(host: WarroomApp, entry_id: str, reason: str) -> str:
+async def retract(host: ControlRoom, entry_id: str, reason: str) -> str:
     return (await host.journal.retract(entry_id, reason)).trouble
 
 
-async def _write(host: WarroomApp, draft: Draft) -> str:
+async def _write(host: ControlRoom, draft: Draft) -> str:
     if not host.journal.recording:
         return host.journal.trouble or NO_INCIDENT
     saved = await host.journal.write(draft)
     return saved.trouble
 
 
-def pin(host: WarroomApp, subject: Subject) -> None:
+def pin(host: ControlRoom, subject: Subject) -> None:
     """Put what is selected on the timeline: its own time, and its raw object as evidence."""
     _begin(host, _pin(host, subject), f"pins {subject.title}")
 
 
-async def _pin(host: WarroomApp, subject: Subject) -> None:
+async def _pin(host: ControlRoom, subject: Subject) -> None:
     evidence: dict[str, Any] = {"pinned": subject.title, "seen": subject.facts}
     raw = await _raw_object(host, subject)
     if raw is not None:
@@ -132,7 +132,7 @@ async def _pin(host: WarroomApp, subject: Subject) -> None:
         host.tell(f"pinned: {plain(subject.text, 80)}", timeout=3)
 
 
-async def pin_log_line(host: WarroomApp, source: str, text: str, at: float | None) -> str:
+async def pin_log_line(host: ControlRoom, source: str, text: str, at: float | None) -> str:
     """Put one line of a log on the timeline, at the time it was logged."""
     return await _write(
         host,
@@ -146,7 +146,7 @@ async def pin_log_line(host: WarroomApp, source: str, text: str, at: float | Non
     )
 
 
-async def _raw_object(host: WarroomApp, subject: Subject) -> dict[str, Any] | None:
+async def _raw_object(host: ControlRoom, subject: Subject) -> dict[str, Any] | None:
     """The raw object, if it can still be had within two seconds. Without it the pin keeps what was seen."""
     from probes.errors import ProbeError
     from probes.objects import fetch
@@ -162,7 +162,7 @@ async def _raw_object(host: WarroomApp, subject: Subject) -> dict[str, Any] | No
         return None
 
 
-def declare(host: WarroomApp) -> None:
+def declare(host: ControlRoom) -> None:
     """Ask for a title and a severity, and begin an incident."""
     from tui.screens.declare import Declaration, DeclareScreen
 
@@ -176,10 +176,10 @@ def declare(host: WarroomApp) -> None:
 
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
-    host.push_screen(DeclareScreen(_where(host), still_open), answered)
+    host.app.push_screen(DeclareScreen(_where(host), still_open), answered)
 
 
-async def _declare(host: WarroomApp, title: str, severity: int | None) -> None:
+async def _declare(host: ControlRoom, title: str, severity: int | None) -> None:
     from incident.errors import StoreError
 
     try:
@@ -196,12 +196,12 @@ async def _declare(host: WarroomApp, title: str, severity: int | None) -> None:
     host.tell(f"declared {incident.id}")
 
 
-def _where(host: WarroomApp) -> str:
+def _where(host: ControlRoom) -> str:
     context = host.session.cluster.context if host.session.cluster else "no cluster"
     return f"{plain(context)} · {plain(host.session.scope_text)}"
 
 
-def choose_incident(host: WarroomApp) -> None:
+def choose_incident(host: ControlRoom) -> None:
     """Show another incident of this store."""
     if not host.journal.ready:
         host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
@@ -209,7 +209,7 @@ def choose_incident(host: WarroomApp) -> None:
     _begin(host, _choose_incident(host), "lists the incidents")
 
 
-async def _choose_incident(host: WarroomApp) -> None:
+async def _choose_incident(host: ControlRoom) -> None:
     from tui.screens.choose import Choice, ChooseScreen
 
     incidents = await host.journal.incidents()
@@ -218,7 +218,7 @@ async def _choose_incident(host: WarroomApp) -> None:
         return
     shown = host.journal.incident
     choices = [Choice(i.id, i.id, _summary(i), current=shown is not None and i.id == shown.id) for i in incidents]
-    chosen = await host.push_screen_wait(ChooseScreen("Incidents", choices))
+    chosen = await host.app.push_screen_wait(ChooseScreen("Incidents", choices))
     for incident in incidents:
         if incident.id == chosen:
             await host.journal.show(incident)
@@ -231,7 +231,7 @@ def _summary(incident: Incident) -> str:
     return f"{drill}{severity} · {incident.status.value} · {age} ago · {incident.title}"
 
 
-def export(host: WarroomApp) -> None:
+def export(host: ControlRoom) -> None:
     """Write the shown incident's review and its data to files, and say where they are."""
     incident = host.journal.incident
     if incident is None:
@@ -240,7 +240,7 @@ def export(host: WarroomApp) -> None:
     _begin(host, _export(host, incident), f"exports {incident.id}")
 
 
-async def _export(host: WarroomApp, incident: Incident) -> None:
+async def _export(host: ControlRoom, incident: Incident) -> None:
     from tui.export_files import write_exports
 
     try:
@@ -253,11 +253,11 @@ async def _export(host: WarroomApp, incident: Incident) -> None:
     await _write_quietly(host, f"exported to {paths[0]}")
 
 
-async def _write_quietly(host: WarroomApp, text: str) -> None:
+async def _write_quietly(host: ControlRoom, text: str) -> None:
     """Note on an open incident; a closed one is exported without a trace in it."""
     if host.journal.recording:
         await host.journal.write(Draft(text=text, author=host.journal.author, kind=Kind.EXPORT))
 
 
-def _begin(host: WarroomApp, work: Coroutine[Any, Any, None], description: str) -> None:
-    host.run_worker(work, group="writing", description=description, exit_on_error=False)
+def _begin(host: ControlRoom, work: Coroutine[Any, Any, None], description: str) -> None:
+    host.app.run_worker(work, group="writing", description=description, exit_on_error=False)

@@ -20,6 +20,7 @@ from tui import looking, writing
 from tui.banner_facts import banner_state
 from tui.keys import PANE_KEYS, bar_keys, bindings
 from tui.looking import pods_of
+from tui.outline import NARROW
 from tui.subjects import Subject, subject_of
 from tui.vital_signs import VitalSigns
 from widgets.banner import Banner
@@ -35,10 +36,7 @@ from widgets.table import TablePane
 from widgets.timeline import TimelinePane
 
 if TYPE_CHECKING:
-    from tui.app import WarroomApp
-
-NARROW = 110
-"""Columns below which the panes become tabs."""
+    from tui.room import ControlRoom
 
 TAB_SHORTS = {
     "pods": "Pods",
@@ -56,22 +54,17 @@ class ConsoleScreen(Screen[None]):
     """Banner, panes, timeline with its editor, keys. See DESIGN's console section for the layout."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (42, "-medium"), (60, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012  # an instance variable in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (42, "-medium"), (60, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = "#pods"
+    CSS_PATH = "../console.tcss"
 
-    def __init__(self) -> None:
+    def __init__(self, host: ControlRoom) -> None:
         super().__init__()
+        self.host = host
         self.vitals = VitalSigns()
         self._trouble = ""
         self._current = "pods"
-
-    @property
-    def host(self) -> WarroomApp:
-        from tui.app import WarroomApp
-
-        assert isinstance(self.app, WarroomApp)
-        return self.app
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
@@ -318,10 +311,10 @@ class ConsoleScreen(Screen[None]):
         looking.choose_context(self.host)
 
     def action_clock(self) -> None:
-        self.host.local_time = not self.host.local_time
+        self.host.app.local_time = not self.host.app.local_time
 
     def action_theme(self) -> None:
-        self.host.tell(f"theme {self.host.next_theme()}", timeout=2)
+        self.host.tell(f"theme {self.host.app.next_theme()}", timeout=2)
 
     def action_maximise(self) -> None:
         if self.maximized is not None:

@@ -19,7 +19,7 @@ from widgets.plain import ago, clock, plain
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
     from tui.subjects import Subject
 
 
@@ -33,7 +33,7 @@ class DetailScreen(Screen[None]):
         Binding("l", "logs", "logs", id="detail-logs", tooltip="Its logs"),
     ]
 
-    def __init__(self, host: WarroomApp, subject: Subject) -> None:
+    def __init__(self, host: ControlRoom, subject: Subject) -> None:
         super().__init__()
         self._host = host
         self._subject = subject
@@ -86,7 +86,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-async def _full(host: WarroomApp, subject: Subject) -> tuple[str, str]:
+async def _full(host: ControlRoom, subject: Subject) -> tuple[str, str]:
     """(text, remark): the raw object with its events, an entry with its evidence, a release with its history."""
     from probes.errors import ProbeError
 
@@ -106,7 +106,7 @@ async def _full(host: WarroomApp, subject: Subject) -> tuple[str, str]:
         return f"# {plain(str(error), 500)}\n# what was seen last:\n{_known(subject)}", "not from the server"
 
 
-async def _object(host: WarroomApp, cluster: Cluster, subject: Subject) -> tuple[str, str]:
+async def _object(host: ControlRoom, cluster: Cluster, subject: Subject) -> tuple[str, str]:
     from probes.objects import fetch, to_yaml
 
     found = await fetch(cluster, subject.kind, subject.namespace, subject.name, managed_fields=False)
@@ -118,7 +118,7 @@ async def _object(host: WarroomApp, cluster: Cluster, subject: Subject) -> tuple
     return "\n".join(parts), "raw object, without managedFields"
 
 
-async def _events(host: WarroomApp, cluster: Cluster, namespace: str, uid: str) -> list[str]:
+async def _events(host: ControlRoom, cluster: Cluster, namespace: str, uid: str) -> list[str]:
     """Its events as comment lines, newest first; kubectl describe's most wanted part."""
     from probes.errors import ProbeError
     from probes.objects import events_of

@@ -16,7 +16,7 @@ from widgets.log_view import LogView
 from widgets.plain import plain
 
 if TYPE_CHECKING:
-    from tui.app import WarroomApp
+    from tui.room import ControlRoom
     from tui.subjects import Subject
 
 NEW_PODS_EVERY = 2.0
@@ -32,7 +32,7 @@ class LogsScreen(Screen[None]):
         Binding("y", "copy", "copy", id="logs-copy", tooltip="Copy this line to your clipboard (OSC 52)"),
     ]
 
-    def __init__(self, host: WarroomApp, subject: Subject, pods: LogPods) -> None:
+    def __init__(self, host: ControlRoom, subject: Subject, pods: LogPods) -> None:
         super().__init__()
         self._host = host
         self._subject = subject
@@ -64,7 +64,7 @@ class LogsScreen(Screen[None]):
         finally:
             if joining is not None:
                 joining.cancel()
-            await batches.aclose()  # type: ignore[attr-defined]
+            await batches.aclose()
 
     async def _join(self, source: object) -> None:
         """Pods that appear while the log is open are followed too."""
