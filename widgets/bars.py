@@ -34,11 +34,10 @@ def sparkline(values: Sequence[float | None], cells: int, *, ceiling: float | No
 
 
 def _level(value: float, top: float) -> str:
-    if not math.isfinite(value):
-        return _LEVELS[-1] if value > 0 else _LEVELS[0]
-    if top <= 0:
+    if not value > 0 or top <= 0:  # not a number included
         return _LEVELS[0]
-    return _LEVELS[min(len(_LEVELS) - 1, max(0, int(value / top * (len(_LEVELS) - 1) + 0.5)))]
+    share = min(value, top) / top if math.isfinite(value) else 1.0
+    return _LEVELS[int(share * (len(_LEVELS) - 1) + 0.5)]
 
 
 def buckets(samples: Iterable[tuple[float, float]], cells: int, *, until: float, span: float) -> list[list[float]]:
