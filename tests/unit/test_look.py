@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Owner, Pod, Release, Usage, Workload
 from tui.columns import Page
-from tui.look import Look, nothing
+from tui.look import Look, first, nothing
 from tui.look_json import to_dict, to_json
 from tui.look_text import write
 
@@ -303,3 +305,52 @@ def test_hostile_text_is_inert_in_text_and_intact_in_json(hostile: str) -> None:
 
 def test_a_megabyte_message_does_not_flood_the_shell() -> None:
     assert len(text_of(seen(events=live("events", event("e", NOW, "A" * 1_000_000))))) < 2000
+
+
+class Scripted:
+    """A probe that says what it was told, and after that nothing more."""
+
+    def __init__(self, *snapshots: Snapshot[Any]) -> None:
+        self.snapshots = snapshots
+        self.closed = False
+
+    async def watch(self) -> AsyncIterator[Snapshot[Any]]:
+        try:
+            for snapshot in self.snapshots:
+                yield snapshot
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+LOADING: Snapshot[Any] = Snapshot("pods", Freshness(State.LOADING, NOW))
+STALE: Snapshot[Any] = Snapshot("pods", Freshness(State.STALE, NOW, detail="gone"))
+
+
+async def test_the_first_conclusive_snapshot_counts_and_the_probe_is_closed() -> None:
+    probe = Scripted(LOADING, STALE, live("pods", pod("a")))
+
+    found = await first(probe, "pods", 10)
+
+    assert found.freshness.live
+    assert probe.closed
+
+
+async def test_a_probe_that_never_says_anything_is_unavailable_in_time() -> None:
+    probe = Scripted(LOADING)
+
+    found = await first(probe, "pods", 0.05)
+
+    assert found.freshness.state is State.UNAVAILABLE
+    assert found.freshness.detail == "pods: no answer within 0.05 s"
+    assert probe.closed
+
+
+async def test_what_is_not_enough_is_better_than_nothing_once_patience_is_over() -> None:
+    probe = Scripted(live("releases", release("payment", NOW)))
+
+    async with asyncio.timeout(10):
+        found = await first(probe, "releases", 60, lambda seen: False, patience=0.05)
+
+    assert found.freshness.live
+    assert len(found.rows) == 1
