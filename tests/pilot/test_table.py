@@ -332,7 +332,7 @@ async def test_the_loop_stays_free_while_ten_thousand_rows_arrive() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         pane.show(snapshot("events", [event(number) for number in range(10_000)], version=2))
-        assert loop.time() - began < 1.0
+        assert loop.time() - began < 3.0
         assert pane.counts == (10_000, 10_000)
 
 

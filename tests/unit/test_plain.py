@@ -71,7 +71,7 @@ def test_a_megabyte_costs_what_a_line_costs() -> None:
     message = "\u202e\x1b[2J" * 250_000
     began = time.perf_counter()
     shown = plain(message)
-    assert time.perf_counter() - began < 0.05
+    assert time.perf_counter() - began < 0.5
     assert len(shown) == 512
     assert shown.endswith("…")
 
