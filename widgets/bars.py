@@ -15,9 +15,9 @@ _UNITS = ("Ki", "Mi", "Gi", "Ti", "Pi")
 
 def bar(fraction: float, cells: int) -> tuple[str, str]:
     """A bar of ``cells`` cells as (filled, track). Anything above nothing shows at least one filled cell."""
-    if math.isnan(fraction) or fraction <= 0:
+    if not fraction > 0:  # not a number included
         return "", TRACK * cells
-    filled = min(cells, max(1, round(fraction * cells)))
+    filled = min(cells, max(1, round(min(fraction, 1.0) * cells)))
     return FULL * filled, TRACK * (cells - filled)
 
 
