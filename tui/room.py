@@ -151,9 +151,11 @@ class ControlRoom:
                 from probes.transitions import Watcher
 
                 self._watcher = Watcher()
-            seen = self._watcher.observe(snapshot)
-            if seen:
-                self._observed.put_nowait(seen)
+            self._note(self._watcher.observe(snapshot, self.now()))
+
+    def _note(self, seen: Sequence[Transition]) -> None:
+        if seen:
+            self._observed.put_nowait(seen)
 
     def _connected(self) -> None:
         self.desk.show_where()
@@ -162,7 +164,11 @@ class ControlRoom:
         self.desk.show_timeline(touched)
 
     def _tick(self) -> None:
-        self.desk.tick(self.now())
+        now = self.now()
+        self.desk.tick(now)
+        if self._watcher is not None:
+            # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.
+            self._note(self._watcher.tick(now))
 
     # ------------------------------------------------------------------ what the screens ask for
 
