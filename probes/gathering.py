@@ -14,7 +14,7 @@ from probes.freshness import Freshness, Snapshot, State
 RowT = TypeVar("RowT")
 
 SETTLE = 0.1  # seconds; at most one snapshot in that time
-CONFIRM = 4.0  # seconds between snapshots that only say "still true"
+CONFIRM = 3.5  # seconds between snapshots that only say "still true"
 
 Overdue = Callable[[RowT], tuple[float, RowT] | None]
 

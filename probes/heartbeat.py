@@ -17,8 +17,8 @@ from probes.errors import ProbeError, Unreachable
 if TYPE_CHECKING:
     from probes.cluster import Cluster
 
-EVERY = 5.0  # seconds of silence before a beat
-LIMIT = 5.0  # seconds a beat may take
+EVERY = 4.0  # seconds of silence before a beat
+LIMIT = 4.0  # seconds a beat may take
 PATH = "/version"  # readable by every authenticated user, answered from memory
 
 

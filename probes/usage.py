@@ -114,7 +114,7 @@ class _Poll:
                 State.STALE,
                 since=since,
                 confirmed=newest,
-                detail=f"the metrics server has measured nothing for {int(now - newest)} s",
+                detail=f"the metrics server has measured nothing since {time.strftime('%H:%M:%S', time.gmtime(newest))} UTC",
                 hint="kubectl -n kube-system logs deployment/metrics-server",
             )
             return
