@@ -109,12 +109,13 @@ class _Poll:
         now = time.time()
         newest = max((usage.at for usage in self.rows.values()), default=now)
         if now - newest > _OLDEST_WINDOWS * window:
+            when = time.strftime("%H:%M:%S", time.gmtime(newest))
             since = self.freshness.since if self.freshness.state is State.STALE else newest
             self.freshness = Freshness(
                 State.STALE,
                 since=since,
                 confirmed=newest,
-                detail=f"the metrics server has measured nothing since {time.strftime('%H:%M:%S', time.gmtime(newest))} UTC",
+                detail=f"the metrics server has measured nothing since {when} UTC",
                 hint="kubectl -n kube-system logs deployment/metrics-server",
             )
             return
