@@ -121,7 +121,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (
         (*_SMELLS, "pass", "key", "sas", "sig", "jwt", "dsn", "auth", "conn"),
-        re.compile(rf"(?<![\w.-])([A-Za-z_][\w.-]{{2,100}}+)(\\?[\"']?\s{{0,8}}[:=]\s{{0,8}})({_VALUE})"),
+        re.compile(rf"(?<![\w.-])(-{{0,8}}[A-Za-z_][\w.-]{{2,}}+)(\\?[\"']?\s{{0,8}}[:=]>?\s{{0,8}}|>)({_VALUE})"),
         _assigned,
     ),
     (

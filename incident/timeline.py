@@ -12,8 +12,6 @@ from itertools import islice
 from operator import gt
 from typing import overload
 
-from msgspec.structs import replace
-
 from incident.entry import Entry, Kind, Line, Source
 
 _REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT)
@@ -50,6 +48,7 @@ class Timeline:
         self._lines: list[Line] = []
         self._key_of: dict[str, _Key] = {}  # id of a line → where it is
         self._history: dict[str, list[Entry]] = {}  # id of an entry → amendments and retractions, as written
+        self._repeats: dict[str, tuple[int, int]] = {}  # id of an entry → how often it was seen, and when last (ms)
         self._early: dict[str, list[Entry]] = {}  # what refers to an entry that has not come yet
         self._seen: set[str] = set()
         self._counts = dict.fromkeys(Source, 0)
@@ -160,50 +159,48 @@ class Timeline:
         return self._lines.pop(at)
 
     def _apply(self, line_id: str, entry: Entry) -> None:
+        """Work the line out anew from all that refers to it, so that it does not matter in which order that came."""
         at = bisect_left(self._keys, self._key_of[line_id])
         line = self._lines[at]
         if entry.kind is Kind.REPEAT:
-            count, last_at = max(line.count, entry.count), max(line.last_at, entry.happened_at)
-            self._lines[at] = replace(line, count=count, last_at=last_at)
-            return
-        history = self._history.setdefault(line_id, [])
-        history.append(entry)
-        history.sort(key=lambda one: one.seq)
-        amended = _amended(line, history)
-        if amended.happened_at == line.happened_at:
-            self._lines[at] = amended
-            return
-        self._remove(line.entry)
-        self._insert([amended])
+            count, last_at = self._repeats.get(line_id, (1, 0))
+            self._repeats[line_id] = max(count, entry.count), max(last_at, entry.happened_at)
+        else:
+            history = self._history.setdefault(line_id, [])
+            history.append(entry)
+            history.sort(key=lambda one: one.seq)
+        changed = _line(line.entry, self._history.get(line_id, ()), self._repeats.get(line_id))
+        if changed.happened_at == line.happened_at:
+            self._lines[at] = changed
+        else:
+            self._remove(line.entry)
+            self._insert([changed])
 
 
 def _key(line: Line) -> _Key:
     return line.happened_at, line.entry.seq
 
 
-def _line(entry: Entry) -> Line:
+def _line(entry: Entry, history: Sequence[Entry] = (), repeats: tuple[int, int] | None = None) -> Line:
+    """An entry after its history: the last amendment counts, the first retraction stands."""
+    text, happened_at, amended_at, retracted = entry.text, entry.happened_at, None, None
+    for change in history:
+        if change.kind is Kind.AMENDMENT:
+            text, happened_at, amended_at = change.text, change.happened_at, change.recorded_at
+        elif retracted is None:
+            retracted = change.text
+    count, last_at = entry.count, happened_at
+    if repeats is not None:
+        count, last_at = max(count, repeats[0]), max(last_at, repeats[1])
     return Line(
         entry=entry,
-        text=entry.text,
-        happened_at=entry.happened_at,
-        amended_at=None,
-        retracted=None,
-        count=entry.count,
-        last_at=entry.happened_at,
+        text=text,
+        happened_at=happened_at,
+        amended_at=amended_at,
+        retracted=retracted,
+        count=count,
+        last_at=last_at,
     )
-
-
-def _amended(line: Line, history: Sequence[Entry]) -> Line:
-    """The line after its whole history: the last amendment counts, and the first retraction stands."""
-    for entry in history:
-        if entry.kind is Kind.AMENDMENT:
-            last_at = entry.happened_at if line.count == 1 else max(line.last_at, entry.happened_at)
-            line = replace(
-                line, text=entry.text, happened_at=entry.happened_at, amended_at=entry.recorded_at, last_at=last_at
-            )
-        elif line.retracted is None:
-            line = replace(line, retracted=entry.text)
-    return line
 
 
 def _holds(line: Line, words: Sequence[str]) -> bool:
