@@ -81,7 +81,9 @@ class Platform:
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
         self.clock.advance(self.clock.now)  # the controllers look at the fleet once
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
-        self.server = ApiServer(self.store, logs=self._logs(outages), metrics=self._metrics())
+        self.logs = self._logs(outages)
+        self.metrics = self._metrics()
+        self.server = ApiServer(self.store, logs=self.logs, metrics=self.metrics)
         checks = {service.check: service.name for service in self.scenario.services if service.check}
         self.health = HealthEndpoints(self.store, self.clock, self.scenario.namespace, checks)
         self._parent = directory

@@ -1,0 +1,102 @@
+"""Scenarios as data: what ships can be played, and a mistake in one is told with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from drill import scenario
+from drill.fates import Fate
+from drill.scenario import ScenarioError, Upgrade
+
+MINIMAL = """
+name: small
+title: Something is wrong
+severity: 3
+summary: A small one.
+cluster: test
+namespace: prod
+release: {name: bank, chart: banking}
+nodes: [{name: node-0}]
+services: [{name: api, replicas: 2, image: example/api}]
+script:
+  - {do: upgrade, at: -1h, chart: 1.0.0, tags: {api: 1.0.0}}
+"""
+
+
+def test_every_scenario_that_ships_can_be_read() -> None:
+    assert "payment-release" in scenario.names()
+    for name in scenario.names():
+        assert scenario.load(name).name == name
+
+
+def test_the_payment_release_is_the_twelfth_revision_twenty_minutes_ago() -> None:
+    told = scenario.load("payment-release")
+    releases = [(at, step) for at, step in told.steps() if isinstance(step, (Upgrade, scenario.Rollback))]
+    at, last = releases[-1]
+    assert len(releases) == 12
+    assert at == -20 * 60
+    assert isinstance(last, Upgrade)
+    assert (last.chart, last.tags) == ("1.5.0", {"payment-service": "1.5.0"})
+    assert told.images["bankingacr.azurecr.io/payment-service:1.5.0"] is Fate.CRASH
+    assert sum(service.replicas for service in told.services) == 41
+
+
+def test_an_unknown_scenario_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(ScenarioError, match=r"no scenario 'nothing'; there are: .*payment-release"):
+        scenario.load("nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("-20m", -1200.0), ("-3d4h", -273_600.0), ("+90s", 90.0), ("1.5h", 5400.0), ("-0s", 0.0)]
+)
+def test_an_offset_is_read_as_seconds(text: str, expected: float) -> None:
+    assert scenario.seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "20", "m", "-", "5x", "3d-4h", "--1s"])
+def test_what_is_no_offset_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected an offset such as"):
+        scenario.seconds(text)
+
+
+def test_steps_come_in_the_order_of_time() -> None:
+    text = MINIMAL + "  - {do: pod-fate, at: +5m, service: api, fate: oom}\n  - {do: rollback, at: -30m, to: 1}\n"
+    assert [at for at, _ in scenario.parse(text).steps()] == [-3600, -1800, 300]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("severity: 3", "severity: 5"), r"small\.yaml: .*severity"),
+        (("title:", "titel:"), r"small\.yaml: .*titel"),
+        (("replicas: 2", "replicas: many"), r"small\.yaml: .*services"),
+        (("tags: {api: 1.0.0}", "tags: {apy: 1.0.0}"), "upgrade at -1h: there is no service 'apy'"),
+        (("tags: {api: 1.0.0}", "tags: {}"), "first upgrade must give every service a tag; missing: api"),
+        (("do: upgrade", "do: rollback"), r"small\.yaml: "),
+        (("at: -1h", "at: yesterday"), r"small\.yaml: .*script"),
+        (("name: small", "name: [small"), r"small\.yaml: not YAML"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(ScenarioError, match=complaint):
+        scenario.parse(MINIMAL.replace(*change), source="small.yaml")
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        ("{do: rollback, at: -10m, to: 2}", "there is no revision 2 by then"),
+        ("{do: pod-fate, at: -10m, service: web, fate: crash}", "there is no service 'web'"),
+        ("{do: node-fate, at: -10m, node: node-9, fate: not-ready}", "there is no node 'node-9'"),
+        ("{do: pod-fate, at: -10m, service: api, fate: sad}", "fate|sad"),
+    ],
+)
+def test_a_step_about_nothing_is_refused(step: str, complaint: str) -> None:
+    with pytest.raises(ScenarioError, match=complaint):
+        scenario.parse(f"{MINIMAL}  - {step}\n")
+
+
+def test_a_scenario_without_an_installation_is_refused() -> None:
+    text = MINIMAL.replace("  - {do: upgrade, at: -1h, chart: 1.0.0, tags: {api: 1.0.0}}", "  []")
+    with pytest.raises(ScenarioError, match="must begin with an upgrade"):
+        scenario.parse(text)
