@@ -31,7 +31,7 @@ ANONYMOUS: Final = User("system:anonymous", Role.NOBODY, ("system:unauthenticate
 _PUBLIC: Final = ("/healthz", "/livez", "/readyz", "/version")
 _PATHS: Final = ["/api", "/api/*", "/apis", "/apis/*", *_PUBLIC]
 _HANDS_ON: Final = ("attach", "exec", "portforward", "proxy")  # opened with GET, and no reading
-_REVIEWS: Final = "authorization.k8s.io"
+_REVIEWS: Final = ("authentication.k8s.io", "authorization.k8s.io")
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Access:
         """May ``user`` do ``verb`` to a resource (plural, or ``*``) of a group, in a namespace (``""``: everywhere)?"""
         if user is ANONYMOUS:
             return False
-        if group == _REVIEWS and verb == "create":
+        if group in _REVIEWS and verb == "create":
             return True
         if namespace in self.closed and namespace:
             return False
@@ -99,11 +99,14 @@ class Access:
 
     def rules(self, user: User, kinds: tuple[Kind, ...], namespace: str) -> Json:
         """The status of a SelfSubjectRulesReview: what `kubectl auth can-i --list` shows."""
-        reviews = {
-            "verbs": ["create"],
-            "apiGroups": [_REVIEWS],
-            "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-        }
+        reviews = [
+            {"verbs": ["create"], "apiGroups": [group], "resources": [plural]}
+            for group, plural in (
+                ("authentication.k8s.io", "selfsubjectreviews"),
+                ("authorization.k8s.io", "selfsubjectaccessreviews"),
+                ("authorization.k8s.io", "selfsubjectrulesreviews"),
+            )
+        ]
         rules: list[Json] = []
         if namespace not in self.closed and user.role is Role.ADMIN:
             rules.append({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
@@ -116,7 +119,7 @@ class Access:
                 {"verbs": [*READ], "apiGroups": [group], "resources": [*plurals]} for group, plurals in groups.items()
             )
         return {
-            "resourceRules": [*rules, reviews],
+            "resourceRules": [*rules, *reviews],
             "nonResourceRules": [
                 {"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", *_PUBLIC]}
             ],

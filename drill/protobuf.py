@@ -31,6 +31,7 @@ _MESSAGES: Final[dict[str, dict[int, tuple[str, str]]]] = {
         12: ("annotations", "{string}"),
         14: ("finalizers", "[string]"),
     },
+    "SelfSubjectReview": {1: ("metadata", "ObjectMeta")},
     "SelfSubjectAccessReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "AccessSpec")},
     "AccessSpec": {1: ("resourceAttributes", "ResourceAttributes"), 2: ("nonResourceAttributes", "PathAttributes")},
     "ResourceAttributes": {

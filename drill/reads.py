@@ -7,7 +7,7 @@ import binascii
 import itertools
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -129,50 +129,50 @@ class Reads:
         return head + b',"items":[' + b",".join(items) + b"]}\n"
 
     def _page(self, target: Target, wanted: Selection, query: Query) -> tuple[Sequence[Record], Json]:
-        store, kind, namespace = self._store, target.kind, target.namespace or None
-        limit, token = number(query, "limit"), query.get("continue", "")
-        everywhere = kind.namespaced and namespace is None
-        if token:
-            if query.get("resourceVersion", "") not in ("", "0"):
-                raise statuses.bad_request("specifying resource version is not allowed when using continue")
-            version, start = read_continue_token(token)
-            records = store.snapshot(kind, namespace, version)
-            after = tuple(start.split("/", 1)) if everywhere and "/" in start else ("", start)
-            key: Callable[[Record], tuple[str, str]] = lambda r: (r.namespace if everywhere else "", r.name)  # noqa: E731
-            begin = bisect_right(records, after, key=key)
-        else:
-            version, begin = self._version(kind, namespace, query)
-            records = (
-                store.records(kind, namespace) if version == store.version else store.snapshot(kind, namespace, version)
-            )
-        if wanted.name is not None and namespace is not None and wanted.name:
-            # One name in one namespace: kubectl's way to wait for or watch an object.
-            found = store.record(kind, namespace, wanted.name)
-            records, begin = ([found] if found is not None else []), 0
+        """The records of one page, and the list's metadata."""
+        kind, namespace, limit = target.kind, target.namespace or None, number(query, "limit")
+        if wanted.name and namespace is not None and "continue" not in query:
+            # One name in one namespace: how kubectl waits for an object.
+            found = self._store.record(kind, namespace, wanted.name)
+            page = [found] if found is not None and wanted.matches(found) else []
+            return page, {"resourceVersion": str(self._store.version)}
+        version, records, begin = self._start(kind, namespace, query)
+        rest: Sequence[Record] = records[begin:] if begin else records
         if wanted.everything:
-            rest: Sequence[Record] = records[begin:] if begin else records
-            page = rest[:limit] if limit else rest
+            page = [*rest[:limit]] if limit else [*rest]
             more = len(rest) - len(page)
         else:
-            matching = (record for record in itertools.islice(records, begin, None) if wanted.matches(record))
+            matching = (record for record in rest if wanted.matches(record))
             page = [*itertools.islice(matching, limit or None)]
             more = 1 if limit and next(matching, None) is not None else 0
         metadata: Json = {"resourceVersion": str(version)}
         if more:
-            store.keep(kind, namespace, version, records)
+            self._store.keep(kind, namespace, version, records)
+            everywhere = kind.namespaced and namespace is None
             metadata["continue"] = continue_token(version, page[-1], everywhere=everywhere)
             if wanted.everything:
                 metadata["remainingItemCount"] = more
         return page, metadata
 
-    def _version(self, kind: Kind, namespace: str | None, query: Query) -> tuple[int, int]:
-        """Which resourceVersion to list at, and the position to begin at (0)."""
-        asked, match = number(query, "resourceVersion"), query.get("resourceVersionMatch", "")
+    def _start(self, kind: Kind, namespace: str | None, query: Query) -> tuple[int, Records, int]:
+        """The resourceVersion to list at, all records of it, and where this page begins among them."""
+        store, asked = self._store, number(query, "resourceVersion")
+        if query.get("continue"):
+            if asked:
+                raise statuses.bad_request("specifying resource version is not allowed when using continue")
+            version, start = read_continue_token(query["continue"])
+            records = store.snapshot(kind, namespace, version)
+            space, _, name = start.rpartition("/")
+            last = (space or namespace or "", name)
+            return version, records, bisect_right(records, last, key=lambda record: (record.namespace, record.name))
+        match = query.get("resourceVersionMatch", "")
         if match and "resourceVersion" not in query:
             raise statuses.forbidden_combination("resourceVersionMatch is forbidden unless resourceVersion is provided")
-        if asked > self._store.version:
-            raise statuses.too_large(asked, self._store.version)
-        return (asked if match == "Exact" and asked else self._store.version), 0
+        if asked > store.version:
+            raise statuses.too_large(asked, store.version)
+        if match == "Exact" and asked not in (0, store.version):
+            return asked, store.snapshot(kind, namespace, asked), 0
+        return store.version, store.records(kind, namespace), 0
 
     def _measured(self, target: Target) -> Records:
         if self._metrics is None:

@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 VERSION: Final = "v1.34.2"
 _HEALTH: Final = ("/healthz", "/livez", "/readyz")
-_REVIEWS: Final = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
+_REVIEWS: Final = ("selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews")
 _MAX_BODY: Final = 8 * 1024 * 1024
 _LISTEN_BACKLOG: Final = 128
 
@@ -55,6 +55,7 @@ class ApiServer:
         self.version = version
         self.faults = Faults()
         self.access = access or Access.with_new_tokens()
+        self.access.closed = self.faults.closed
         self._certificate = certificate or self_signed()
         self._logs = logs
         self._discovery = discovery.Discovery(metrics=metrics is not None)
@@ -160,7 +161,6 @@ class ApiServer:
         if host not in (f"127.0.0.1:{self._port}", f"localhost:{self._port}"):
             raise statuses.ApiError(421, "", f"this server is not {host!r}")  # a web page that found the port
         faults = self.faults
-        self.access.closed = faults.closed
         if faults.concerns(request.path):
             if faults.delay:
                 await asyncio.sleep(faults.delay)
@@ -285,15 +285,18 @@ class ApiServer:
         return _json(outcome.code, outcome.body or {})
 
     def _review(self, call: Call, user: User) -> web.Response:
-        """SelfSubjectAccessReview and SelfSubjectRulesReview."""
+        """What `kubectl auth can-i`, `can-i --list` and `whoami` ask."""
         asked = call.object()
         spec = asked.get("spec") or {}
-        if call.target.kind.plural == "selfsubjectaccessreviews":
-            status = self.access.review(user, spec)
-        else:
-            status = self.access.rules(user, KINDS, spec.get("namespace", ""))
         head = {"kind": call.target.kind.kind, "apiVersion": call.target.kind.api_version, "metadata": {}}
-        return _json(201, {**head, "spec": spec, "status": status})
+        match call.target.kind.plural:
+            case "selfsubjectaccessreviews":
+                return _json(201, {**head, "spec": spec, "status": self.access.review(user, spec)})
+            case "selfsubjectrulesreviews":
+                status = self.access.rules(user, KINDS, spec.get("namespace", ""))
+                return _json(201, {**head, "spec": spec, "status": status})
+            case _:
+                return _json(201, {**head, "status": {"userInfo": {"username": user.name, "groups": [*user.groups]}}})
 
     async def _log(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         record = self.store.record(target.kind, target.namespace, target.name)

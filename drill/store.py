@@ -26,7 +26,7 @@ Subscriber = Callable[[str, Kind, Json, Json | None], None]
 
 EVERYTHING: Final = "*"  # as a subresource of `update`: spec, status and metadata at once; only controllers may
 _NAME_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # as k8s.io/apimachinery/pkg/util/rand: no vowels, no words
-_SNAPSHOTS_KEPT: Final = 16
+_SNAPSHOTS_KEPT: Final = 64  # lists of references; several clients page at once while everything changes
 _FIXED: Final = ("name", "generateName", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 _DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from drill import columns_cluster, columns_network, columns_pods, columns_workloads, forms
-from drill.columns import Cells, Columns, Since, age
+from drill.columns import Cells, Columns
 from drill.kinds import Kind
 from drill.records import Record, encode
 
@@ -81,6 +81,3 @@ def _pieces(cells: Cells) -> list[bytes | Moving]:
     still += b'],"object":'
     pieces.append(bytes(still))
     return pieces
-
-
-__all__ = ["Since", "age", "bookmark", "table"]

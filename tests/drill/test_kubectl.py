@@ -203,6 +203,7 @@ async def test_users_are_told_what_they_may(kubectl: Kubectl) -> None:
     process = await kubectl.start("auth", "can-i", "patch", "deployments", user="viewer")
     async with asyncio.timeout(TIMEOUT):
         assert (await process.communicate())[0] == b"no\n"
+    assert "viewer" in await kubectl.run("auth", "whoami", user="viewer")
     refusal = await kubectl.run("get", "secrets", user="viewer", fails=True)
     assert 'User "viewer" cannot list resource "secrets"' in refusal
     assert "cannot list resource" in await kubectl.run("get", "pods", user="nobody", fails=True)
