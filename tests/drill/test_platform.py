@@ -328,10 +328,10 @@ async def test_a_pod_of_a_big_cluster_is_replaced_like_any_other() -> None:
         store = told.platform.store
         namespace, name = told.platform.fleet.pods[0]
         store.delete(POD, namespace, name)
-        await until(lambda: store.get(POD, namespace, name) is None and len(store.list(POD)) == 100)
-        await until(
-            lambda: sum(pods.is_ready(pod) for pod in store.list(POD, namespace)) == len(told.platform.fleet.pods)
-        )
+        there = len(told.platform.fleet.pods)
+        await until(told.platform, lambda: store.get(POD, namespace, name) is None)
+        await until(told.platform, lambda: sum(pods.is_ready(pod) for pod in store.list(POD, namespace)) == there)
+        assert len(store.list(POD)) == 100
 
 
 async def test_a_platform_that_is_stopped_twice_or_never_started_leaves_nothing(tmp_path: Path) -> None:
