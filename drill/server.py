@@ -12,6 +12,7 @@ from aiohttp import web
 
 from drill import discovery, forms, openapi, podlogs, routes, statuses
 from drill.access import Access, User
+from drill.calls import Call
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
 from drill.kinds import KINDS
@@ -21,7 +22,7 @@ from drill.records import encode
 from drill.routes import GroupTarget, Target
 from drill.store import ObjectStore
 from drill.watches import Watches
-from drill.writes import Call, Outcome, Writes
+from drill.writes import Outcome, Writes
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
