@@ -12,7 +12,15 @@ from drill.scenario import Addon, Service
 Json = dict[str, Any]
 
 # libyaml's emitter is ten times faster; the text is the same.
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Safe: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_Safe):  # type: ignore[misc]
+    """Writes what occurs twice twice, as a template does, instead of an anchor and an alias."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
 
 PORT = 8080
 

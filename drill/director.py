@@ -26,6 +26,8 @@ from drill.world import (
 Json = dict[str, Any]
 
 KUBELET_VERSION: Final = "v1.34.2"
+_LOOK: Final = 5.0  # seconds between two looks at a service that others wait for
+_RECOVERY: Final = 15.0  # seconds from a service's return to the recovery of who suffered from its absence
 _SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _KINDS: Final = {"Deployment": DEPLOYMENT, "StatefulSet": STATEFUL_SET, "DaemonSet": DAEMON_SET, "Service": SERVICE}
 _RELEASE_MARKS: Final = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
@@ -186,7 +188,20 @@ class Director:
         mine = [pod for pod in self._pods_of(step.service) if pods.is_ready(pod)]
         mine.sort(key=lambda pod: (-nodes.get(pod["spec"].get("nodeName", ""), 0.0), pod["metadata"]["name"]))
         for pod in mine[: step.pods]:
-            self._plane.kubelets.doom(pod["metadata"]["uid"], step.fate)
+            uid = pod["metadata"]["uid"]
+            self._plane.kubelets.doom(uid, step.fate)
+            if step.while_down:
+                self._spare_when_up(uid, step.while_down)
+
+    def _spare_when_up(self, uid: str, service: str) -> None:
+        if self._is_up(service):
+            self._world.clock.after(_RECOVERY, lambda: self._plane.kubelets.spare(uid))
+        else:
+            self._world.clock.after(_LOOK, lambda: self._spare_when_up(uid, service))
+
+    def _is_up(self, service: str) -> bool:
+        found = self._world.store.get(DEPLOYMENT, self.scenario.namespace, service)
+        return found is not None and pods.is_true(found, "Available")
 
     def _say(self, step: Say, left: int) -> None:
         world = self._world
@@ -196,7 +211,7 @@ class Director:
         else:
             namespace = None if step.kind == "Node" else self.scenario.namespace
             found = world.store.get(kind, namespace, step.name)
-        if found is not None:
+        if found is not None and not (step.while_down and self._is_up(step.while_down)):
             world.events.say(kind, found, step.reason, step.message, warning=step.warning, component=step.component)
         if step.every and left > 1:
             pause = seconds(step.every) * world.chance.uniform(0.9, 1.1)

@@ -63,8 +63,16 @@ class Kubelets:
             self._turn(uid, pod)
 
     def doom(self, uid: str, fate: Fate) -> None:
-        """Give one pod a fate, now; it dies with the pod."""
+        """Give one pod a fate, now; it ends with the pod, or with `spare`."""
         self._dooms[uid] = fate
+        self._turn_life(uid)
+
+    def spare(self, uid: str) -> None:
+        """Take the fate away that `doom` gave."""
+        if self._dooms.pop(uid, None) is not None:
+            self._turn_life(uid)
+
+    def _turn_life(self, uid: str) -> None:
         life = self._lives.get(uid)
         pod = self._world.store.get(POD, *life.key) if life is not None else None
         if pod is not None:

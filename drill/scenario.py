@@ -105,12 +105,13 @@ class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, ta
 
 
 class PodFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="pod-fate", tag_field="do"):
-    """So many running pods of a service meet a fate."""
+    """So many running pods of a service meet a fate; with ``while_down`` only until that service is available again."""
 
     at: Offset
     service: Name
     fate: Fate
     pods: int = 1
+    while_down: str = ""
 
 
 class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
@@ -122,7 +123,10 @@ class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, ta
 
 
 class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="event", tag_field="do"):
-    """An event that no controller of ours would write; recurs ``every`` so often if given, at most ``times``."""
+    """An event that no controller of ours would write.
+
+    It recurs ``every`` so often if given, at most ``times``, and with ``while_down`` only while that service is down.
+    """
 
     at: Offset
     kind: Literal["Deployment", "StatefulSet", "Node", "Service", "Pod"]
@@ -133,6 +137,7 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="ev
     warning: bool = False
     every: str = ""
     times: int = 1_000_000
+    while_down: str = ""
 
 
 Step = Upgrade | Rollback | PodFate | NodeFate | Say
@@ -229,6 +234,8 @@ def _check(scenario: Scenario, source: str) -> None:
                 revisions += 1
             case PodFate(service=service) if service not in services:
                 raise ScenarioError(f"{source}: pod-fate at {step.at}: there is no service {service!r}")
+            case PodFate(while_down=other) | Say(while_down=other) if other and other not in services:
+                raise ScenarioError(f"{source}: while_down at {step.at}: there is no service {other!r}")
             case NodeFate(node=node) if node not in nodes:
                 raise ScenarioError(f"{source}: node-fate at {step.at}: there is no node {node!r}")
             case _:
