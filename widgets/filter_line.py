@@ -17,7 +17,7 @@ _LONGEST = 200
 class SearchableView(ItemView):
     """An item view that can be searched. While ``typing``, every printable key belongs to the query.
 
-    ``query_text`` is what was typed. A subclass decides what it means (filter or find) in `query_changed`.
+    ``query_text`` is what was typed, inert. A subclass decides what it means (filter or find) in `query_changed`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,15 +59,15 @@ class SearchableView(ItemView):
     def prompt(self) -> str:
         """The query as the border shows it, with a cursor while it is being typed; empty without one."""
         if self.typing:
-            return f"/{plain(self.query_text)}▏"
-        return f"/{plain(self.query_text)}" if self.query_text else ""
+            return f"/{self.query_text}▏"
+        return f"/{self.query_text}" if self.query_text else ""
 
     def scrolled(self) -> None:
         self.caption()
 
     def set_query(self, text: str) -> None:
         """Searches for ``text``; an empty text ends the search."""
-        text = text[:_LONGEST]
+        text = plain(text, _LONGEST)
         if text != self.query_text:
             self.query_text = text
             self.query_changed()

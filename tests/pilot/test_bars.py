@@ -1,0 +1,106 @@
+"""The key bar and the tab bar: what gives way when there is little room, and what never does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.style import Style
+from textual import on
+
+from tests.pilot.pane_harness import PaneApp
+from widgets.key_bar import KeyBar, KeyHint
+from widgets.pieces import Piece, laid_out
+from widgets.tab_bar import Tab, TabBar
+
+HINTS = (
+    KeyHint("enter", "detail", 1),
+    KeyHint("l", "logs", 1),
+    KeyHint("z", "maximise", 3),
+    KeyHint("R", "restart", 1, act=True),
+    KeyHint("B", "roll back", 2, act=True, disabled="read-only"),
+)
+TABS = (
+    Tab("pods", "1", "Pods", mark="✗", count=4),
+    Tab("nodes", "2", "Nodes", mark="!", count=1),
+    Tab("events", "3", "Events"),
+    Tab("services", "4", "Services and databases", "Services", mark="–"),
+    Tab("changes", "5", "Changes"),
+    Tab("timeline", "6", "Timeline"),
+)
+
+
+class BarApp(PaneApp):
+    def on_mount(self) -> None:
+        self.pane.styles.dock = "top"
+
+    @on(KeyBar.Pressed)
+    def pressed(self, message: KeyBar.Pressed) -> None:
+        self.told.append(message.hint.label or message.hint.action)
+
+    @on(TabBar.Chosen)
+    def chosen(self, message: TabBar.Chosen) -> None:
+        self.told.append(message.tab.id)
+
+
+async def bar(widget: KeyBar | TabBar, columns: int) -> str:
+    app = BarApp(widget)
+    async with app.run_test(size=(columns, 3)) as pilot:
+        await pilot.pause()
+        assert app.widths() == {columns}
+        return app.lines[0]
+
+
+async def test_keys_that_look_come_before_a_line_and_keys_that_act_after_it() -> None:
+    assert await bar(KeyBar(HINTS), 100) == (
+        "  enter detail   l logs   z maximise   │   R restart   B roll back (read-only)".ljust(98) + "?"
+    )
+
+
+async def test_reasons_then_the_weightiest_hints_give_way_and_help_never() -> None:
+    assert (
+        await bar(KeyBar(HINTS), 76)
+        == "  enter detail   l logs   z maximise   │   R restart   B roll back".ljust(74) + "?"
+    )
+    assert await bar(KeyBar(HINTS), 60) == "  enter detail   l logs   │   R restart   B roll back".ljust(58) + "?"
+    assert await bar(KeyBar(HINTS), 12) == "?".rjust(11)
+
+
+async def test_a_click_on_a_hint_is_reported_unless_it_is_off() -> None:
+    app = BarApp(KeyBar(HINTS))
+    async with app.run_test(size=(100, 3)) as pilot:
+        await pilot.pause()
+        await pilot.click(KeyBar, offset=(19, 0))
+        await pilot.click(KeyBar, offset=(60, 0))
+        await pilot.click(KeyBar, offset=(98, 0))
+        assert app.told == ["logs", "help"]
+
+
+async def test_every_tab_says_how_many_are_sick() -> None:
+    text = await bar(TabBar(TABS, "pods"), 100)
+    assert text == " 1 Pods ✗4  2 Nodes !1  3 Events  4 Services and databases –  5 Changes  6 Timeline"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 75])
+async def test_every_tab_stays_and_the_active_one_is_named(columns: int) -> None:
+    text = await bar(TabBar(TABS, "services"), columns)
+    assert all(f" {tab.key} " in f"{text} " for tab in TABS)
+    assert "Services" in text
+    assert "✗4" in text
+
+
+async def test_a_click_on_a_tab_is_reported() -> None:
+    app = BarApp(TabBar(TABS, "pods"))
+    async with app.run_test(size=(100, 3)) as pilot:
+        await pilot.pause()
+        await pilot.click(TabBar, offset=(15, 0))
+        assert app.told == ["nodes"]
+
+
+@given(
+    texts=st.lists(st.tuples(st.text("ab界 ", max_size=30), st.integers(0, 9)), max_size=8),
+    cells=st.integers(1, 120),
+)
+def test_a_bar_is_exactly_as_wide_as_it_is_told(texts: list[tuple[str, int]], cells: int) -> None:
+    pieces = [Piece((text, text[:3]), "", weight) for text, weight in texts]
+    assert laid_out(pieces, cells, {}, Style.null()).cell_length == cells
