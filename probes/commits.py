@@ -93,9 +93,15 @@ class CommitsProbe:
                 fresh = {commit.key: commit for commit in found}
                 changed = None if version == 1 else frozenset(rows.keys() ^ fresh.keys())
                 rows = MappingProxyType(fresh)
-                freshness = Freshness(State.LIVE, live_since, confirmed)
+                freshness = Freshness(State.LIVE, live_since, confirmed, *self._remark())
             yield Snapshot(self.name, freshness, rows, version, changed)
             await asyncio.sleep(self._interval)
+
+    def _remark(self) -> tuple[str, str]:
+        """(detail, hint). Without a checkout nothing is wrong and nothing is seen."""
+        if self._checkout is not None:
+            return "", ""
+        return "no checkout configured", 'name one in the settings: [git] checkout = "/path/to/repository"'
 
     async def look(self) -> list[Commit]:
         """Ask git once; newest first, at most `MOST`.
@@ -106,9 +112,7 @@ class CommitsProbe:
             BadAnswer: git failed in another way; its own words are in the sentence.
         """
         if self._checkout is None:
-            raise ConfigError(
-                "no checkout configured", 'name one in the settings: [git] checkout = "/path/to/repository"'
-            )
+            return []
         check_since(self._since)
         if not await asyncio.to_thread(self._checkout.is_dir):
             raise ConfigError(f"the checkout {self._checkout} is not there", "correct [git] checkout in the settings")

@@ -49,21 +49,27 @@ class EndpointsProbe:
                 url = f"{target.public_url}#{again}"
             self._targets[url] = target
 
+    async def _none_configured(self, started: float) -> AsyncGenerator[Snapshot[Endpoint], None]:
+        """Nothing is wrong and nothing is seen: live, without rows, saying which setting would change that."""
+        version = 0
+        while True:
+            version += 1
+            freshness = Freshness(
+                State.LIVE,
+                started,
+                time.time(),
+                detail="no endpoints configured",
+                hint='name them in the settings: [[endpoints]] url = "https://…/health"',
+            )
+            yield Snapshot(self.name, freshness, version=version, changed=None if version == 1 else frozenset())
+            await asyncio.sleep(self._interval)
+
     async def watch(self) -> AsyncGenerator[Snapshot[Endpoint], None]:
         """Yield LOADING with unchecked rows, then a snapshot for every burst of finished checks. Never raises."""
         started = time.time()
         if not self._targets:
-            yield Snapshot(
-                self.name,
-                Freshness(
-                    State.UNAVAILABLE,
-                    started,
-                    detail="no endpoints configured",
-                    hint='name them in the settings: [[endpoints]] url = "https://…/health"',
-                ),
-                version=1,
-            )
-            await asyncio.Event().wait()  # settings do not change by themselves
+            async for snapshot in self._none_configured(started):
+                yield snapshot
         records = {url: Record(url, target) for url, target in self._targets.items()}
         yield Snapshot(self.name, Freshness(State.LOADING, started), _rows(records), version=1)
         # Before the tasks: importing aiohttp takes 200 ms and must not stall the loop.

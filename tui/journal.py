@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident.entry import Draft, Entry, Incident, Kind, Source
+from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Journal:
         path: Path,
         author: str,
         *,
+        drill: bool,
         clock: Callable[[], int],
         changed: Callable[[set[str] | None], Awaitable[None]],
     ) -> None:
@@ -63,6 +64,7 @@ class Journal:
         self.incident: Incident | None = None
         self.timeline = Timeline()
         self.trouble = ""
+        self._drill = drill
         self._clock = clock
         self._changed = changed
         self._recorder: Recorder | None = None
@@ -70,8 +72,8 @@ class Journal:
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
         self._shown = asyncio.Event()
 
-    async def open(self, *, prefer_drill: bool | None = None) -> None:
-        """Open the store and show its open incident, or the last one.
+    async def open(self) -> None:
+        """Open the store and show its open incident, or the last one. A drill and the real thing never mix.
 
         Raises:
             StoreError: the store cannot be opened; its sentence says why and what was not lost.
@@ -80,13 +82,20 @@ class Journal:
 
         self._recorder = await Recorder.open(self.path, clock=self._clock)
         store = self._recorder.store
-        incident = await store.current(drill=prefer_drill) or await store.latest()
+        incident = await store.current(drill=self._drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
 
     async def close(self) -> None:
-        if self._recorder is not None:
-            await self._recorder.close()
+        """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
+        if self._recorder is None:
+            return
+        if self._drill and self.recording:
+            assert self.incident is not None
+            await self._recorder.set_status(
+                self.incident.id, Status.RESOLVED, self.author, text="The drill was left; its platform is gone."
+            )
+        await self._recorder.close()
 
     @property
     def ready(self) -> bool:
@@ -94,8 +103,9 @@ class Journal:
 
     @property
     def recording(self) -> bool:
-        """Whether entries go to an open incident right now."""
-        return self._recorder is not None and self.incident is not None and self.incident.open
+        """Whether entries go to an open incident right now; a drill's observations never go to a real one's."""
+        incident = self.incident
+        return self._recorder is not None and incident is not None and incident.open and incident.drill == self._drill
 
     async def all_entries(self) -> list[Entry]:
         """The shown incident's whole chain with its evidence, as an export needs it."""
@@ -125,7 +135,7 @@ class Journal:
         self._shown.set()
         await self._changed(None)
 
-    async def declare(self, title: str, severity: int | None, *, drill: bool, cluster: str, namespace: str) -> Incident:
+    async def declare(self, title: str, severity: int | None, *, cluster: str, namespace: str) -> Incident:
         """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
         store = self._opened()
         assert self._recorder is not None
@@ -133,7 +143,7 @@ class Journal:
             title=title,
             author=self.author,
             severity=severity,
-            drill=drill,
+            drill=self._drill,
             cluster=cluster,
             namespace=namespace,
         )

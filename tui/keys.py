@@ -89,7 +89,7 @@ KEYS: tuple[Key, ...] = (
     Key("contexts", "c", "contexts", "context", "Look at another cluster of your kubeconfig", "view", 3),
     Key("clock", "t", "clock", "UTC/local", "Show times in UTC or in local time", "view"),
     Key("theme", "ctrl+t", "theme", "theme", "Next theme: dark, light, high contrast", "view"),
-    Key("help", "question_mark,f1", "help", "help", "Every key and what it does", "view", 1),
+    Key("help", "question_mark,f1", "help", "help", "Every key and what it does", "view"),
     Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view"),
     Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 1),
 )

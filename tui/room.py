@@ -45,7 +45,11 @@ class ControlRoom:
         self.feeds = Feeds(app, now)
         self.session = Session(self.feeds, now, self._connected)
         self.journal = Journal(
-            options.store, self.settings.author, clock=lambda: int(now() * 1000), changed=self._timeline_changed
+            options.store,
+            self.settings.author,
+            drill=options.drill is not None,
+            clock=lambda: int(now() * 1000),
+            changed=self._timeline_changed,
         )
         self.desk = ConsoleScreen(self)
         self._watcher: Watcher | None = None
@@ -99,12 +103,11 @@ class ControlRoom:
         from incident.errors import StoreError
 
         try:
-            await self.journal.open(prefer_drill=self.drill is not None or None)
+            await self.journal.open()
             if self.drill is not None:
                 await self.journal.declare(
                     self.drill.title,
                     self.drill.severity,
-                    drill=True,
                     cluster=self.settings.cluster.context or "drill",
                     namespace=self.session.scope_text,
                 )

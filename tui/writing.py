@@ -186,7 +186,6 @@ async def _declare(host: ControlRoom, title: str, severity: int | None) -> None:
         incident = await host.journal.declare(
             title,
             severity,
-            drill=host.drill is not None,
             cluster=host.session.cluster.context if host.session.cluster else "",
             namespace=host.session.scope_text,
         )

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from probes.freshness import Snapshot, State
 from widgets.columns import Column, share
-from widgets.plain import clock
+from widgets.plain import clock, crop, plain, width
 from widgets.table_data import RowT, TableData
 from widgets.table_draw import NAMES, THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
 from widgets.table_standing import SEPARATOR, fitting, sentences, standing
@@ -222,16 +222,17 @@ class TableCanvas(TableData[RowT], Widget):
     def _nothing(self) -> list[tuple[str, str]]:
         if self._row_filter and self._placed:
             return [(f"nothing here matches {self.filter_text}", "degraded"), ("esc shows all", "dim")]
-        return [
+        told = (
             sentence
             for source in self._telling_sources()
             for sentence in sentences(self.freshness_of(source), self.what, self.empty_sentence())
-        ]
+        )
+        return list(dict.fromkeys(told))
 
     def _telling_sources(self) -> list[str]:
-        """The sources that explain why there is nothing: the row sources that are not live, or else the first."""
+        """The sources that explain why there is nothing: the row sources that are not live, or else all of them."""
         rows = [source for source in self.SOURCES if source in self.ROW_SOURCES]
-        return [source for source in rows if not self.freshness_of(source).live] or rows[:1]
+        return [source for source in rows if not self.freshness_of(source).live] or rows
 
     # -- the border ----------------------------------------------------------------------------------------------
 
@@ -272,7 +273,9 @@ class TableCanvas(TableData[RowT], Widget):
         place = " ".join(f"{arrow} {count}" for arrow, count in (("↑", shown.top), ("↓", shown.below)) if count)
         thaw = "f thaws" if self.frozen_since is not None else ""
         hint = "esc shows all" if self._row_filter else "/ filter"
-        return fitting((now, thaw, *self.remarks(), place, self.ORDER, hint), room)
+        detail = plain(self.freshness.detail) if self.freshness.live else ""
+        notice = crop(detail, max(room - width(now) - width(SEPARATOR), 1)) if detail else ""
+        return fitting((now, notice, thaw, *self.remarks(), place, self.ORDER, hint), room)
 
     def watch_local_time(self) -> None:
         self.redraw()

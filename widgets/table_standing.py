@@ -31,8 +31,10 @@ def standing(freshness: Freshness, now: float) -> str:
 
 
 def remark(called: str, freshness: Freshness, now: float) -> str:
-    """How a pane's second source stands, if it is not live: ``metrics STALE 40 s``."""
-    return "" if freshness.live else f"{called} {standing(freshness, now)}"
+    """How a pane's second source stands, if there is something to say: ``metrics STALE 40 s``."""
+    if freshness.live:
+        return f"{called}: {plain(freshness.detail, 200)}" if freshness.detail else ""
+    return f"{called} {standing(freshness, now)}"
 
 
 def sentences(freshness: Freshness, what: str, empty: str) -> list[tuple[str, str]]:
@@ -42,7 +44,7 @@ def sentences(freshness: Freshness, what: str, empty: str) -> list[tuple[str, st
     if freshness.state is State.LOADING:
         return [(f"loading {what} …", "dim"), *([(detail, "dim")] if detail else [])]
     if freshness.state is State.LIVE:
-        return [(empty, "dim")]
+        return [(empty, "dim"), *([(detail, "dim")] if detail else []), *hint]
     if freshness.state is State.FORBIDDEN:
         return [("⊘ FORBIDDEN", "degraded"), (detail or f"{what} may not be read", "text"), *hint]
     if freshness.state is State.STALE:

