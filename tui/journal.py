@@ -246,16 +246,15 @@ async def _observe(recorder: Recorder, incident: str, draft: Draft) -> Recorded:
 
 
 def _draft(transition: Transition) -> Draft:
-    evidence: dict[str, Any] = dict(transition.evidence)
-    if transition.detail:
-        evidence["detail"] = transition.detail
+    # The detail is part of what happened: it must be there when the timeline is opened again, and in an export.
+    text = f"{transition.text}\n{transition.detail}" if transition.detail else transition.text
     return Draft(
-        text=transition.text,
+        text=text,
         author="probe",
         source=Source.PROBE,
         kind=Kind.OBSERVATION,
         happened_at=int(transition.at * 1000),
-        evidence=evidence or None,
+        evidence=dict(transition.evidence) or None,
         fold=transition.key,
         level=transition.level,
     )
