@@ -114,11 +114,13 @@ class Nodes:
         elif fate != NOT_READY and not was_ready:
             self._come_back(node)
         if fate == MEMORY_PRESSURE and not was_pressed:
-            self._say(node, "NodeHasInsufficientMemory", f"Node {name} status is now: NodeHasInsufficientMemory")
+            message = f"Node {name} status is now: NodeHasInsufficientMemory"
+            self._say(node, "NodeHasInsufficientMemory", message, warning=False)
             self._reclaim(name)
         elif fate != MEMORY_PRESSURE and name in self._reclaims:
             self._reclaims.pop(name).cancel()
-            self._say(node, "NodeHasSufficientMemory", f"Node {name} status is now: NodeHasSufficientMemory")
+            message = f"Node {name} status is now: NodeHasSufficientMemory"
+            self._say(node, "NodeHasSufficientMemory", message, warning=False)
 
     def _write_conditions(self, node: Json, at: float | None = None) -> Json:
         status, fate = node.get("status") or {}, self._fate(node)

@@ -10,9 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from drill import scenario
 from drill.platform import Running, running
+
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def serve(args: argparse.Namespace) -> int:
-    """Run until SIGINT or SIGTERM (or the end of standard input). The first line on stdout is JSON; see `announcement`.
+    """Run until SIGINT, SIGTERM or SIGHUP (or the end of standard input); the first line on stdout is `announcement`.
 
     ``args`` has scenario, pods, nodes, events, churn, speed and with_parent. Raises `scenario.ScenarioError`.
     """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDS:
         loop.add_signal_handler(number, done.set)
     try:
         async with running(
@@ -47,7 +50,7 @@ async def serve(args: argparse.Namespace) -> int:
             if args.with_parent:
                 loop.remove_reader(sys.stdin.fileno())
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDS:
             loop.remove_signal_handler(number)
     return 0
 

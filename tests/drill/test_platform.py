@@ -367,7 +367,7 @@ async def served(temporary: Path, *arguments: str) -> AsyncIterator[tuple[asynci
             await process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_the_program_says_where_it_is_and_leaves_nothing_when_it_is_told_to_stop(
     tmp_path: Path, number: signal.Signals
 ) -> None:
