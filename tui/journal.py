@@ -169,7 +169,7 @@ class Journal:
         switched = asyncio.create_task(self._shown.wait())
         try:
             while True:
-                step = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+                step = asyncio.create_task(anext(stream))
                 await asyncio.wait({step, switched}, return_when=asyncio.FIRST_COMPLETED)
                 if switched.done():
                     return
@@ -179,7 +179,7 @@ class Journal:
             if step is not None:
                 step.cancel()
                 await asyncio.gather(step, return_exceptions=True)
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
 
     async def _take(self, entries: Sequence[Entry]) -> None:
         new = [entry for entry in entries if entry.seq > self._seen]
