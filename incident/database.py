@@ -73,12 +73,12 @@ class Database:
         execute: Callable[..., Awaitable[T]] = self._connection._execute
         try:
             return await execute(work, self._connection._conn)
-        except sqlite3.Error as error:
-            raise explain(error, self.path) from error
-        except ValueError as error:
-            if not self._closed:
-                raise
-            raise Unusable(f"{self.path} was closed already; nothing was written.") from error
+        except (sqlite3.Error, ValueError) as error:
+            if self._closed:
+                raise Unusable(f"{self.path} was closed already; nothing was written.") from error
+            if isinstance(error, sqlite3.Error):
+                raise explain(error, self.path) from error
+            raise
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` in one immediate transaction. When this returns, its effect is on disk.

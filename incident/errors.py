@@ -18,6 +18,7 @@ StoreError
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -94,7 +95,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreFault:
             f"The disk that holds {path} is full. Every entry saved before is safe; this one is not in the store. "
             "Free some space; what was kept aside is then written."
         )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) or (code == sqlite3.SQLITE_CANTOPEN and _read_only(path)):
         return ReadOnly(
             f"{path} cannot be written: it or its directory is read-only for this user. Every entry saved before is "
             "safe; nothing new can be saved there. Make it writable, or choose another place with --store."
@@ -122,6 +123,12 @@ def explain(error: sqlite3.Error, path: Path) -> StoreFault:
     return Unusable(
         f"The store {path} failed: {error}. Every entry saved before is as safe as its disk; this one is not in the "
         "store. Check the disk; what was kept aside is written as soon as the store works again."
+    )
+
+
+def _read_only(path: Path) -> bool:
+    return path.exists() and not (
+        os.access(path, os.W_OK, effective_ids=True) and os.access(path.parent, os.W_OK, effective_ids=True)
     )
 
 

@@ -56,7 +56,7 @@ def visible(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Any text as one inline run of Markdown, for a table cell, a list item or a heading; line ends become ``<br>``."""
-    return _one_line_end(text).strip().translate(_MARKDOWN)
+    return _one_line_end(text).strip(" \t\n").translate(_MARKDOWN)
 
 
 def markdown_block(text: str, language: str = "") -> str:

@@ -77,7 +77,7 @@ class Spill:
 
     def recover(self) -> int:
         """Take over what dead processes of this user left behind. Returns how many entries that were."""
-        found: dict[str, Spilled] = {}
+        found: list[list[Spilled]] = []
         for directory in self._directories:
             try:
                 paths = sorted(directory.glob(f"warroom-spill-{self._key}-*.jsonl"))
@@ -85,12 +85,13 @@ class Spill:
                 log.warning("cannot look for spilled entries in %s: %s", directory, error)
                 continue
             mine = {file.path for file in self._files}
-            for path in paths:
-                if path not in mine:
-                    found.update((one.id, one) for one in self._take_over(path))
-        known = {one.id for one in self.pending}
-        fresh = [one for one in found.values() if one.id not in known]
-        self.pending = sorted(self.pending + fresh, key=lambda one: (one.recorded_at, one.id))
+            found += [self._take_over(path) for path in paths if path not in mine]
+        # A file is in the order in which its process recorded, whatever the clock did meanwhile.
+        found.sort(key=lambda entries: entries[0].recorded_at if entries else 0)
+        fresh = {one.id: one for entries in found for one in entries}
+        for one in self.pending:
+            fresh.pop(one.id, None)
+        self.pending += fresh.values()
         return len(fresh)
 
     def settle(self, homeless: Collection[str] = ()) -> None:

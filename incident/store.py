@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from incident import ledger
 from incident.database import Database
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
-from incident.errors import Locked, NoSuchEntry, NoSuchIncident, StoreFault
+from incident.errors import Locked, NoSuchEntry, NoSuchIncident, StoreFault, Unusable
 from incident.folding import Waiting, fold_of
 from incident.instants import now_ms
 from incident.intake import TITLE_LIMIT, line, take_in
@@ -285,22 +285,28 @@ class Store:
         (text,) = rows[0]
         return None if text is None else evidence_of(text)
 
-    async def changes(self, incident_id: str, *, after_seq: int = 0, poll: float = 0.25) -> AsyncIterator[list[Entry]]:
+    async def changes(
+        self, incident_id: str, *, after_seq: int = 0, poll: float = 0.25
+    ) -> AsyncGenerator[list[Entry], None]:
         """New entries as they come: this process's at once, other processes' within ``poll`` seconds.
 
         Runs until the store is closed. Other processes are noticed by ``PRAGMA data_version``, which reads no table.
         """
-        while not self._closed:
-            # Both are taken before reading, so that what comes while we read is not missed.
-            grown, version = self._grown, await self._data_version()
-            entries = await self.entries(incident_id, after_seq=after_seq)
-            if entries:
-                after_seq = entries[-1].seq
-                yield entries
-                continue
-            while not (grown.is_set() or self._closed) and await self._data_version() == version:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(grown.wait(), poll)
+        try:
+            while not self._closed:
+                # Both are taken before reading, so that what comes while we read is not missed.
+                grown, version = self._grown, await self._data_version()
+                entries = await self.entries(incident_id, after_seq=after_seq)
+                if entries:
+                    after_seq = entries[-1].seq
+                    yield entries
+                    continue
+                while not (grown.is_set() or self._closed) and await self._data_version() == version:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(grown.wait(), poll)
+        except Unusable:
+            if not self._closed:  # closed between two reads is how this is meant to end
+                raise
 
     async def verify(self, incident_id: str) -> Verdict:
         """Check the whole chain of an incident, and that its row says what its entries say.

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from incident import standing
 from incident.chain import GENESIS, digest
-from incident.entry import Entry, Incident, Kind, Source
+from incident.entry import Entry, Incident, Kind, Source, Status
 from incident.instants import parse_rfc3339, rfc3339
 
 SCHEMA = "warroom/incident/1"
@@ -177,7 +177,7 @@ def parse_incident(body: object) -> Incident:
             id=str(body["id"]),
             title=body["title"],
             severity=body["severity"],
-            status=body["status"],
+            status=Status(body["status"]),
             declared_at=parse_rfc3339(body["declared_at"]),
             resolved_at=None if body["resolved_at"] is None else parse_rfc3339(body["resolved_at"]),
             drill=body["drill"],
