@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding
 from textual.widget import Widget
 
-from tui.keys import KEYS, PANE_KEYS
+from tui.keys import KEYS, PANE_KEYS, STEP_KEYS
 from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
 from widgets.editor import QuickLog
@@ -43,7 +43,8 @@ def help_sections(app: App[Any]) -> list[HelpSection]:
         rows = [(_keys(keymap.get(key.id, key.keys)), key.tooltip) for key in KEYS if key.group == group]
         sections.append((heading, rows))
     panes = [(_keys(keymap.get(f"pane-{name}", number)), f"Go to {name}") for name, number in PANE_KEYS]
-    sections.append(("Panes", [*panes, ("tab, shift+tab", "The next pane, the one before")]))
+    steps = [(_keys(keymap.get(name, keys)), sentence) for name, keys, _, sentence in STEP_KEYS]
+    sections.append(("Panes", [*panes, *steps]))
     sections += [
         ("In a table", _rows(keymap, TablePane)),
         ("In the pods", _rows(keymap, PodsPane)),

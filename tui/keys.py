@@ -103,6 +103,12 @@ PANE_KEYS: tuple[tuple[str, str], ...] = (
     ("timeline", "6"),
 )
 
+STEP_KEYS: tuple[tuple[str, str, int, str], ...] = (
+    ("pane-next", "tab", 1, "The next pane; after the last one the log line"),
+    ("pane-previous", "shift+tab", -1, "The pane before"),
+)
+"""(id, key, step, sentence). Ours and not Textual's: in the narrow layout only one pane can have the focus."""
+
 
 def bindings() -> list[BindingType]:
     """The console's bindings, each with an id (for keymaps) and a tooltip (for help)."""
@@ -112,6 +118,10 @@ def bindings() -> list[BindingType]:
     table += [
         Binding(number, f"pane('{name}')", name, show=False, id=f"pane-{name}", tooltip=f"Go to {name}")
         for name, number in PANE_KEYS
+    ]
+    table += [
+        Binding(keys, f"step_pane({step})", "pane", show=False, id=name, tooltip=sentence)
+        for name, keys, step, sentence in STEP_KEYS
     ]
     return table
 
@@ -130,6 +140,7 @@ def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:
             later binding win in silence, and a key that does something else than it says is how accidents happen.
     """
     known = {key.id: key.keys for key in KEYS} | {f"pane-{name}": number for name, number in PANE_KEYS}
+    known |= {name: keys for name, keys, _, _ in STEP_KEYS}
     for name in wanted:
         if name not in known:
             raise KeymapError(f"[keys] {name}: there is no such action; there are {', '.join(sorted(known))}")

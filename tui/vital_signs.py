@@ -23,6 +23,7 @@ class VitalSigns:
         self.freshness: dict[str, Freshness] = {}
         self.pods = 0
         self.sick_pods = 0
+        self.sick_services = 0
         self.nodes = 0
         self.sick_nodes = 0
         self.pressed_nodes = 0
@@ -34,6 +35,7 @@ class VitalSigns:
         self._warned: deque[tuple[float, int]] = deque()
         self._samples: deque[tuple[float, int]] = deque()
         self._events_seen = False
+        self._sick_workloads = self._sick_endpoints = 0
 
     def see(self, snapshot: Snapshot[Any], now: float) -> None:
         """Take a snapshot into the counts."""
@@ -48,6 +50,9 @@ class VitalSigns:
                 self._see_events(snapshot.rows, keys, now)
             case "endpoints":
                 self._see_endpoints(snapshot.rows)
+            case "workloads":
+                self._sick_workloads = sum(1 for row in snapshot.rows.values() if row.health <= Health.DEGRADED)
+        self.sick_services = self._sick_workloads + self._sick_endpoints
 
     @property
     def live(self) -> int:
@@ -125,6 +130,7 @@ class VitalSigns:
             self._warned.append((now, fresh))
 
     def _see_endpoints(self, rows: Mapping[str, Endpoint]) -> None:
+        self._sick_endpoints = sum(1 for endpoint in rows.values() if endpoint.health <= Health.DEGRADED)
         for key, endpoint in rows.items():
             if endpoint.ok is False and endpoint.changed_at is not None:
                 self._since[f"endpoint:{key}"] = endpoint.changed_at

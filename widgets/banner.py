@@ -237,11 +237,15 @@ class Banner(Widget):
     def _node_pieces(self, total: int) -> list[Piece]:
         state, pieces = self._state, []
         if state.not_ready:
-            said = f"{state.not_ready:,} of {total:,} nodes not ready", f"✗ {state.not_ready} nodes"
+            said = f"{state.not_ready:,} of {total:,} nodes not ready", f"✗ {_nodes(state.not_ready)}"
             pieces.append(Piece(said, "bad", 4, gap=3))
         if state.pressured:
-            said = f"{state.pressured:,} of {total:,} nodes under pressure", f"! {state.pressured} nodes"
+            said = f"{state.pressured:,} of {total:,} nodes under pressure", f"! {_nodes(state.pressured)}"
             pieces.append(Piece(said, "warn", 5, gap=3))
         if not pieces:
             pieces.append(Piece((f"{total:,} nodes fine",), "dim", 8, gap=3))
         return pieces
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count:,} nodes"

@@ -86,6 +86,9 @@ class TablePane(TableCanvas[RowT], can_focus=True):
 
     # -- what the person does ------------------------------------------------------------------------------------
 
+    def on_focus(self) -> None:
+        self.viewport.visited = True
+
     def action_move(self, lines: int) -> None:
         self.viewport.move_to(self.viewport.cursor + lines)
         self.settle()

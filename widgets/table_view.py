@@ -8,17 +8,21 @@ from widgets.table_rows import Rows
 
 RowT = TypeVar("RowT")
 
+_UNKNOWN_PAGE = 1_000  # before the first layout; a page of one would scroll to every new row
+
 
 class Viewport(Generic[RowT]):
     """A cursor that is kept by key and is always on the screen, over rows that come, go and move.
 
     ``page`` is the number of rows that fit. A cursor that cannot be seen could be acted on by mistake, so wherever
-    the window goes the cursor goes with it.
+    the window goes the cursor goes with it. Until the person comes to the pane (``visited``) the cursor is on the first
+    row, whichever that is: nobody chose another.
     """
 
     def __init__(self, rows: Rows[RowT]) -> None:
         self.rows = rows
-        self.page = 1
+        self.page = _UNKNOWN_PAGE
+        self.visited = False
         self.top = 0
         self.cursor = 0
         self.key: str | None = None
@@ -52,6 +56,9 @@ class Viewport(Generic[RowT]):
         At the very top the window stays there, so that what has just become sick is seen. If the row under the
         cursor is gone, the one that took its place has the cursor.
         """
+        if not self.visited:
+            self.move_to(0)
+            return
         index = None if self.key is None else self.rows.index(self.key)
         if index is not None:
             if self.top > 0:
@@ -62,8 +69,10 @@ class Viewport(Generic[RowT]):
             self.move_to(self.cursor)
 
     def resize(self, page: int) -> None:
-        self.page = max(page, 1)
-        self._clamp()
+        """``page`` rows fit now. A pane that is not displayed has no room, and keeps its place for when it is."""
+        if page > 0:
+            self.page = page
+            self._clamp()
 
     def _clamp(self) -> None:
         self.top = min(self.top, self.cursor)

@@ -168,11 +168,16 @@ class ConsoleScreen(Screen[None]):
             self.query_one(TabBar).show(self._tabs(), self._current)
 
     def _tabs(self) -> list[Tab]:
-        sick = {"pods": self.vitals.sick_pods, "nodes": self.vitals.sick_nodes}
+        vitals = self.vitals
+        sick = {
+            "pods": ("✗", vitals.sick_pods),
+            "nodes": ("✗" if vitals.unready_nodes else "!", vitals.sick_nodes),
+            "services": ("✗", vitals.sick_services),
+        }
         tabs = []
         for name, number in PANE_KEYS:
-            count = sick.get(name, 0)
-            tabs.append(Tab(name, number, name.capitalize(), TAB_SHORTS[name], "✗" if count else "", count))
+            mark, count = sick.get(name, ("", 0))
+            tabs.append(Tab(name, number, name.capitalize(), TAB_SHORTS[name], mark if count else "", count))
         return tabs
 
     @on(TabBar.Chosen)
@@ -230,6 +235,16 @@ class ConsoleScreen(Screen[None]):
             self.minimize()
         self._arrange()
         self.query_one(f"#{name}").focus()
+
+    def action_step_pane(self, step: int) -> None:
+        """The next pane or the one before, and the log line after the last: those out of sight too."""
+        stops = [name for name, _ in PANE_KEYS] + ["log"]
+        here = "log" if self.focused is self.log_line else self._current
+        name = stops[(stops.index(here) + step) % len(stops)]
+        if name == "log":
+            self.action_note()
+        else:
+            self.action_pane(name)
 
     def action_detail(self) -> None:
         pane = self.pane
