@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from incident.errors import ReadOnly, StoreError, Unusable, Vanished, explain
-from incident.schema import migrate
+from incident.errors import DiskFull, Missing, Older, ReadOnly, StoreError, Unusable, Vanished, explain
+from incident.schema import STEPS, migrate, version
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,38 @@ class Database:
         ``busy_timeout`` is how many seconds to wait for other processes' transactions.
         """
         path = await asyncio.to_thread(_make_private, path)
+        return await cls._connect(path, str(path), busy_timeout, _configure)
+
+    @classmethod
+    async def open_to_read(cls, path: Path, *, busy_timeout: float) -> Database:
+        """Open an existing file without ever writing to it, also where nobody can: a full disk, a copy on a CD.
+
+        Raises:
+            Missing: there is no file. Older: it would have to be migrated, which needs to write.
+        """
+        path, logged = await asyncio.to_thread(_found, path)
+        try:
+            return await cls._connect(path, f"{path.as_uri()}?mode=ro", busy_timeout, _check)
+        except (ReadOnly, DiskFull, Unusable):
+            # SQLite keeps an index of the log in a file that it cannot create here. Without a log there is no need to.
+            if logged:
+                raise
+            return await cls._connect(path, f"{path.as_uri()}?immutable=1", busy_timeout, _check)
+
+    @classmethod
+    async def _connect(
+        cls, path: Path, name: str, busy_timeout: float, prepare: Callable[[sqlite3.Connection, Path], None]
+    ) -> Database:
         connection: aiosqlite.Connection | None = None
         try:
-            connection = aiosqlite.connect(path, timeout=busy_timeout, isolation_level=None)
+            connection = aiosqlite.connect(
+                name, timeout=busy_timeout, isolation_level=None, uri=name.startswith("file:")
+            )
             # A program that dies of something else must not hang on this thread; commits are durable anyway.
             connection._thread.daemon = True
             await connection
             database = cls(path, connection)
-            await database.run(lambda plain: _configure(plain, path))
+            await database.run(lambda plain: prepare(plain, path))
         except sqlite3.Error as error:
             raise explain(error, path) from error
         except BaseException:
@@ -124,6 +148,23 @@ def _configure(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if version(connection, path) < len(STEPS):
+        raise Older(
+            f"{path} was written by an older warroom and must be brought up to date before it can be read, "
+            "which needs to write to it. Nothing was changed. Do that on a copy: warroom incidents --store COPY."
+        )
+
+
+def _found(path: Path) -> tuple[Path, bool]:
+    """The path made absolute, and whether entries may still be in a log beside the file."""
+    path = path.absolute()
+    if not path.exists():
+        raise Missing(f"There is no store at {path}: nothing was recorded there yet. Check --store.")
+    log_file = path.with_name(f"{path.name}-wal")
+    return path, log_file.exists() and log_file.stat().st_size > 0
 
 
 def _make_private(path: Path) -> Path:

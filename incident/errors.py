@@ -12,6 +12,8 @@ StoreError
     ├── Damaged      the file is not a database, or pages of it are broken
     ├── Foreign      a database, but another program's
     ├── Newer        written by a newer warroom
+    ├── Older        written by an older one, and opened only to read
+    ├── Missing      there is no store to read
     ├── Vanished     deleted or replaced while it was open
     └── Unusable     anything else the system said
 """
@@ -70,6 +72,14 @@ class Foreign(StoreFault):
 
 class Newer(StoreFault):
     """The schema is newer than this program."""
+
+
+class Older(StoreFault):
+    """The schema must be migrated first, and the store was opened only to read."""
+
+
+class Missing(StoreFault):
+    """There is no file, and the store was opened only to read."""
 
 
 class Vanished(StoreFault):

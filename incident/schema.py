@@ -80,12 +80,12 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence
         Newer: of a later version than ``steps`` reach. It is left as it is.
         sqlite3.Error: what SQLite says while reading or writing it.
     """
-    if _standing(connection, path, len(steps)) == len(steps):
+    if version(connection, path, len(steps)) == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again: another process may have migrated while we waited for the lock.
-        for statements in steps[_standing(connection, path, len(steps)) :]:
+        for statements in steps[version(connection, path, len(steps)) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
@@ -97,20 +97,24 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence
         raise
 
 
-def _standing(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    """The file's version, 0 for an empty one."""
+def version(connection: sqlite3.Connection, path: Path, newest: int = len(STEPS)) -> int:
+    """The file's version, 0 for an empty one.
+
+    Raises:
+        Foreign, Newer: as `migrate`.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application or version or tables:
+        if application or found or tables:
             raise Foreign(
                 f"{path} is a database of another program. It was left as it is. "
                 "Choose another place for the timeline with --store."
             )
-    if version > newest:
+    if found > newest:
         raise Newer(
-            f"{path} was written by a newer warroom (store version {version}; this program knows {newest}). "
+            f"{path} was written by a newer warroom (store version {found}; this program knows {newest}). "
             "Nothing in it was changed. Update warroom, or choose another place with --store."
         )
-    return int(version)
+    return int(found)

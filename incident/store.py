@@ -60,13 +60,23 @@ class Store:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Callable[[], int] = now_ms, busy_timeout: float = BUSY_TIMEOUT) -> Store:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        clock: Callable[[], int] = now_ms,
+        busy_timeout: float = BUSY_TIMEOUT,
+        read_only: bool = False,
+    ) -> Store:
         """Open or create the store at ``path`` and migrate it. ``clock`` gives milliseconds since the epoch.
+
+        ``read_only`` never writes, not even to create or migrate: also a store on a full or read-only disk can be read.
 
         Raises:
             StoreFault: the file cannot be created, opened or understood; the message says what to do.
         """
-        return cls(await Database.open(path, busy_timeout=busy_timeout), clock)
+        opening = Database.open_to_read if read_only else Database.open
+        return cls(await opening(path, busy_timeout=busy_timeout), clock)
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +17,18 @@ from pathlib import Path
 import pytest
 
 from incident.entry import Draft, Entry
-from incident.errors import Damaged, DiskFull, Locked, ReadOnly, StoreError, StoreFault, Unusable, Vanished
+from incident.errors import (
+    Damaged,
+    DiskFull,
+    Locked,
+    Missing,
+    Older,
+    ReadOnly,
+    StoreError,
+    StoreFault,
+    Unusable,
+    Vanished,
+)
 from incident.store import Store
 
 NOBODY = 65534
@@ -219,6 +231,49 @@ async def test_a_directory_in_the_place_of_the_store_is_told(tmp_path: Path) -> 
     with pytest.raises(Unusable) as caught:
         await Store.open(Path("/dev/null/warroom.db"))
     assert tells_what_to_do(caught.value)
+
+
+@pytest.mark.parametrize(("file_mode", "directory_mode"), [(0o400, 0o700), (0o400, 0o500), (0o600, 0o700)])
+async def test_a_store_can_be_opened_only_to_read_where_nobody_may_write(
+    public: Path, file_mode: int, directory_mode: int
+) -> None:
+    path = public / "warroom.db"
+    with unprivileged():
+        incident, before = await filled(path)
+        found = content(path)
+        modes(public, directory_mode, path, file_mode)
+        async with await Store.open(path, read_only=True) as store:
+            assert await store.entries(incident) == before
+            assert (await store.verify(incident)).ok
+            with pytest.raises(ReadOnly):
+                await store.append(incident, note())
+        assert content(path) == found
+
+
+async def test_a_store_on_a_full_disk_can_still_be_exported(path: Path) -> None:
+    incident, before = await filled(path)
+    with file_size_limit(0):
+        async with await Store.open(path, read_only=True) as store:
+            assert await store.entries(incident) == before
+
+
+async def test_a_store_that_is_being_written_can_be_read_by_who_only_reads(path: Path) -> None:
+    incident, before = await filled(path)
+    async with await Store.open(path) as writer, await Store.open(path, read_only=True) as reader:
+        before.append(await writer.append(incident, note()))
+        assert await reader.entries(incident) == before
+
+
+async def test_opening_only_to_read_creates_and_migrates_nothing(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="There is no store"):
+        await Store.open(path, read_only=True)
+    assert not path.parent.exists()
+    empty = tmp_path / "empty.db"
+    sqlite3.connect(empty).close()
+    with pytest.raises(Older, match="older warroom") as caught:
+        await Store.open(empty, read_only=True)
+    assert tells_what_to_do(caught.value)
+    assert content(empty) == b""
 
 
 # Locked
