@@ -152,11 +152,13 @@ def test_one_entry_more_on_a_long_timeline_is_cheap() -> None:
     first = entry(1, note("x"))
     timeline = Timeline(_copies(first, 100_000))
     late = _copies(first, 100_003)[100_000:]
-    began = time.thread_time()
-    timeline.add(late[:1])
-    took = time.thread_time() - began
-    assert took < 0.02, "a frame of the console"
-    assert len(timeline) == 100_001
+    took = []
+    for one in late:  # the best of three: a garbage collection is not what is measured
+        began = time.thread_time()
+        timeline.add([one])
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.02, "a frame of the console"
+    assert len(timeline) == 100_003
 
 
 def _copies(of: Entry, count: int) -> list[Entry]:
