@@ -36,6 +36,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         opened_at=incident.declared_at / 1000 if incident else None,
         changed_at=incident.resolved_at / 1000 if incident and incident.resolved_at else None,
         drill=host.drill is not None or (incident is not None and incident.drill),
+        trouble=host.journal.trouble,
         environment=word.value if context else "",
         production=word is Environment.PRODUCTION,
         context=context,

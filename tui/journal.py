@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.timeline import Timeline
 
 if TYPE_CHECKING:
+    from incident.errors import StoreFault
     from incident.recorder import Recorded, Recorder
     from incident.store import Store
     from probes.transitions import Transition
@@ -63,7 +66,8 @@ class Journal:
         self.author = author
         self.incident: Incident | None = None
         self.timeline = Timeline()
-        self.trouble = ""
+        self.trouble = ""  # why entries do not reach the store; empty while all is well
+        self._standing_trouble = ""  # what stays true however well the rescue store works
         self._drill = drill
         self._clock = clock
         self._changed = changed
@@ -75,16 +79,38 @@ class Journal:
     async def open(self) -> None:
         """Open the store and show its open incident, or the last one. A drill and the real thing never mix.
 
+        A store that cannot be opened is left as it is: entries go to a rescue store meanwhile, and `trouble` says so.
+
         Raises:
-            StoreError: the store cannot be opened; its sentence says why and what was not lost.
+            StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
+        from incident.errors import StoreFault
         from incident.recorder import Recorder
 
-        self._recorder = await Recorder.open(self.path, clock=self._clock)
+        try:
+            self._recorder = await Recorder.open(self.path, clock=self._clock)
+        except StoreFault as fault:
+            log.error("%s", fault)
+            self._recorder, rescue = await self._open_rescue(fault)
+            self._standing_trouble = self.trouble = f"{fault} Entries go to {rescue} meanwhile."
         store = self._recorder.store
         incident = await store.current(drill=self._drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
+
+    async def _open_rescue(self, fault: StoreFault) -> tuple[Recorder, Path]:
+        """A store beside the broken one, or else in a private directory for temporary files."""
+        from incident.errors import StoreFault
+        from incident.recorder import Recorder
+
+        beside = self.path.with_name(f"{self.path.stem}-rescue.db")
+        elsewhere = Path(tempfile.gettempdir()) / f"warroom-{os.getuid()}" / "rescue.db"
+        for rescue in (beside, elsewhere):
+            try:
+                return await Recorder.open(rescue, clock=self._clock), rescue
+            except StoreFault as error:
+                log.error("no rescue store at %s: %s", rescue, error)
+        raise fault
 
     async def close(self) -> None:
         """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
@@ -120,7 +146,7 @@ class Journal:
         if self._recorder is not None:
             aside = await self._recorder.flush()
             if not aside:
-                self.trouble = ""
+                self.trouble = self._standing_trouble
 
     async def incidents(self) -> list[Incident]:
         return await self._opened().incidents()
@@ -232,7 +258,7 @@ class Journal:
             recorded = await work(self._recorder, self.incident.id)
         except StoreError as error:
             return Saved(None, str(error))
-        self.trouble = recorded.error
+        self.trouble = recorded.error or self._standing_trouble
         return Saved(recorded.entry, recorded.error, kept=recorded.spilled)
 
     def _opened(self) -> Store:

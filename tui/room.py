@@ -16,6 +16,7 @@ from tui.feeds import Feeds
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
 from tui.screens.console import ConsoleScreen
+from tui.sentences import with_hint
 from tui.session import Session, View
 from tui.settings import Settings, SettingsError
 
@@ -69,7 +70,10 @@ class ControlRoom:
         await self.app.push_screen(self.desk)
         try:
             view = await self._view()
-        except (ConfigError, SettingsError) as error:
+        except ConfigError as error:
+            self._refuse(with_hint(str(error), error.hint))
+            return
+        except SettingsError as error:
             self._refuse(str(error))
             return
         if view is not None:
@@ -114,7 +118,7 @@ class ControlRoom:
         except StoreError as error:
             log.error("%s", error)
             self.journal.trouble = str(error)
-            self.desk.show_trouble(str(error))
+            self.desk.show_incident()
             return
         self.app.run_worker(self._follow_journal(), group="journal", exit_on_error=False, name="timeline")
         self.app.run_worker(self._record(), group="record", exit_on_error=False, name="recorder")
@@ -130,7 +134,7 @@ class ControlRoom:
             await self.journal.follow()
         except Exception as error:
             log.exception("the timeline is not followed any more")
-            self.desk.show_trouble(f"the timeline is not followed any more: {error}")
+            self.journal.trouble = f"the timeline is not followed any more: {error}"
 
     async def _record(self) -> None:
         """One writer, so that what the probes saw is written in the order it was seen."""
@@ -141,8 +145,6 @@ class ControlRoom:
             except Exception as error:
                 log.exception("what the probes saw was not recorded")
                 self.journal.trouble = f"what the probes saw was not recorded: {error}"
-            if self.journal.trouble:
-                self.desk.show_trouble(self.journal.trouble)
 
     # ------------------------------------------------------------------ what comes in
 

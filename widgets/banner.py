@@ -219,6 +219,11 @@ class Banner(Widget):
     def _platform(self) -> list[Piece]:
         state = self._state
         pieces: list[Piece] = []
+        if state.trouble:
+            trouble = f" ✗ NOT IN THE STORE: {plain(state.trouble, 300)} "
+            pieces.append(
+                Piece((*(crop(trouble, most) for most in (300, 150, 100, 60)), " ✗ NOT STORED "), "severe", 0)
+            )
         if state.pods is not None and state.unhealthy is not None:
             sick = state.unhealthy > 0
             said = f"unhealthy {state.unhealthy:,} of {state.pods:,} pods", f"✗ {state.unhealthy:,}/{state.pods:,}"

@@ -27,6 +27,7 @@ class BannerState:
     roles: tuple[tuple[str, str], ...] = ()  # ("IC", "ops-manager")
     drill: bool = False
     declare_key: str = "I"
+    trouble: str = ""  # why entries do not reach the store; said as loudly as anything
     # Where.
     environment: str = ""
     production: bool = False

@@ -47,6 +47,8 @@ TAB_SHORTS = {
     "timeline": "Time",
 }
 
+NO_INCIDENT = "No incident yet. Press I to declare one; what is seen meanwhile is kept for it."
+
 Pane = TablePane[Any] | TimelinePane
 
 
@@ -63,7 +65,6 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self.host = host
         self.vitals = VitalSigns()
-        self._trouble = ""
         self._current = "pods"
 
     def compose(self) -> ComposeResult:
@@ -131,16 +132,9 @@ class ConsoleScreen(Screen[None]):
     def show_incident(self) -> None:
         journal = self.host.journal
         if journal.incident is None:
-            self.timeline.show(None, "No incident yet. Press I to declare one; what is seen meanwhile is kept for it.")
+            self.timeline.show(None, journal.trouble or NO_INCIDENT)
         else:
             self.timeline.show(journal.timeline)
-        self._show_banner(self.host.now())
-
-    def show_trouble(self, sentence: str) -> None:
-        """The store is in trouble: said where entries are read, and where they are written."""
-        self._trouble = sentence
-        if self.host.journal.incident is None:
-            self.timeline.show(None, sentence)
         self._show_banner(self.host.now())
 
     def set_local_time(self, local: bool) -> None:
