@@ -1,0 +1,144 @@
+"""The journal of the shown incident: what is recorded where, and what is never mixed or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from incident.entry import Draft, Kind, Source, Status
+from incident.store import Store
+from probes.transitions import Transition
+from tui.journal import Journal
+
+HOUR = 3_600_000
+NOW = 1_800_000_000_000
+
+
+class Changes:
+    """Remembers what the journal reported, and wakes whoever waits for it."""
+
+    def __init__(self) -> None:
+        self.seen: list[set[str] | None] = []
+        self._woken = asyncio.Event()
+
+    async def __call__(self, touched: set[str] | None) -> None:
+        self.seen.append(touched)
+        self._woken.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                self._woken.clear()
+                await self._woken.wait()
+
+
+def journal(path: Path, *, drill: bool = False, changed: Changes | None = None) -> Journal:
+    return Journal(path, "tech-lead", drill=drill, clock=lambda: NOW, changed=changed or Changes())
+
+
+def transition(text: str, at: int = NOW, detail: str = "") -> Transition:
+    return Transition(key=text, at=at / 1000, level="bad", text=text, detail=detail, evidence={})
+
+
+async def test_what_probes_saw_before_the_declaration_begins_the_timeline(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    await book.observe([transition("payments down", NOW - 60_000), transition("long ago", NOW - 2 * HOUR)])
+    await book.declare("Payments failing", 2, cluster="prod", namespace="bank")
+    assert [line.text for line in book.timeline.lines] == ["payments down", "Declared SEV 2: Payments failing"]
+    await book.close()
+
+
+async def test_the_detail_of_an_observation_is_there_when_the_timeline_is_opened_again(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    await book.declare("Payments failing", None, cluster="", namespace="")
+    await book.observe([transition("payments down", detail="exit 1")])
+    await book.close()
+    again = journal(tmp_path / "w.db")
+    await again.open()
+    assert [line.text for line in again.timeline.lines if line.entry.source is Source.PROBE] == [
+        "payments down\nexit 1"
+    ]
+    await again.close()
+
+
+async def test_a_real_console_never_writes_to_a_drill_that_was_left_open(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "w.db")
+    left = await store.declare(title="An exercise", author="tech-lead", drill=True)
+    await store.close()
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    assert book.incident is not None
+    assert book.incident.id == left.id  # shown, because it is the last there was
+    assert not book.recording
+    await book.observe([transition("payments down")])
+    assert len(await book.all_entries()) == 1
+    await book.close()
+
+
+async def test_leaving_a_drill_ends_its_incident(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db", drill=True)
+    await book.open()
+    incident = await book.declare("An exercise", 2, cluster="", namespace="")
+    await book.close()
+    store = await Store.open(tmp_path / "w.db")
+    assert (await store.incident(incident.id)).status is Status.RESOLVED
+    await store.close()
+
+
+async def test_a_store_that_is_no_database_is_left_alone_and_a_rescue_store_takes_the_entries(tmp_path: Path) -> None:
+    path = tmp_path / "w.db"
+    path.write_text("not a database")
+    book = journal(path)
+    await book.open()
+    assert "w-rescue.db" in book.trouble
+    await book.declare("Payments failing", 1, cluster="", namespace="")
+    saved = await book.write(Draft(text="still recorded", author="tech-lead"))
+    assert saved.ok
+    await book.flush()
+    assert "w-rescue.db" in book.trouble, "the trouble stays told however well the rescue works"
+    await book.close()
+    assert path.read_text() == "not a database"
+    store = await Store.open(tmp_path / "w-rescue.db")
+    latest = await store.latest()
+    assert latest is not None
+    assert "still recorded" in [entry.text for entry in await store.entries(latest.id)]
+    await store.close()
+
+
+async def test_what_another_process_appends_is_taken_in_while_following(tmp_path: Path) -> None:
+    changes = Changes()
+    book = journal(tmp_path / "w.db", changed=changes)
+    await book.open()
+    incident = await book.declare("Payments failing", 2, cluster="", namespace="")
+    following = asyncio.create_task(book.follow())
+    other = await Store.open(tmp_path / "w.db")
+    await other.append(incident.id, Draft(text="from a shell", author="somebody", kind=Kind.NOTE))
+    await changes.until(lambda: any(line.text == "from a shell" for line in book.timeline.lines))
+    await other.set_status(incident.id, Status.MITIGATING, "somebody")
+    await changes.until(lambda: book.incident is not None and book.incident.status is Status.MITIGATING)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await other.close()
+    await book.close()
+
+
+async def test_showing_another_incident_is_followed_from_then_on(tmp_path: Path) -> None:
+    changes = Changes()
+    book = journal(tmp_path / "w.db", changed=changes)
+    await book.open()
+    first = await book.declare("First", None, cluster="", namespace="")
+    second = await book.declare("Second", None, cluster="", namespace="")
+    following = asyncio.create_task(book.follow())
+    await book.show(first)
+    other = await Store.open(tmp_path / "w.db")
+    await other.append(second.id, Draft(text="elsewhere", author="somebody"))
+    await other.append(first.id, Draft(text="here", author="somebody"))
+    await changes.until(lambda: any(line.text == "here" for line in book.timeline.lines))
+    assert "elsewhere" not in [line.text for line in book.timeline.lines]
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await other.close()
+    await book.close()
