@@ -25,9 +25,12 @@ def must_exist(path: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Store]:
-    """The store at ``path``, created if need be, closed again afterwards. Raises `StoreError`."""
-    store = await Store.open(path)
+async def opened(path: Path, *, read_only: bool = False) -> AsyncIterator[Store]:
+    """The store at ``path``, closed again afterwards. Raises `StoreError`.
+
+    It is created if need be, unless it is opened to be read: that works on a full disk and on a read-only copy.
+    """
+    store = await Store.open(path, read_only=read_only)
     try:
         yield store
     finally:

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _read(path: Path, wanted: str) -> tuple[Incident, list[Entry]]:
-    async with opened(path) as store:
+    async with opened(path, read_only=True) as store:
         incident = await chosen(store, wanted)
         while True:
             entries = await store.entries(incident.id)

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _incidents(path: Path) -> list[Incident]:
-    async with opened(path) as store:
+    async with opened(path, read_only=True) as store:
         return await store.incidents()
 
 

@@ -34,6 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _verify(path: Path, wanted: str) -> tuple[str, Verdict]:
-    async with opened(path) as store:
+    async with opened(path, read_only=True) as store:
         incident = await chosen(store, wanted)
         return incident.id, await store.verify(incident.id)
