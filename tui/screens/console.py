@@ -58,6 +58,7 @@ class ConsoleScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings()
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012  # an instance variable in Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (42, "-medium"), (60, "-tall")]  # noqa: RUF012
+    ALLOW_IN_MAXIMIZED_VIEW = ".-textual-system, #banner, #keys"
     AUTO_FOCUS = "#pods"
     CSS_PATH = "../console.tcss"
 
@@ -82,6 +83,7 @@ class ConsoleScreen(Screen[None]):
         yield KeyBar(bar_keys(), id="keys")
 
     def on_mount(self) -> None:
+        self.set_local_time(self.host.local_time)
         self._arrange()
 
     # ------------------------------------------------------------------ what the app hands over
@@ -141,6 +143,7 @@ class ConsoleScreen(Screen[None]):
         for pane in self.tables:
             pane.local_time = local
         self.timeline.local_time = local
+        self.query_one(Banner).local_time = local
         self._show_banner(self.host.now())
 
     def tick(self, now: float) -> None:

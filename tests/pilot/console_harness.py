@@ -1,0 +1,168 @@
+"""The whole console at a size of the test's choosing: its keys, its screen as text, and waiting for what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from drill.platform import Running
+from incident.entry import Line
+from tui.app import WarroomApp
+from tui.options import ConsoleOptions
+from tui.room import ControlRoom
+from tui.screens.console import ConsoleScreen
+from tui.session import SOURCES
+from tui.settings import Settings
+from widgets.table import TablePane
+
+WIDE, NARROW = (200, 55), (80, 24)
+PATIENCE = 30.0
+"""Seconds until a condition is given up; a busy machine may need some of them."""
+
+ScreenT = TypeVar("ScreenT", bound=Screen[Any])
+
+
+class Console:
+    """A console that runs: what it shows, and hands to use it."""
+
+    def __init__(self, app: WarroomApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def room(self) -> ControlRoom:
+        assert self.app.room is not None
+        return self.app.room
+
+    @property
+    def desk(self) -> ConsoleScreen:
+        return self.room.desk
+
+    def table(self, name: str) -> TablePane[Any]:
+        return self.desk.query_one(f"#{name}", TablePane)
+
+    def names(self, pane: str) -> list[str]:
+        """The rows of a pane as text, in their order, those that are not scrolled into view included."""
+        table = self.table(pane)
+        return [table.search_text(row) for _, row in table.viewport.rows.window(0, len(table.viewport.rows))]
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen, line by line."""
+        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def line(self, part: str) -> str:
+        """The first line of the screen that contains ``part``."""
+        return next(line for line in self.lines if part in line)
+
+    @property
+    def told(self) -> list[str]:
+        """Every passing message that is still shown."""
+        return [notification.message for notification in self.app._notifications]
+
+    @property
+    def timeline(self) -> list[Line]:
+        return list(self.room.journal.timeline.lines)
+
+    def entry(self, pattern: str) -> Line | None:
+        """The last line of the timeline whose text matches, if there is one."""
+        found = [line for line in self.timeline if re.search(pattern, line.text)]
+        return found[-1] if found else None
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def typed(self, text: str) -> None:
+        await self.pilot.press(*text)
+
+    async def write(self, text: str) -> None:
+        """A timeline entry through the line at the bottom, saved."""
+        await self.press("n")
+        await self.typed(text)
+        await self.press("enter")
+        await self.until(lambda: not self.desk.log_line.value and not self.desk.log_line.saving, f"{text!r} saved")
+        await self.press("escape")
+
+    async def until(self, condition: Callable[[], object], what: str, limit: float = PATIENCE) -> None:
+        """Wait for a condition, and say what was on the screen when it did not come."""
+        try:
+            async with asyncio.timeout(limit):
+                while not condition():  # noqa: ASYNC110  # what is awaited is on a screen, which sets no event
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            told = "\n".join(self.told)
+            raise AssertionError(f"{what}: not within {limit:g} s\n{told}\n{self.text}") from None
+
+    async def says(self, part: str, limit: float = PATIENCE) -> None:
+        await self.until(lambda: part in self.text, f"{part!r} on the screen", limit)
+
+    async def tells(self, part: str, limit: float = PATIENCE) -> str:
+        """A passing message with this part."""
+        await self.until(lambda: any(part in told for told in self.told), f"{part!r} told", limit)
+        return next(told for told in self.told if part in told)
+
+    async def notes(self, pattern: str, limit: float = PATIENCE) -> Line:
+        """A line of the timeline whose text matches."""
+        await self.until(lambda: self.entry(pattern), f"{pattern!r} on the timeline", limit)
+        found = self.entry(pattern)
+        assert found is not None
+        return found
+
+    async def on(self, kind: type[ScreenT]) -> ScreenT:
+        """The screen of this kind, once it is in front."""
+        await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.is_mounted, kind.__name__)
+        assert isinstance(self.app.screen, kind)
+        return self.app.screen
+
+    async def home(self) -> None:
+        """Back on the console's own screen."""
+        await self.until(lambda: self.app.screen is self.desk, "the console in front")
+
+    async def every_pane_live(self) -> None:
+        await self.until(lambda: self.app.room is not None and self.app.screen is self.desk, "the console")
+        await self.until(lambda: self.desk.vitals.live == len(SOURCES), "every pane live")
+
+    def check_inert(self) -> None:
+        """No character that steers a terminal is on the screen."""
+        for line in self.lines:
+            for character in line:
+                assert unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), (line, character)
+
+
+def options_for(platform: Running, store: Path, *, context: str | None = None, **overrides: Any) -> ConsoleOptions:
+    """The options as ``warroom --config …`` makes them for a running platform."""
+    settings = Settings.load(platform.config)
+    fields: dict[str, Any] = {
+        "settings": settings,
+        "kubeconfig": str(platform.kubeconfig),
+        "context": context or settings.cluster.context,
+        "namespaces": settings.cluster.namespaces,
+        "store": store,
+        "log_file": None,
+    }
+    return ConsoleOptions(**(fields | overrides))
+
+
+@asynccontextmanager
+async def opened(options: ConsoleOptions, size: tuple[int, int] = WIDE, *, live: bool = True) -> AsyncIterator[Console]:
+    """A console with these options; with ``live``, once every pane has something true to show."""
+    app = WarroomApp(options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        console = Console(app, pilot)
+        await console.until(lambda: app.room is not None and app.screen is app.room.desk, "the console's screen")
+        if live:
+            await console.every_pane_live()
+            await console.until(lambda: console.room.journal.ready, "the store open")
+        yield console
