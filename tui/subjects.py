@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from incident.entry import Line
+from incident.instants import EARLIEST, LATEST, rfc3339
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Workload
 from widgets.changes import Change
 from widgets.pod_groups import PodRow, WorkloadGroup
@@ -181,13 +182,28 @@ def _change(row: Change) -> Subject:
 
 @subject_of.register
 def _line(row: Line) -> Subject:
+    """The entry as it was written; ``text`` is how it reads after its amendments."""
+    facts = _facts(row.entry)
+    facts |= {name: _instant(facts[name]) for name in ("happened_at", "recorded_at")}
+    if row.amended_at is not None:
+        facts["amended"] = {"at": _instant(row.amended_at), "text": row.text, "happened_at": _instant(row.happened_at)}
+    if row.retracted is not None:
+        facts["retracted"] = row.retracted
+    if row.count > 1:
+        facts |= {"count": row.count, "last_at": _instant(row.last_at)}
+    del facts["evidence_on_disk"]
     return Subject(
         title=f"entry {row.entry.seq}",
         at=row.happened_at / 1000,
         level=row.entry.level,
         text=row.text,
-        facts=_facts(row.entry),
+        facts=facts,
     )
+
+
+def _instant(at: int) -> str | int:
+    """As data leaves the program; the number itself where no calendar reaches."""
+    return rfc3339(at) if EARLIEST <= at <= LATEST else at
 
 
 def _facts(row: msgspec.Struct) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -85,7 +87,13 @@ class Console:
         await self.pilot.press(*keys)
 
     async def typed(self, text: str) -> None:
-        await self.pilot.press(*text)
+        """Type without waiting between the keys, as the terminal's driver hands over what is typed fast."""
+        driver = self.app._driver
+        assert driver is not None
+        for character in text:
+            key = "enter" if character == "\n" else _character_to_key(character)
+            driver.process_message(events.Key(key, character))
+        await self.pilot.pause()
 
     async def write(self, text: str) -> None:
         """A timeline entry through the line at the bottom, saved."""
@@ -94,6 +102,14 @@ class Console:
         await self.press("enter")
         await self.until(lambda: not self.desk.log_line.value and not self.desk.log_line.saving, f"{text!r} saved")
         await self.press("escape")
+
+    async def declare(self, title: str = "Payments failing") -> None:
+        """An open incident without a severity, declared through its screen."""
+        await self.press("I")
+        await self.typed(title)
+        await self.press("enter", "tab", "enter")
+        await self.until(lambda: self.room.journal.recording, "the incident declared")
+        await self.home()
 
     async def until(self, condition: Callable[[], object], what: str, limit: float = PATIENCE) -> None:
         """Wait for a condition, and say what was on the screen when it did not come."""

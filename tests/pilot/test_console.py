@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,8 @@ def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-async def declare(console: Console, title: str = "Payments failing") -> None:
-    await console.press("I")
-    await console.typed(title)
-    await console.press("enter", "tab", "enter")
-    await console.until(lambda: console.room.journal.recording, "the incident declared")
-    await console.home()
+def _live(console: Console, pane: str) -> bool:
+    return console.table(pane).freshness.live
 
 
 # ---------------------------------------------------------------- what is seen
@@ -66,7 +63,7 @@ async def test_every_pane_comes_alive_and_shows_rows(platform: Running, tmp_path
     async with opened(options_for(platform, tmp_path / "warroom.db"), size) as console:
         for name, key in PANE_KEYS[:-1]:
             await console.press(key)
-            await console.until(lambda name=name: console.table(name).freshness.live, f"{name} live")
+            await console.until(partial(_live, console, name), f"{name} live")
             assert console.names(name), name
             assert "live" in console.table(name).subtitle_text
         console.check_inert()
@@ -355,7 +352,7 @@ async def test_themes_can_be_cycled_and_every_one_draws(console: Console) -> Non
 
 
 async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(console: Console, platform: Running) -> None:
-    await declare(console)
+    await console.declare()
     await console.press("1", "home", "down", "p")
     line = await console.notes(r"^pod payment-service-\S+: CrashLoopBackOff, exit 1, 0 of 1 ready, \d+ restarts$")
 
@@ -373,7 +370,7 @@ async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(console: Cons
 
 
 async def test_an_event_is_pinned_at_the_time_it_happened(console: Console) -> None:
-    await declare(console)
+    await console.declare()
     await console.press("3", "f", "p")
     event = console.table("events").selected_row
     line = await console.notes(re.escape(event.reason))  # type: ignore[union-attr]
@@ -382,7 +379,7 @@ async def test_an_event_is_pinned_at_the_time_it_happened(console: Console) -> N
 
 
 async def test_a_log_line_is_pinned_at_the_time_it_was_logged(console: Console) -> None:
-    await declare(console)
+    await console.declare()
     await console.press("1", "home", "down", "l")
     screen = await console.on(LogsScreen)
     view = screen.query_one(LogView)

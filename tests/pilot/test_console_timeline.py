@@ -1,0 +1,406 @@
+"""The timeline through the console's keys: written, amended, retracted, searched, declared, exported, read again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from drill.platform import Running, running
+from incident.entry import Kind, Source
+from incident.store import Store
+from tests.drill.shell import fresh_user, warroom
+from tests.pilot.console_harness import NARROW, Console, opened, options_for
+from tui.screens.choose import ChooseScreen
+from tui.screens.declare import DeclareScreen
+from tui.screens.detail import DetailScreen
+from widgets.detail import DetailView
+from widgets.dialogs import EntryDialog, RetractDialog
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def platform() -> AsyncIterator[Running]:
+    async with running() as found:
+        yield found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "warroom.db"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(platform: Running, store: Path) -> AsyncIterator[Console]:
+    """A console with an open incident."""
+    async with opened(options_for(platform, store)) as found:
+        await found.declare()
+        yield found
+
+
+def minutes_ago(line_at: int) -> float:
+    return (time.time() - line_at / 1000) / 60
+
+
+def exported(directory: Path) -> dict[str, int]:
+    """The exports there, with their inodes: a file that was replaced has another one."""
+    return {path.name: path.stat().st_ino for path in directory.glob("INC-*") if path.stat().st_size}
+
+
+# ---------------------------------------------------------------- declaring
+
+
+async def test_without_an_incident_the_console_offers_to_declare_one(platform: Running, store: Path) -> None:
+    async with opened(options_for(platform, store)) as console:
+        assert "Press I to declare one" in console.text
+        await console.press("n")
+        await console.typed("too early")
+        await console.press("enter")
+        await console.says("no open incident: press I to declare one")
+        assert console.desk.log_line.value == "too early"  # nothing typed is ever lost
+
+
+async def test_a_declared_incident_has_title_and_severity_and_what_was_seen_before(
+    platform: Running, store: Path
+) -> None:
+    async with opened(options_for(platform, store)) as console:
+        await console.press("I")
+        await console.on(DeclareScreen)
+        await console.typed("Payments failing for [bold]web")
+        await console.press("enter", "shift+tab", "enter", "down", "down", "enter")
+        await console.press("tab", "tab", "enter")
+        await console.until(lambda: console.room.journal.recording, "the incident declared")
+
+        incident = console.room.journal.incident
+        assert incident is not None
+        assert (incident.title, incident.severity, incident.drill) == ("Payments failing for [bold]web", 2, False)
+        assert incident.cluster == "drill-prod"
+        await console.says("SEV 2")
+        await console.says("Payments failing for [bold]web")
+        # What the probes saw since the console opened is the beginning of its timeline.
+        await console.notes(r"payment-service .*already")
+        await console.notes(r"^api\.banking-platform\.com/health already unhealthy")
+
+
+async def test_an_incident_without_a_title_is_not_declared(platform: Running, store: Path) -> None:
+    async with opened(options_for(platform, store)) as console:
+        await console.press("I", "enter", "tab", "enter")
+        await console.says("An incident needs a title")
+        await console.press("escape")
+        await console.home()
+        assert console.room.journal.incident is None
+
+
+async def test_a_second_incident_can_be_declared_after_a_warning(console: Console) -> None:
+    first = console.room.journal.incident
+    assert first is not None
+    await console.press("I")
+    await console.says(f"{first.id} is still open")
+    await console.typed("Another one")
+    await console.press("enter", "tab", "enter")
+    await console.until(lambda: console.room.journal.incident != first, "the second incident")
+
+    await console.press("i")
+    await console.on(ChooseScreen)
+    await console.says("Another one")
+    await console.typed("Payments")
+    await console.press("enter")
+    await console.until(lambda: console.room.journal.incident == first, "the first one shown again")
+
+
+# ---------------------------------------------------------------- one line
+
+
+async def test_a_typed_line_is_on_the_timeline_and_on_disk(console: Console, store: Path) -> None:
+    await console.write("Taking technical lead. IC is ops-manager. [/bar] 界")
+    line = await console.notes(r"^Taking technical lead")
+
+    assert line.text == "Taking technical lead. IC is ops-manager. [/bar] 界"
+    assert (line.entry.kind, line.entry.source) == (Kind.NOTE, Source.PERSON)
+    assert line.entry.author == console.room.journal.author
+    await console.says("[/bar] 界")
+    reader = await Store.open(store)
+    try:
+        assert console.room.journal.incident is not None
+        entries = await reader.entries(console.room.journal.incident.id)
+        assert entries[-1].text == line.text or line.text in {entry.text for entry in entries}
+    finally:
+        await reader.close()
+
+
+async def test_minutes_ago_and_a_clock_time_set_when_it_happened(console: Console) -> None:
+    await console.write("-5m customers see failed payments")
+    line = await console.notes(r"^customers see failed payments$")
+    assert 4.9 < minutes_ago(line.happened_at) < 6
+
+    at = datetime.fromtimestamp(time.time() - 20 * 60, UTC)
+    await console.write(f"{at:%H:%M} release rolled out")
+    line = await console.notes(r"^release rolled out$")
+    assert datetime.fromtimestamp(line.happened_at / 1000, UTC) == at.replace(second=0, microsecond=0)
+
+
+async def test_the_line_says_what_it_will_record_before_enter(console: Console) -> None:
+    await console.press("n")
+    await console.typed("TODO -5m page the DBA")
+    await console.says("follow-up")
+    await console.press("ctrl+u")
+    await console.typed("25:99 nonsense")
+    await console.press("enter")
+    assert console.desk.log_line.value == "25:99 nonsense"
+    assert not console.entry("nonsense")
+
+
+async def test_todo_becomes_a_follow_up(console: Console) -> None:
+    await console.write("TODO alert on pool exhaustion")
+    line = await console.notes(r"alert on pool exhaustion")
+
+    assert line.entry.kind is Kind.FOLLOWUP
+    assert [follow.id for follow in console.room.journal.timeline.followups] == [line.id]
+
+
+async def test_escape_leaves_the_line_and_keeps_its_text(console: Console) -> None:
+    await console.press("2", "n")
+    await console.typed("half a thou")
+    await console.press("escape")
+    assert console.desk.focused is console.table("nodes")
+
+    await console.press("n")
+    await console.typed("ght")
+    await console.press("enter")
+    await console.notes("^half a thought$")
+
+
+async def test_typing_an_entry_presses_no_command_key(console: Console) -> None:
+    await console.write("ipeInlczfstq?16 /")
+
+    assert console.app.screen is console.desk
+    assert await console.notes(r"^ipeInlczfstq\?16 /$")
+
+
+# ---------------------------------------------------------------- the long editor, amendments, retractions
+
+
+async def test_the_long_editor_writes_several_lines_with_a_time(console: Console) -> None:
+    await console.press("ctrl+e")
+    await console.on(EntryDialog)
+    await console.typed("First line")
+    await console.press("enter")
+    await console.typed("second line")
+    await console.press("shift+tab", "shift+tab")
+    await console.typed("-10m")
+    await console.press("ctrl+s")
+    await console.home()
+    line = await console.notes("^First line\nsecond line$")
+
+    assert 9.9 < minutes_ago(line.happened_at) < 11
+
+
+async def test_the_long_editor_takes_over_what_was_typed_in_the_line(console: Console) -> None:
+    await console.press("n")
+    await console.typed("grows longer")
+    await console.press("ctrl+e")
+    await console.on(EntryDialog)
+    await console.press("enter")
+    await console.typed("than a line")
+    await console.press("ctrl+s")
+    await console.home()
+
+    assert await console.notes("^grows longer\nthan a line$")
+    assert console.desk.log_line.value == ""
+
+
+async def test_escape_asks_before_a_long_entry_is_thrown_away(console: Console) -> None:
+    await console.press("ctrl+e")
+    dialog = await console.on(EntryDialog)
+    await console.typed("precious")
+    await console.press("escape")
+    await console.says("esc again throws it away")
+    assert console.app.screen is dialog
+    await console.press("escape")
+    await console.home()
+    assert not console.entry("precious")
+
+
+async def test_an_amendment_changes_what_is_read_and_keeps_what_was_written(console: Console) -> None:
+    await console.write("Restarted payment-servce")
+    await console.press("6", "end", "a")
+    await console.on(EntryDialog)
+    await console.press(*["backspace"] * 3, *"vice", "ctrl+s")
+    await console.home()
+    line = await console.notes("^Restarted payment-service$")
+
+    assert line.amended_at is not None
+    assert line.entry.text == "Restarted payment-servce"
+    await console.says("Restarted payment-service")
+    await console.says("amended")
+
+
+async def test_a_retracted_entry_stays_visible_with_its_reason(console: Console) -> None:
+    await console.write("Database is down")
+    await console.press("6", "end", "x")
+    await console.on(RetractDialog)
+    await console.typed("it was the pool")
+    await console.press("enter")
+    await console.home()
+    await console.until(lambda: (line := console.entry("Database is down")) and line.retracted, "the retraction")
+
+    await console.says("Database is down")
+    await console.says("it was the pool")
+
+
+async def test_an_entry_opens_with_its_evidence(console: Console) -> None:
+    await console.press("1", "home", "down", "p")
+    await console.notes("^pod payment-service")
+    await console.write("-90m before everything")
+    await console.press("6", "slash", *"pod payment", "enter", "home", "enter")
+    screen = await console.on(DetailScreen)
+    view = screen.query_one(DetailView)
+    await console.until(lambda: "evidence:" in view.copy_text(), "the evidence")
+    await console.until(lambda: "pinned: pod/payment-service" in view.copy_text(), "the pin's object")
+    assert "recorded_at: '20" in view.copy_text()
+
+
+# ---------------------------------------------------------------- reading
+
+
+async def test_a_search_on_the_timeline_shows_what_it_finds(console: Console) -> None:
+    await console.write("the haystack")
+    await console.write("one needle")
+    await console.press("6", "slash", *"needle", "enter")
+    await console.says("one needle")
+    assert "the haystack" not in console.text
+
+    await console.press("escape")
+    await console.says("the haystack")
+
+
+async def test_o_shows_only_people_and_then_only_probes(console: Console) -> None:
+    await console.write("said by a person")
+    await console.notes("already")
+    await console.press("6", "o")
+    await console.says("only people")
+    assert "already" not in "\n".join(line[124:] for line in console.lines)
+    assert "said by a person" in console.text
+    await console.press("o")
+    await console.says("only probes")
+    assert "said by a person" not in console.text
+    await console.press("O", "O")
+    await console.says("said by a person")
+
+
+async def test_times_in_the_editor_are_in_the_zone_that_is_shown(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        await console.press("t")
+        at = datetime.now().astimezone()
+        await console.write(f"{at:%H:%M} local noon")
+        line = await console.notes("^local noon$")
+        assert abs(line.happened_at / 1000 - at.timestamp()) < 61
+    time.tzset()
+
+
+# ---------------------------------------------------------------- other processes, other times
+
+
+async def test_warroom_log_from_a_shell_appears_within_a_second(console: Console, store: Path, tmp_path: Path) -> None:
+    done = await warroom(fresh_user(tmp_path), "--store", str(store), "log", "-2m", "rolled back by hand")
+    ended = time.monotonic()
+    assert done.status == 0, done.err
+
+    line = await console.notes("rolled back by hand", limit=1.0)
+    assert time.monotonic() - ended < 1.0
+    assert 1.9 < minutes_ago(line.happened_at) < 3
+    await console.says("rolled back by hand")
+
+
+async def test_e_exports_review_and_data_that_verify(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await console.write("Pool exhausted")
+    await console.press("6", "end", "x")
+    await console.on(RetractDialog)
+    await console.typed("wrong")
+    await console.press("enter")
+    await console.home()
+    await console.press("e")
+    told = await console.tells("exported to")
+
+    review, data = (Path(line) for line in told.splitlines()[1:])
+    assert (review.suffix, data.suffix) == (".md", ".json")
+    assert review.parent == tmp_path
+    assert "Pool exhausted" in review.read_text()
+    document = json.loads(data.read_text())
+    assert document["schema"] == "warroom/incident/1"
+    assert "retraction" in {entry["kind"] for entry in document["entries"]}
+    await console.notes(f"exported to {review}")
+    done = await warroom(fresh_user(tmp_path), "verify", str(data))
+    assert done.status == 0, done.err
+
+    data.write_text(data.read_text().replace("Pool exhausted", "Pool was fine"))
+    done = await warroom(fresh_user(tmp_path), "verify", str(data))
+    assert done.status == 1
+
+
+async def test_a_second_export_overwrites_nothing(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await console.press("e")
+    await console.until(lambda: len(exported(tmp_path)) == 2, "the first export")
+    first = exported(tmp_path)
+    await console.press("e")
+    await console.until(lambda: len(exported(tmp_path)) == 4, "the second export")
+
+    assert first.items() <= exported(tmp_path).items()
+
+
+async def test_closing_and_opening_again_shows_everything(platform: Running, store: Path) -> None:
+    async with opened(options_for(platform, store)) as console:
+        await console.declare("It goes on")
+        await console.write("before the break")
+        await console.notes("already")
+        before = [(line.id, line.text) for line in console.timeline]
+
+    async with opened(options_for(platform, store), NARROW) as console:
+        assert console.room.journal.incident is not None
+        assert console.room.journal.incident.title == "It goes on"
+        await console.press("6")
+        await console.says("before the break")
+        again = [(line.id, line.text) for line in console.timeline]
+        assert [line for line in again if line in before] == before
+
+
+async def test_without_an_open_incident_the_last_one_is_shown_and_not_written_to(
+    platform: Running, store: Path
+) -> None:
+    from incident.entry import Draft, Status
+
+    writer = await Store.open(store)
+    try:
+        closed = await writer.declare(title="Yesterday's trouble", author="lead", severity=3)
+        await writer.append(closed.id, Draft(text="it was DNS", author="lead"))
+        await writer.set_status(closed.id, Status.RESOLVED, "lead")
+    finally:
+        await writer.close()
+
+    async with opened(options_for(platform, store)) as console:
+        await console.says("it was DNS")
+        await console.says("RESOLVED")
+        entries = len(console.timeline)
+        await console.press("n")
+        await console.typed("late")
+        await console.press("enter")
+        await console.says("no open incident: press I to declare one")
+        await asyncio.sleep(1.2)
+        assert len(console.timeline) == entries
