@@ -24,16 +24,27 @@ class Figure:
     measure: str
     ours: str
     against: str
-    ratio: str
+    share: str
     bar: str
     held: bool | None
 
     def row(self) -> str:
         mark = {True: "yes", False: "**no**", None: ""}[self.held]
-        return f"| {self.measure} | {self.ours} | {self.against} | {self.ratio} | {self.bar} | {mark} |"
+        return f"| {self.measure} | {self.ours} | {self.against} | {self.share} | {self.bar} | {mark} |"
+
+    @classmethod
+    def ratio(cls, measure: str, ours: Sequence[float], other: Sequence[float], beside: str, most: float) -> Figure:
+        """Times against times: the medians' ratio may be at most ``most``."""
+        ratio = median(ours) / median(other)
+        return cls(measure, versus(ours), f"{versus(other)} {beside}", f"{ratio:.2f}", f"≤ {most:g}", ratio <= most)
 
 
 HEADER = "| measure | warroom | beside | ratio | bar | held |\n| --- | --- | --- | --- | --- | --- |"
+
+
+def versus(values: Sequence[float]) -> str:
+    """Median and 95th percentile of seconds."""
+    return f"{seconds(median(values))} (p95 {seconds(p95(values))})"
 
 
 def seconds(value: float) -> str:

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+BIG = ("--pods", "5000", "--nodes", "500", "--events", "10000")
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -1,4 +1,4 @@
-"""A program in a pseudo-terminal, watched from outside: when a text was painted, what it cost. Nothing inside it is asked."""
+"""A program in a pseudo-terminal, watched from outside: when a text was painted, what it cost. It is never asked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import struct
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 ROWS, COLUMNS = 55, 200
-_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;:?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78])")
-_PLACED = re.compile(rb"\x1b\[(\d+);(\d+)H")
+_ESCAPE = rb"\x1b(?:\[[0-9;:?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\|[()][0-9A-Za-z]|[=>78])"
+_ESCAPES = re.compile(_ESCAPE)
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Late(Exception):
@@ -28,13 +30,14 @@ class Terminal:
     """One run of ``argv`` at 200×55. Times are seconds by the monotonic clock; `started` is just before the fork."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        self.output = bytearray()
+        self._painted = bytearray()
+        self._rest = b""  # an escape sequence of which the end has not come yet
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | dict(environment or {}))
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-            os.execvp(argv[0], list(argv))
+            os.execvp(argv[0], list(argv))  # noqa: S606  # the program to measure
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
 
     def __enter__(self) -> Terminal:
@@ -54,10 +57,10 @@ class Terminal:
             os.waitpid(self.pid, 0)
         os.close(self._fd)
 
-    def send(self, keys: bytes) -> float:
+    def send(self, keys: str) -> float:
         """Type ``keys``; returns the instant just before."""
         now = time.perf_counter()
-        os.write(self._fd, keys)
+        os.write(self._fd, keys.encode())
         return now
 
     def read(self, limit: float) -> bool:
@@ -70,46 +73,42 @@ class Terminal:
         except OSError:  # the program is gone
             time.sleep(min(limit, 0.01))
             return False
-        self.output += chunk
-        return bool(chunk)
+        data = self._rest + chunk
+        # Only what is new is looked at, so that watching costs little beside what is watched.
+        last = data.rfind(b"\x1b")
+        whole = last < 0 or _ESCAPES.match(data, last) is not None or len(data) - last > 4096
+        data, self._rest = (data, b"") if whole else (data[:last], data[last:])
+        self._painted += _ESCAPES.sub(b"", data)
+        return True
 
     def forget(self) -> None:
         """Look only at what comes from here on."""
-        self.output.clear()
+        self._painted.clear()
 
-    def text(self) -> bytes:
-        """What was painted, in the order it was, without escape sequences."""
-        return _ESCAPES.sub(b"", bytes(self.output))
+    @property
+    def text(self) -> str:
+        """What was painted since `forget`, in the order it was, without escape sequences."""
+        return self._painted.decode(errors="replace")
 
-    def wait_text(self, text: str, limit: float = 60.0) -> float:
+    def wait(self, text: str, limit: float = 60.0) -> float:
         """The instant at which ``text`` had been painted. Raises Late."""
         wanted = text.encode()
         end = time.perf_counter() + limit
-        while wanted not in self.text():
+        seen = 0
+        while self._painted.find(wanted, max(seen - len(wanted), 0)) < 0:
+            seen = len(self._painted)
             left = end - time.perf_counter()
             if left <= 0:
-                raise Late(f"{text!r} was not painted within {limit:g} s; last: {self.text()[-300:]!r}")
+                raise Late(f"{text!r} was not painted within {limit:g} s; last: {self.text[-500:]!r}")
             self.read(min(left, 0.5))
         return time.perf_counter()
 
-    def wait_style(self, style: bytes, row_other_than: int, limit: float = 10.0) -> tuple[float, int]:
-        """When a run of ``style`` (an SGR fragment) was painted on another row, and that row. Raises Late."""
-        end = time.perf_counter() + limit
-        while True:
-            for found in re.finditer(re.escape(style), bytes(self.output)):
-                placed = list(_PLACED.finditer(self.output, 0, found.start()))
-                if placed and int(placed[-1][1]) != row_other_than:
-                    return time.perf_counter(), int(placed[-1][1])
-            left = end - time.perf_counter()
-            if left <= 0:
-                raise Late(f"the cursor was not painted within {limit:g} s")
-            self.read(min(left, 0.5))
-
-    def drain(self, quiet: float = 0.3, limit: float = 10.0) -> None:
+    def settle(self, quiet: float = 0.3, limit: float = 10.0) -> None:
         """Wait until nothing is painted for ``quiet`` seconds, at most ``limit``."""
         end = time.perf_counter() + limit
         while time.perf_counter() < end and self.read(quiet):
             continue
+        self.forget()
 
     def idle(self, seconds: float) -> None:
         """Let it run, reading what it paints so that it never blocks."""
@@ -118,16 +117,11 @@ class Terminal:
             self.read(min(left, 0.5))
             self.forget()
 
-    def cpu(self) -> float:
-        """Processor seconds used so far, by the program alone."""
-        with open(f"/proc/{self.pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+    def processor(self) -> float:
+        """Processor seconds used so far by the program itself and by the children it has waited for."""
+        fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return sum(int(field) for field in fields[11:15]) / _TICKS
 
     def resident(self) -> int:
         """Resident bytes now."""
-        with open(f"/proc/{self.pid}/status", "rb") as file:
-            for line in file:
-                if line.startswith(b"VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        raise Late("the program is gone")
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE

@@ -1,6 +1,6 @@
 """One API server, reached through one kubeconfig context: raw bytes in, errors of `probes.errors` out.
 
-Importing this module brings in neither aiohttp nor kubernetes; `Cluster.connect` does, in a thread.
+Importing this module brings in neither aiohttp nor kubernetes, nor does using it (see `probes.http11`).
 """
 
 from __future__ import annotations
@@ -9,23 +9,25 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from probes import answers
+from probes.connections import Connections
 from probes.errors import BadAnswer, LoginExpired, ProbeError, Unreachable
 from probes.heartbeat import Heartbeat
+from probes.http11 import PATH_SAFE, Answer, HungUp, NotHttp, ProxyFailed, Wire
 from probes.kubeconfig import ContextInfo, contexts
 from probes.redaction import one_line
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from probes import credentials
 
 __all__ = ["Cluster", "ContextInfo", "Scope", "contexts"]
@@ -61,8 +63,8 @@ class Cluster:
         self.heard_at = 0.0  # monotonic instant of the last byte from the server
         self._kubeconfig = kubeconfig
         self._material = material
-        self._session: aiohttp.ClientSession | None = None
-        self._retired: list[aiohttp.ClientSession] = []
+        self._connections: Connections | None = None
+        self._retired: list[Connections] = []
         self._renewing = asyncio.Lock()
         self._renew_tried_at = float("-inf")
         self._renew_error: ProbeError | None = None
@@ -79,10 +81,9 @@ class Cluster:
         """End every connection. Requests after this raise `Unreachable`."""
         self._closed = True
         await self.heartbeat.stop()
-        sessions = [*self._retired, *([self._session] if self._session else [])]
-        self._session, self._retired = None, []
-        for session in sessions:
-            await session.close()
+        for connections in (*self._retired, *([self._connections] if self._connections else [])):
+            connections.close()
+        self._connections, self._retired = None, []
 
     async def version(self) -> str:
         """The server's ``gitVersion``, e.g. ``v1.36.2``."""
@@ -119,16 +120,17 @@ class Cluster:
         wait for the headers, and ``opened`` is called when they have come. Ends when the server ends it. A line above
         8 MiB raises `BadAnswer`. Close it to hang up.
         """
-        from aiohttp import ClientTimeout
-
-        limits = ClientTimeout(
-            total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=idle_timeout
-        )
-        async with self._answer("GET", path, query, accept, None, limits, answer_timeout or idle_timeout) as response:
+        limits = (answer_timeout or idle_timeout, connect_timeout)
+        async with self._answer("GET", path, query, accept, None, *limits) as (answer, _):
             if opened is not None:
                 opened()
             rest = bytearray()
-            async for chunk in response.content.iter_any():
+            pieces = answer.pieces()
+            while True:
+                async with asyncio.timeout(idle_timeout):
+                    chunk = await anext(pieces, None)
+                if chunk is None:
+                    break
                 self.heard_at = time.monotonic()
                 if b"\n" not in chunk:
                     rest += chunk
@@ -153,11 +155,9 @@ class Cluster:
         body: bytes | None,
         timeout: float,
     ) -> bytes:
-        from aiohttp import ClientTimeout
-
-        limits = ClientTimeout(total=timeout, sock_connect=timeout)
-        async with self._answer(method, path, query, accept, body, limits, timeout) as response:
-            return await self._read(response, MOST_BODY)
+        async with self._answer(method, path, query, accept, body, timeout, timeout) as (answer, sent_at):
+            async with asyncio.timeout_at(sent_at + timeout):
+                return await self._read(answer, MOST_BODY)
 
     @asynccontextmanager
     async def _answer(
@@ -167,53 +167,59 @@ class Cluster:
         query: Mapping[str, str] | None,
         accept: str,
         body: bytes | None,
-        limits: aiohttp.ClientTimeout,
         answer_timeout: float,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A successful response; anything else, failures while its body is read included, is a `ProbeError`."""
-        import aiohttp
+        connect_timeout: float,
+    ) -> AsyncIterator[tuple[Answer, float]]:
+        """A successful answer and when its request was sent, by the loop's clock.
 
+        Anything else, failures while its body is read included, is a `ProbeError`.
+        """
         try:
-            response = await self._send(method, path, query, accept, body, limits, answer_timeout)
+            target = self._target(path, query)
+            connections, wire, answer, sent_at = await self._send(
+                method, target, accept, body, answer_timeout, connect_timeout
+            )
             try:
-                yield response
+                yield answer, sent_at
             finally:
-                # Not `release()`: an unread rest would be waited for. A body read to its end has gone back already.
-                response.close()
-        except TimeoutError as error:
-            raise Unreachable(f"{self.server} does not answer", hint="frozen, or the network is gone") from error
-        except aiohttp.ClientError as error:
+                connections.done(wire)
+        except (OSError, HungUp, NotHttp, ProxyFailed) as error:  # TimeoutError is an OSError
             raise self._unreachable(error) from error
-        except OSError as error:
-            raise Unreachable(f"cannot reach {self.server}: {_why(error)}") from error
 
     async def _send(
         self,
         method: str,
-        path: str,
-        query: Mapping[str, str] | None,
+        target: str,
         accept: str,
         body: bytes | None,
-        limits: aiohttp.ClientTimeout,
         answer_timeout: float,
-    ) -> aiohttp.ClientResponse:
+        connect_timeout: float,
+    ) -> tuple[Connections, Wire, Answer, float]:
         await self._renew_if_due()
         for attempt in (1, 2):
             material = self._material
+            if self._closed:
+                raise Unreachable("this connection was closed")
+            if self._connections is None:
+                self._connections = Connections(material.origin, _CONNECTIONS)
+            connections = self._connections
+            sent_at = asyncio.get_running_loop().time()
             # The limit is the server's; a credential plugin has its own.
             async with asyncio.timeout(answer_timeout):
-                response = await self._request(material, method, path, query, accept, body, limits)
+                headers = _headers(accept, material.authorization, body)
+                wire, answer = await connections.ask(method, target, headers, body, connect_timeout)
                 self.heard_at = time.monotonic()
-                if response.status < 300:
-                    return response
+                # Redirects count as refusals: one could carry the credential elsewhere, and API servers send none.
+                if answer.status < 300:
+                    return connections, wire, answer, sent_at
                 try:
-                    refusal = answers.status_of(await self._read(response, 65536))
+                    refusal = answers.status_of(await self._read(answer, 65536))
                 finally:
-                    response.close()
+                    connections.done(wire)
             error = answers.error_for(
-                response.status,
+                answer.status,
                 refusal,
-                retry_after=response.headers.get("Retry-After"),
+                retry_after=answer.headers.get("retry-after"),
                 login_hint=material.login_hint,
             )
             if isinstance(error, LoginExpired) and attempt == 1 and await self._renew(material):
@@ -221,50 +227,14 @@ class Cluster:
             raise error
         raise AssertionError("unreachable")
 
-    async def _request(
-        self,
-        material: credentials.Material,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        accept: str,
-        body: bytes | None,
-        limits: aiohttp.ClientTimeout,
-    ) -> aiohttp.ClientResponse:
-        if self._closed:
-            raise Unreachable("this connection was closed")
-        if self._session is None:
-            material.rest.maxsize = _CONNECTIONS
-            self._session = material.rest._create_pool_manager()  # the client library's documented factory
-        configuration = material.rest.configuration
-        headers = {"Accept": accept}
-        if material.authorization:
-            headers["Authorization"] = material.authorization
-        if body is not None:
-            headers["Content-Type"] = JSON
-        extra: dict[str, Any] = {}
-        if configuration.tls_server_name:
-            extra["server_hostname"] = configuration.tls_server_name
-        if material.rest.proxy:
-            extra["proxy"] = material.rest.proxy
-        if material.rest.proxy_headers:
-            extra["proxy_headers"] = material.rest.proxy_headers
-        return await self._session.request(
-            method,
-            self.server + path,
-            params=query,
-            headers=headers,
-            data=body,
-            timeout=limits,
-            # A redirect could carry the credential elsewhere; API servers do not send one.
-            allow_redirects=False,
-            **extra,
-        )
+    def _target(self, path: str, query: Mapping[str, str] | None) -> str:
+        target = self._material.path + quote(path, safe=PATH_SAFE)
+        return f"{target}?{urlencode(query, quote_via=quote)}" if query else target
 
-    async def _read(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+    async def _read(self, answer: Answer, most: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for chunk in response.content.iter_any():
+        async for chunk in answer.pieces():
             self.heard_at = time.monotonic()
             size += len(chunk)
             parts.append(chunk)
@@ -295,30 +265,45 @@ class Cluster:
             except ProbeError as error:
                 self._renew_error = error
                 raise
-            if fresh.fingerprint != used.fingerprint and self._session is not None:
-                # Streams that run on the old session end by themselves; new requests need the new certificates.
-                self._retired.append(self._session)
-                self._session = None
+            if fresh.fingerprint != used.fingerprint and self._connections is not None:
+                # Streams that run on the old connections end by themselves; new requests need the new certificates.
+                self._retired.append(self._connections)
+                self._connections = None
             changed = (fresh.authorization, fresh.fingerprint) != (used.authorization, used.fingerprint)
             self._material = fresh
             self.server = fresh.selection.server
             log.info("credential of %s loaded again: %s", self.user, "a new one" if changed else "the same")
             return changed
 
-    def _unreachable(self, error: aiohttp.ClientError) -> Unreachable:
-        import aiohttp
-
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            reason = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+    def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return Unreachable(f"{self.server} does not answer", hint="frozen, or the network is gone")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reason = error.verify_message or str(error)
             return Unreachable(
                 f"the certificate of {self.server} is not trusted: {one_line(reason)}",
                 hint="check certificate-authority and tls-server-name in the kubeconfig",
             )
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return Unreachable(f"cannot connect to {self.server}: {_why(error.os_error)}")
-        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or str(error)).replace("_", " ").lower()
+            return Unreachable(f"cannot connect to {self.server}: TLS failed: {one_line(reason)}")
+        if isinstance(error, HungUp | ConnectionResetError | BrokenPipeError):
             return Unreachable(f"{self.server} hung up")
-        return Unreachable(f"{self.server}: {one_line(str(error)) or type(error).__name__}")
+        if isinstance(error, OSError):
+            return Unreachable(f"cannot connect to {self.server}: {_why(error)}")
+        if isinstance(error, ProxyFailed):
+            hint = "check proxy-url in the kubeconfig and HTTPS_PROXY"
+            return Unreachable(f"cannot connect to {self.server}: {error}", hint=hint)
+        return Unreachable(f"{self.server} does not answer like a web server: {one_line(str(error))}")
+
+
+def _headers(accept: str, authorization: str, body: bytes | None) -> dict[str, str]:
+    headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": "warroom"}
+    if authorization:
+        headers["Authorization"] = authorization
+    if body is not None:
+        headers["Content-Type"] = JSON
+    return headers
 
 
 def _why(error: OSError) -> str:

@@ -6,7 +6,6 @@ How one check is made is in `probes.http_check`.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import time
 from collections import deque
@@ -72,9 +71,6 @@ class EndpointsProbe:
                 yield snapshot
         records = {url: Record(url, target) for url, target in self._targets.items()}
         yield Snapshot(self.name, Freshness(State.LOADING, started), _rows(records), version=1)
-        # Before the tasks: importing aiohttp takes 200 ms and must not stall the loop.
-        await asyncio.to_thread(importlib.import_module, "aiohttp")
-
         fresh: set[str] = set()
         arrived = asyncio.Event()
         lookups = Lookups()
@@ -102,16 +98,13 @@ class EndpointsProbe:
     async def _keep_asking(self, record: Record, lookups: Lookups, fresh: set[str], arrived: asyncio.Event) -> None:
         checker = Checker(record.target, lookups, self._timeout)
         clock = asyncio.get_running_loop().time
-        try:
-            while True:
-                due = clock() + self._interval
-                record.note(await checker.check())
-                fresh.add(record.url)
-                arrived.set()
-                # A check as slow as the interval still leaves the endpoint a moment to breathe.
-                await asyncio.sleep(max(due - clock(), min(self._interval, 1.0)))
-        finally:
-            await checker.close()
+        while True:
+            due = clock() + self._interval
+            record.note(await checker.check())
+            fresh.add(record.url)
+            arrived.set()
+            # A check as slow as the interval still leaves the endpoint a moment to breathe.
+            await asyncio.sleep(max(due - clock(), min(self._interval, 1.0)))
 
 
 @dataclass(slots=True)

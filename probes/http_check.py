@@ -7,22 +7,22 @@ certificate, a load balancer with nobody behind it.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
+import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from probes.errors import ConfigError
-from probes.lookup import Lookups, resolver_for
-
-if TYPE_CHECKING:
-    import aiohttp
+from probes.http11 import HungUp, NotHttp, Origin, ProxyFailed, Wire, basic, target_of
+from probes.lookup import Lookups
+from probes.proxy import proxy_for
 
 EXCERPT_LIMIT = 2048  # bytes of the body that are read
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED, _UNKNOWN_ISSUER, _OTHER_HOST = 10, 9, (18, 19), (2, 20, 21), (62, 64)
@@ -69,14 +69,11 @@ class Checker:
         self._lookups = lookups
         self._timeout = timeout
         self._parts = _split(target.url)
-        self._session: aiohttp.ClientSession | None = None
+        self._origin: Origin | None = None
         self._secrets: tuple[str, ...] = ()
-        self._certificate: dict[str, Any] = {}
 
     async def check(self) -> Outcome:
         """Ask once. Never raises for anything the endpoint, the network or the settings do."""
-        import aiohttp
-
         started = time.perf_counter()
         reached = _Reached()
         error = ""
@@ -84,8 +81,8 @@ class Checker:
             async with asyncio.timeout(self._timeout):
                 try:
                     error = await self._ask(started, reached)
-                except aiohttp.ClientConnectorCertificateError as refused:
-                    error = await self._untrusted(refused.certificate_error, reached)
+                except ssl.SSLCertVerificationError as refused:
+                    error = await self._untrusted(refused, reached)
         except TimeoutError:
             error = (
                 f"timed out after {self._timeout:g} s"
@@ -94,10 +91,8 @@ class Checker:
             )
         except ConfigError as mistaken:
             error = str(mistaken)
-        except aiohttp.ClientError as failed:
+        except (OSError, HungUp, NotHttp, ProxyFailed, ValueError) as failed:
             error = _in_words(failed, self._parts)
-        except (OSError, ValueError) as failed:
-            error = f"could not be asked: {type(failed).__name__}"
         return Outcome(
             time.time(),
             reached.latency_ms,
@@ -107,69 +102,51 @@ class Checker:
             reached.tls_expires_at,
         )
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
     async def _ask(self, started: float, reached: _Reached) -> str:
-        import aiohttp
-
-        headers = {"User-Agent": "warroom", "Accept": "*/*", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "warroom", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
         headers |= self._resolved_headers()
-        if self._session is None:
-            self._session = await self._open()
-        self._certificate = {}
-        # aiohttp takes user:password@ out of the URL and sends it as basic authentication.
-        async with self._session.get(
-            self._target.url, headers=headers, allow_redirects=False, proxy=_proxy_for(self._parts)
-        ) as response:
+        if self._parts.username:
+            headers["Authorization"] = basic(unquote(self._parts.username), unquote(self._parts.password or ""))
+        if self._origin is None:
+            self._origin = await self._where()
+        wire = await Wire.open(self._origin)
+        try:
+            answer = await wire.ask("GET", target_of(self._parts), headers)
             reached.latency_ms = (time.perf_counter() - started) * 1000
-            reached.status = response.status
-            reached.tls_expires_at = _expiry(self._certificate)
+            reached.status = answer.status
+            reached.tls_expires_at = _expiry(wire.certificate)
             try:
-                body = await _start_of(response.content)
-            except aiohttp.ClientError:
-                return f"answered {response.status}, then broke off in the middle of its body"
-            reached.excerpt = _text(body, response.headers.get("Content-Encoding", ""))
-            if response.status == self._target.expect_status:
+                body = await _start_of(answer.raw())
+            except (HungUp, NotHttp, ConnectionError):
+                return f"answered {answer.status}, then broke off in the middle of its body"
+            reached.excerpt = _text(body, answer.headers.get("content-encoding", ""))
+            if answer.status == self._target.expect_status:
                 return ""
-            if 300 <= response.status < 400 and "Location" in response.headers:
-                return f"{response.status} redirects to {_shown_location(response.headers['Location'])}"
-            return f"status {response.status}, expected {self._target.expect_status}"
+            if 300 <= answer.status < 400 and "location" in answer.headers:
+                return f"{answer.status} redirects to {_shown_location(answer.headers['location'])}"
+            return f"status {answer.status}, expected {self._target.expect_status}"
+        finally:
+            wire.close()
 
-    async def _open(self) -> aiohttp.ClientSession:
-        import aiohttp
-
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+    async def _where(self) -> Origin:
+        parts = self._parts
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError("not an http or https URL")
-        context = await asyncio.to_thread(self._tls) if self._parts.scheme == "https" else None
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=resolver_for(self._lookups), force_close=True, use_dns_cache=False, ssl=context or True
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # 2 KiB of a gzip bomb stay 2 KiB
-            max_line_size=16 * 1024,
+        secure = parts.scheme == "https"
+        return Origin(
+            host=parts.hostname,
+            port=parts.port or (443 if secure else 80),
+            tls=await asyncio.to_thread(self._tls) if secure else None,
+            proxy=proxy_for(parts.scheme, parts.hostname),
+            find=self._lookups.find,
         )
 
     def _tls(self) -> ssl.SSLContext:
-        """Trust settings that note the peer's certificate, which aiohttp gives away only while a body is unread."""
         try:
-            context = ssl.create_default_context(cafile=self._target.ca_file or None)
+            return ssl.create_default_context(cafile=self._target.ca_file or None)
         except (OSError, ssl.SSLError) as error:
             said = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "no PEM certificates"
             raise ConfigError(f"cannot read ca_file {self._target.ca_file}: {said}") from error
-
-        def note(certificate: dict[str, Any]) -> None:
-            self._certificate = certificate
-
-        class NotingSSLObject(ssl.SSLObject):
-            def do_handshake(self) -> None:
-                super().do_handshake()
-                note(self.getpeercert() or {})
-
-        context.sslobject_class = NotingSSLObject
-        return context
 
     def _resolved_headers(self) -> dict[str, str]:
         resolved: dict[str, str] = {}
@@ -216,7 +193,7 @@ class Checker:
 
     async def _dates(self) -> tuple[float, float] | None:
         """From and until when the certificate is valid, over a connection that sends nothing; None if unknown."""
-        if _proxy_for(self._parts) is not None:
+        if self._origin is None or self._origin.proxy:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -244,45 +221,36 @@ class _Reached:
     tls_expires_at: float | None = None
 
 
-def _in_words(error: aiohttp.ClientError, parts: SplitResult) -> str:
+def _in_words(error: Exception, parts: SplitResult) -> str:
     """A failure as a person would tell it. Never the library's text: it can hold URLs with passwords."""
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, socket.gaierror):
         return f"name not resolved: {parts.hostname}"
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return "the proxy from the environment cannot be reached"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy from the environment refused: status {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
-        # asyncio sums several addresses up in one OSError without errno.
-        if "refused" in str(cause).lower():
-            return "connection refused"
-        return f"cannot connect: {os.strerror(cause.errno).lower() if cause.errno else 'no address answered'}"
-    if isinstance(error, aiohttp.ClientOSError) and isinstance(error, ConnectionResetError):
+    if isinstance(error, ProxyFailed):
+        refused = f"refused: status {error.status}" if error.status else "cannot be reached"
+        return f"the proxy from the environment {refused}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {(error.reason or 'no reason given').replace('_', ' ').lower()}"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, ConnectionError):
         return "connection reset"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
+    if isinstance(error, HungUp):
         return "closed the connection without an answer"
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, NotHttp):
         return "the answer is not HTTP"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "not a valid URL"
-    return f"the connection failed: {type(error).__name__}"
+    if isinstance(error, OSError):
+        return f"cannot connect: {os.strerror(error.errno).lower() if error.errno else 'no address answered'}"
+    return "not a valid URL"
 
 
-async def _start_of(content: aiohttp.StreamReader) -> bytes:
+async def _start_of(pieces: AsyncGenerator[bytes, None]) -> bytes:
     body = bytearray()
-    while len(body) < EXCERPT_LIMIT:
-        chunk = await content.read(EXCERPT_LIMIT - len(body))
-        if not chunk:
-            break
-        body += chunk
-    return bytes(body)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            body += piece
+            if len(body) >= EXCERPT_LIMIT:
+                break
+    return bytes(body[:EXCERPT_LIMIT])
 
 
 def _text(body: bytes, encoding: str) -> str:
@@ -317,25 +285,8 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _proxy_for(parts: SplitResult) -> str | None:
-    """The proxy that the environment asks for, by the rules of Go's net/http (so of kubectl): loopback is direct."""
-    from urllib.request import getproxies_environment, proxy_bypass  # aiohttp has imported it already
-
-    host = parts.hostname or ""
-    if host == "localhost" or _is_loopback(host) or proxy_bypass(host):
-        return None
-    return getproxies_environment().get(parts.scheme)
-
-
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError:  # unbalanced brackets
         return SplitResult("", "", url, "", "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

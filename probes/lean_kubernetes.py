@@ -1,8 +1,8 @@
-"""The four names we need of the official client, without running its heavy package ``__init__``s.
+"""The names we need of the official client, without running its heavy package ``__init__``s.
 
 ``import kubernetes`` pulls in both clients, the dynamic one, the informer, the WebSocket stack …: 330 ms, and
-530 ms with ``kubernetes.aio``. The configuration loader and the REST object alone, which are all the console
-uses, need about 200 ms, nearly all of it aiohttp (2 cores, Python 3.11). So the two outer packages are stood
+530 ms with ``kubernetes.aio``. The configuration loader alone, which is all that `probes.auth_provider` uses,
+needs about 200 ms, half of it aiohttp (2 cores, Python 3.11). So the two outer packages are stood
 in for by empty modules with the right ``__path__`` while the inner modules are imported, and are taken away
 again afterwards: a later ``import kubernetes`` runs the real ones and finds the inner modules ready.
 """
@@ -26,11 +26,10 @@ _STOOD_IN_FOR = ("kubernetes", "kubernetes.aio")
 
 @dataclass(frozen=True, slots=True)
 class Lean:
-    """The classes of ``kubernetes.aio`` that carry credentials, TLS and the connection."""
+    """The classes of ``kubernetes.aio`` that carry credentials."""
 
     KubeConfigLoader: Any
     Configuration: Any
-    RESTClientObject: Any
     ConfigException: type[Exception]
 
 
@@ -61,8 +60,7 @@ def load() -> Lean:
     """Import what is needed (about 200 ms the first time: call it in a thread)."""
     with stand_ins():
         from kubernetes.aio.client.configuration import Configuration
-        from kubernetes.aio.client.rest import RESTClientObject
         from kubernetes.aio.config.config_exception import ConfigException
         from kubernetes.aio.config.kube_config import KubeConfigLoader
 
-    return Lean(KubeConfigLoader, Configuration, RESTClientObject, ConfigException)
+    return Lean(KubeConfigLoader, Configuration, ConfigException)

@@ -10,10 +10,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractResolver
+from typing import Any
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 
@@ -66,29 +63,3 @@ def _look(
         loop.call_soon_threadsafe(settle)
     except RuntimeError:
         return  # the loop was closed while the resolver hung; nobody is waiting any more
-
-
-def resolver_for(lookups: Lookups) -> AbstractResolver:
-    """The same in aiohttp's terms. Imports aiohttp, so it is for code that already has."""
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Resolver(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=str(address[0]),
-                    port=int(address[1]),
-                    family=found,
-                    proto=proto,
-                    flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-                )
-                for found, _, proto, _, address in await lookups.find(host, port, family)
-            ]
-
-        async def close(self) -> None:
-            return None
-
-    return Resolver()

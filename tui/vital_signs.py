@@ -64,6 +64,11 @@ class VitalSigns:
         """Sources that were live and are not."""
         return sum(1 for freshness in self.freshness.values() if freshness.state is State.STALE)
 
+    def standing(self, source: str) -> State | None:
+        """How ``source`` stands, None before it was heard of."""
+        freshness = self.freshness.get(source)
+        return freshness.state if freshness is not None else None
+
     def known(self, source: str) -> bool:
         """Whether ``source`` was ever live, so that its counts mean something."""
         freshness = self.freshness.get(source)

@@ -66,11 +66,8 @@ async def raw(answer: bytes, *, hold: bool = False) -> AsyncIterator[str]:
 
 async def check(url: str, *, timeout: float = 5.0, **details: object) -> Outcome:
     checker = Checker(EndpointTarget("api", url, **details), Lookups(), timeout)  # type: ignore[arg-type]
-    try:
-        async with asyncio.timeout(20):
-            return await checker.check()
-    finally:
-        await checker.close()
+    async with asyncio.timeout(20):
+        return await checker.check()
 
 
 def issue(

@@ -105,7 +105,11 @@ class ConsoleScreen(Screen[None]):
         for pane in self.tables:
             if snapshot.source in pane.SOURCES:
                 pane.show(snapshot)
-        self.vitals.see(snapshot, self.host.now())
+        now = self.host.now()
+        standing = self.vitals.standing(snapshot.source)
+        self.vitals.see(snapshot, now)
+        if self.vitals.standing(snapshot.source) is not standing:
+            self._show_banner(now)  # a source that came or went is told at once; counts can wait for the tick
 
     def clear(self) -> None:
         """Another cluster or namespace: nothing of the old one may stay on the screen."""
