@@ -76,6 +76,10 @@ def deployment(thing: wire.Workload) -> Workload:
     when = (cause.last_transition_time if word != "progressing" else None) if cause is not None else None
     if word == "progressing" and progressing is not None:
         when = progressing.last_update_time or progressing.last_transition_time
+        if progressing.reason == "NewReplicaSetAvailable" and updated >= desired and total <= updated:
+            # That rollout ended long ago; what is missing now went missing when the condition Available turned.
+            lost = conditions.get("Available")
+            when = lost.last_transition_time if lost is not None and lost.status == "False" else None
     revision = (thing.metadata.annotations or {}).get("deployment.kubernetes.io/revision", "")
     rollout = Rollout(desired, updated, ready, available, word, message, wire.instant(when))
     return _row("Deployment", thing, rollout, revision)

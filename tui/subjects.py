@@ -20,7 +20,8 @@ class Subject:
     """One thing that can be shown in detail, followed, pinned and copied.
 
     ``kind`` is empty for what the Kubernetes API cannot be asked for (an endpoint, a commit).
-    ``pods`` are (namespace, pod, containers) whose logs are its logs. ``at`` is its own time, epoch seconds.
+    ``pods`` are (namespace, pod, containers) whose logs are its logs. ``at`` is its own time in epoch seconds, None
+    for now: when an event happened, since when something is ill.
     """
 
     title: str
@@ -33,6 +34,11 @@ class Subject:
     text: str = ""  # one line, for the timeline and the clipboard
     facts: dict[str, Any] = field(default_factory=dict)
     pods: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+def _sick(health: Health) -> bool:
+    """What is ill has the time since when; what is well is seen now, and not when it was created."""
+    return health <= Health.DEGRADED
 
 
 LEVELS = {Health.FAILING: "bad", Health.DEGRADED: "warn", Health.HEALTHY: "good", Health.DORMANT: "info"}
@@ -56,11 +62,17 @@ def _pod(row: Pod) -> Subject:
         namespace=row.namespace,
         name=row.name,
         uid=row.uid,
-        at=row.unready_since or row.restarted_at or row.created_at,
+        at=_trouble_at(row),
         level=LEVELS[row.health],
         text=f"pod {row.name}: {row.status}{tail}, {row.ready} of {row.total} ready{restarts}",
         facts=_facts(row),
         pods=((row.namespace, row.name, tuple(c.name for c in row.containers)),),
+    )
+
+
+def _trouble_at(pod: Pod) -> float | None:
+    return (
+        (pod.unready_since or pod.deleting_since or pod.restarted_at or pod.created_at) if _sick(pod.health) else None
     )
 
 
@@ -77,7 +89,7 @@ def _group(row: WorkloadGroup) -> Subject:
         kind=row.kind,
         namespace=row.namespace,
         name=row.name,
-        at=row.trouble_at or row.created_at,
+        at=row.trouble_at or None,
         level=LEVELS[row.health],
         text=f"{row.name}: {row.ready} of {row.wanted} ready, {words}",
         facts={
@@ -101,7 +113,7 @@ def _node(row: Node) -> Subject:
         kind="Node",
         name=row.name,
         uid=row.uid,
-        at=row.changed_at or row.created_at,
+        at=row.changed_at if _sick(row.health) else None,
         level=LEVELS[row.health],
         text=f"node {row.name}: {row.status}{f', {trouble}' if trouble else ''}",
         facts=_facts(row),
@@ -116,7 +128,7 @@ def _workload(row: Workload) -> Subject:
         namespace=row.namespace,
         name=row.name,
         uid=row.uid,
-        at=row.changed_at or row.created_at,
+        at=row.changed_at if _sick(row.health) else None,
         level=LEVELS[row.health],
         text=f"{row.kind.lower()} {row.name}: {row.ready} of {row.desired} ready, {row.condition}",
         facts=_facts(row),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,19 @@ def test_a_stateful_set_and_a_daemon_set_count_in_their_own_fields() -> None:
     row = workloads.daemon_set(workload({}, {**counts, "numberReady": 3, "numberAvailable": 3}))
     assert (row.desired, row.ready, row.health) == (4, 3, Health.DEGRADED)
     assert workloads.daemon_set(workload({}, {})).health is Health.DORMANT
+
+
+def test_replicas_that_went_missing_after_a_rollout_are_missing_since_then_and_not_since_the_rollout() -> None:
+    done = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    lost = {"type": "Available", "status": "False", "lastTransitionTime": "2026-11-23T07:00:00Z"}
+    conditions = [{**done, "lastUpdateTime": "2026-11-20T07:00:00Z"}, lost]
+    short = {**FULL, "readyReplicas": 2, "availableReplicas": 2}
+
+    row = workloads.deployment(workload({"replicas": 3}, {**short, "conditions": conditions}))
+    assert row.changed_at == datetime(2026, 11, 23, 7, tzinfo=UTC).timestamp()
+    within_budget = [conditions[0], {**lost, "status": "True"}]
+    row = workloads.deployment(workload({"replicas": 3}, {**short, "conditions": within_budget}))
+    assert row.changed_at is None
 
 
 def test_a_rollout_that_does_not_move_becomes_sick_long_before_its_deadline() -> None:
