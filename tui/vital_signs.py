@@ -116,6 +116,8 @@ class VitalSigns:
 
     def _see_events(self, rows: Mapping[str, Event], keys: Any, now: float) -> None:
         fresh = 0
+        if len(self._warnings) > len(rows):  # a new list does not name what is gone
+            self._warnings = {key: seen for key, seen in self._warnings.items() if key in rows}
         for key in keys:
             event = rows.get(key)
             if event is None:
