@@ -1,0 +1,73 @@
+"""Live tests need a lab that runs: a real Kubernetes API server whose faults can be switched on and off.
+
+``WARROOM_LAB_DIR`` names its directory. Its faults concern everybody who looks at it, so the live tests of all workers
+take turns, a file at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.lab import Lab
+
+LIMIT = 180.0
+"""Seconds for one test, not counting how long it waited for its turn."""
+
+TURN = 900.0
+"""Seconds that a file of tests waits for its turn at most."""
+
+HERE = Path(__file__).parent
+
+
+def _why_not() -> str:
+    """Why the live tests cannot run, or an empty string."""
+    named = os.environ.get("WARROOM_LAB_DIR")
+    if not named:
+        return "WARROOM_LAB_DIR does not name the directory of a running lab"
+    if not (Path(named) / "kubeconfig").is_file() or not (Path(named) / "faults").is_dir():
+        return f"WARROOM_LAB_DIR={named} has no kubeconfig and faults/ of a running lab"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    why_not = _why_not()
+    for item in items:
+        if HERE not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.live)
+        item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
+        if why_not:
+            item.add_marker(pytest.mark.skip(reason=why_not))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """The lab, to itself for as long as this file's tests run, with no fault before them and none after."""
+    directory = Path(os.environ["WARROOM_LAB_DIR"])
+    found = Lab.found_in(directory)
+    with (directory / "live-tests.lock").open("w", encoding="utf-8") as lock:
+        _take(lock.fileno())
+        faults = found.faults()
+        assert not faults, (
+            f"somebody left faults on: rm {' '.join(str(directory / 'faults' / name) for name in faults)}"
+        )
+        yield found
+        for name in found.faults():
+            (directory / "faults" / name).unlink()
+
+
+def _take(descriptor: int) -> None:
+    until = time.monotonic() + TURN
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            assert time.monotonic() < until, f"other tests had the lab for more than {TURN:g} s"
+            time.sleep(0.25)
