@@ -275,7 +275,10 @@ class TableCanvas(TableData[RowT], Widget):
         hint = "esc shows all" if self._row_filter else "/ filter"
         detail = plain(self.freshness.detail) if self.freshness.live else ""
         notice = crop(detail, max(room - width(now) - width(SEPARATOR), 1)) if detail else ""
-        return fitting((now, notice, thaw, *self.remarks(), place, self.ORDER, hint), room)
+        # A remark tells of something that is missing from the rows: cut, but never left out for want of room.
+        left = room - width(SEPARATOR.join(filter(None, (now, notice, thaw))) + SEPARATOR)
+        remarks = [crop(said, max(left, 1)) for said in self.remarks()]
+        return fitting((now, notice, thaw, *remarks, place, self.ORDER, hint), room)
 
     def watch_local_time(self) -> None:
         self.redraw()
