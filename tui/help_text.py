@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding
 from textual.widget import Widget
 
-from tui.keys import KEYS, PANE_KEYS, STEP_KEYS
+from tui.keys import KEYS, PANE_KEYS, STEP_KEYS, readable
 from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
 from widgets.editor import QuickLog
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from textual.app import App
 
 HEADINGS = {"look": "Look", "record": "Record", "view": "View", "act": "Act"}
-
-NAMES = {
-    "slash": "/",
-    "question_mark": "?",
-    "escape": "esc",
-    "pageup": "page up",
-    "pagedown": "page down",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-}
 
 
 def help_sections(app: App[Any]) -> list[HelpSection]:
@@ -67,4 +55,4 @@ def _rows(keymap: Any, widget: type[Widget]) -> list[tuple[str, str]]:
 
 
 def _keys(keys: str) -> str:
-    return ", ".join(NAMES.get(key.strip(), key.strip().replace("ctrl+", "^")) for key in keys.split(","))
+    return ", ".join(map(readable, keys.split(",")))

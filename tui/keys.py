@@ -34,15 +34,30 @@ class Key:
     footer: int = 0  # 1 is the last to be dropped when the footer is narrow
     panes: tuple[str, ...] = ()  # the ids of the panes' own bindings for it, remapped with it
 
-    @property
-    def shown(self) -> str:
-        """The first key as a person reads it."""
-        first = self.keys.split(",")[0]
-        return {
-            "question_mark": "?",
-            "slash": "/",
-            "full_stop": ".",
-        }.get(first, first.replace("ctrl+", "^"))
+
+NAMES: Mapping[str, str] = {
+    "slash": "/",
+    "question_mark": "?",
+    "full_stop": ".",
+    "escape": "esc",
+    "pageup": "page up",
+    "pagedown": "page down",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
+
+def readable(key: str) -> str:
+    """One key in Textual's notation as a person reads it."""
+    key = key.strip()
+    return NAMES.get(key, key.replace("ctrl+", "^"))
+
+
+def first_key(binding: str, keys: str, keymap: Mapping[str, str]) -> str:
+    """The first key of a binding, the keymap's if it has one, as a person reads it."""
+    return readable(keymap.get(binding, keys).split(",")[0])
 
 
 KEYS: tuple[Key, ...] = (
@@ -126,10 +141,13 @@ def bindings() -> list[BindingType]:
     return table
 
 
-def bar_keys() -> list[KeyHint]:
-    """The footer's hints, those that look before those that act."""
+def bar_keys(keymap: Mapping[str, str]) -> list[KeyHint]:
+    """The footer's hints, those that look before those that act, with the keys that are in force."""
     shown = sorted((key for key in KEYS if key.footer), key=lambda key: key.group == "act")
-    return [KeyHint(key.shown, key.label, key.footer, key.group == "act", action=key.action) for key in shown]
+    return [
+        KeyHint(first_key(key.id, key.keys, keymap), key.label, key.footer, key.group == "act", action=key.action)
+        for key in shown
+    ]
 
 
 def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:

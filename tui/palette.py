@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 
-from tui.keys import KEYS, PANE_KEYS
+from tui.keys import KEYS, PANE_KEYS, first_key
 
 if TYPE_CHECKING:
     from tui.room import ControlRoom
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
 def commands(room: ControlRoom) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
-    console = room.desk
+    console, keymap = room.desk, room.app._keymap
     for key in KEYS:
 
         async def run(action: str = key.action) -> None:
             await console.run_action(action)
 
-        yield SystemCommand(f"{key.label}  ({key.shown})", key.tooltip, run)
+        yield SystemCommand(f"{key.label}  ({first_key(key.id, key.keys, keymap)})", key.tooltip, run)
     for name, number in PANE_KEYS:
 
         async def go(name: str = name) -> None:
             await console.run_action(f"pane('{name}')")
 
-        yield SystemCommand(f"go to {name}  ({number})", f"Focus the {name} pane", go)
+        yield SystemCommand(
+            f"go to {name}  ({first_key(f'pane-{name}', number, keymap)})", f"Focus the {name} pane", go
+        )
     for theme in sorted(room.app.available_themes):
 
         def use(theme: str = theme) -> None:

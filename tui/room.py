@@ -148,8 +148,15 @@ class ControlRoom:
 
     # ------------------------------------------------------------------ what comes in
 
+    @property
+    def _seated(self) -> bool:
+        """Whether the console still has its widgets: when it is left, they go before probes and store do."""
+        return self.app.is_running
+
     def take_news(self) -> None:
         """Hand every pending snapshot to the console, and what changed to the timeline."""
+        if not self._seated:
+            return
         for snapshot in self.feeds.take():
             self.desk.show(snapshot)
             if self._watcher is None:
@@ -163,12 +170,16 @@ class ControlRoom:
             self._observed.put_nowait(seen)
 
     def _connected(self) -> None:
-        self.desk.show_where()
+        if self._seated:
+            self.desk.show_where()
 
     async def _timeline_changed(self, touched: set[str] | None) -> None:
-        self.desk.show_timeline(touched)
+        if self._seated:
+            self.desk.show_timeline(touched)
 
     def _tick(self) -> None:
+        if not self._seated:
+            return
         now = self.now()
         self.desk.tick(now)
         if self._watcher is not None:

@@ -177,7 +177,9 @@ async def opened(options: ConsoleOptions, size: tuple[int, int] = WIDE, *, live:
     app = WarroomApp(options)
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot)
-        await console.until(lambda: app.room is not None and app.screen is app.room.desk, "the console's screen")
+        await console.until(
+            lambda: app.room is not None and (app.screen is app.room.desk or app.room.refusal), "a screen"
+        )
         if live:
             await console.every_pane_live()
             await console.until(lambda: console.room.journal.ready, "the store open")

@@ -29,10 +29,16 @@ def test_lower_case_looks_and_upper_case_acts() -> None:
 
 
 def test_the_footer_shows_what_looks_before_what_acts() -> None:
-    acts = [hint.act for hint in bar_keys()]
+    acts = [hint.act for hint in bar_keys({})]
 
     assert acts == sorted(acts)
-    assert {hint.key for hint in bar_keys()} >= {"enter", "l", "/", "p", "n", "I"}
+    assert {hint.key for hint in bar_keys({})} >= {"enter", "l", "/", "p", "n", "I"}
+
+
+def test_the_footer_shows_the_keys_that_are_in_force() -> None:
+    hints = {hint.action: hint.key for hint in bar_keys({"export": "ctrl+x,f9"})}
+
+    assert (hints["export"], hints["filter"]) == ("^x", "/")
 
 
 def test_a_remapped_key_goes_along_to_the_panes_own_binding() -> None:

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from probes.freshness import Freshness, Snapshot, State
 from tui import looking, writing
 from tui.banner_facts import banner_state
-from tui.keys import PANE_KEYS, bar_keys, bindings
+from tui.keys import PANE_KEYS, bar_keys, bindings, first_key
 from tui.looking import pods_of
 from tui.outline import NARROW
 from tui.subjects import Subject, subject_of
@@ -80,7 +80,8 @@ class ConsoleScreen(Screen[None]):
             yield ChangesPane(id="changes", classes="pane")
             yield TimelinePane(id="timeline", classes="pane", placeholder="opening the timeline …")
         yield QuickLog(id="log", preview=self._preview)
-        yield KeyBar(bar_keys(), id="keys")
+        keymap = self.app._keymap
+        yield KeyBar(bar_keys(keymap), help_key=first_key("help", "question_mark", keymap), id="keys")
 
     def on_mount(self) -> None:
         self.set_local_time(self.host.local_time)
@@ -178,7 +179,8 @@ class ConsoleScreen(Screen[None]):
         tabs = []
         for name, number in PANE_KEYS:
             mark, count = sick.get(name, ("", 0))
-            tabs.append(Tab(name, number, name.capitalize(), TAB_SHORTS[name], mark if count else "", count))
+            key = first_key(f"pane-{name}", number, self.app._keymap)
+            tabs.append(Tab(name, key, name.capitalize(), TAB_SHORTS[name], mark if count else "", count))
         return tabs
 
     @on(TabBar.Chosen)
