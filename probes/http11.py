@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 import ssl
 import zlib
@@ -245,7 +246,10 @@ async def _streams(
             sock=connected, ssl=tls, server_hostname=server_name if tls else None, limit=_BUFFER
         )
     except BaseException:
-        connected.close()
+        # A transport has the socket by now and may be saying goodbye in TLS: closed under it, its number would soon
+        # be that of another socket, which asyncio then refuses to use. Hung up on, the transport closes it at once.
+        with contextlib.suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
         raise
 
 
