@@ -7,6 +7,7 @@ It draws what the app hands it. What a key starts beyond the screen (a fetch, a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -52,6 +53,10 @@ NO_INCIDENT = "No incident yet. Press I to declare one; what is seen meanwhile i
 Pane = TablePane[Any] | TimelinePane
 
 
+LAYOUT = Path(__file__).parents[1] / "console.tcss"
+"""For the app's stylesheet, before the screen is pushed: as its CSS_PATH, Textual would parse everything twice."""
+
+
 class ConsoleScreen(Screen[None]):
     """Banner, panes, timeline with its editor, keys. See DESIGN's console section for the layout."""
 
@@ -60,7 +65,6 @@ class ConsoleScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (42, "-medium"), (60, "-tall")]  # noqa: RUF012
     ALLOW_IN_MAXIMIZED_VIEW = ".-textual-system, #banner, #keys"
     AUTO_FOCUS = "#pods"
-    CSS_PATH = "../console.tcss"
 
     def __init__(self, host: ControlRoom) -> None:
         super().__init__()
@@ -361,13 +365,16 @@ class ConsoleScreen(Screen[None]):
         return writing.preview_time(text, self.host.local_time)
 
     @on(QuickLog.Submitted)
-    async def _line_submitted(self, event: QuickLog.Submitted) -> None:
+    def _line_submitted(self, event: QuickLog.Submitted) -> None:
         event.stop()
-        trouble = await writing.quick_entry(self.host, event.text)
+        writing.begin(self.host, self._save_line(event.control, event.text), "saves a line")
+
+    async def _save_line(self, line: QuickLog, text: str) -> None:
+        trouble = await writing.answered(writing.quick_entry(self.host, text))
         if trouble:
-            event.control.failed(trouble)
+            line.failed(trouble)
         else:
-            event.control.saved()
+            line.saved(in_store=not self.host.journal.aside)
 
     @on(QuickLog.Expand)
     def _line_expanded(self, event: QuickLog.Expand) -> None:
