@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from widgets.entry_editor import EntryEditor, RetractPrompt
 
 log = logging.getLogger(__name__)
+
+TERMINATED = 128 + signal.SIGTERM  # what a shell reports
 
 OUR_THEMES = tuple(theme.name for theme in THEMES)
 
@@ -62,7 +65,14 @@ class WarroomApp(App[None]):
         yield FirstFrame()
 
     def on_mount(self) -> None:
+        if not self.is_headless:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._told_to_end)
         self.call_after_refresh(self._furnish)
+
+    def _told_to_end(self) -> None:
+        """Close the store and give the terminal back first. A second SIGTERM does not wait for that."""
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        self.exit(return_code=TERMINATED)
 
     @work(group="start", exit_on_error=True, description="furnishes the control room")
     async def _furnish(self) -> None:

@@ -1,0 +1,232 @@
+"""The console as a process: it opens or says one sentence, and leaves a terminal as it was and no child behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.console_terminal import Terminal, gone
+
+CTRL_Q = "\x11"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "home"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 on which nobody listens, and nobody can begin to."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
+def kubeconfig(home: Path, server: str, user: dict[str, Any] | None = None) -> Path:
+    """A kubeconfig with one context, ``here``."""
+    path = home / "kubeconfig"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": user or {"token": "t"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u", "namespace": "bank"}}],
+    }
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def written(home: Path, name: str, text: str) -> str:
+    path = home / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def refused(home: Path, *arguments: str) -> str:
+    """The one sentence with which the console refuses to open; its status is 2 and the terminal as it was."""
+    with Terminal(home, arguments) as terminal:
+        assert terminal.end() == 2
+        terminal.check_restored()
+        assert "Traceback" not in terminal.output
+        (sentence,) = "".join(terminal.last_words).split("warroom: ")[1:]
+        assert len(terminal.last_words) <= 3, terminal.last_words  # one sentence, as the terminal wraps it
+        assert terminal.last_words[0].startswith("warroom: ")
+        return sentence
+
+
+# ---------------------------------------------------------------- nothing to look at
+
+
+def test_without_a_kubeconfig_one_sentence_says_where_one_was_looked_for(home: Path) -> None:
+    sentence = refused(home)
+    assert ".kube/config" in sentence
+    assert "kubeconfig" in sentence
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(home: Path) -> None:
+    assert "/nowhere/config" in refused(home, "--kubeconfig", "/nowhere/config")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "a: [1,\n  : : }", "\x00\x01", "- a\n- b\n"],
+    ids=["empty", "braces", "garbage", "binary", "list"],
+)
+def test_a_kubeconfig_that_says_nothing_is_named(home: Path, text: str) -> None:
+    path = written(home, "kubeconfig", text)
+    assert path in refused(home, "--kubeconfig", path)
+
+
+def test_a_context_that_is_not_there_is_named_beside_those_that_are(home: Path) -> None:
+    path = str(kubeconfig(home, "https://127.0.0.1:1"))
+    sentence = refused(home, "--kubeconfig", path, "--context", "wrong")
+    assert "wrong" in sentence
+    assert "here" in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('[cluster]\ncontxt = "here"\n', "contxt"),
+        ('[cluter]\ncontext = "here"\n', "cluter"),
+        ('[console]\ntheme = "neon"\n', "neon"),
+        ("[probes]\nendpoint_interval = true\n", "endpoint_interval"),
+        ('[keys]\nlogs = "p"\n', "already belongs to"),
+        ('[keys]\nlgos = "x"\n', "lgos"),
+        ("[cluster\n", "line 1"),
+    ],
+    ids=["key", "table", "theme", "type", "clash", "action", "toml"],
+)
+def test_a_mistake_in_the_settings_is_named_with_its_file(home: Path, text: str, part: str) -> None:
+    cluster = str(kubeconfig(home, "https://127.0.0.1:1"))
+    path = written(home, "settings.toml", text)
+    sentence = refused(home, "--config", path, "--kubeconfig", cluster)
+    assert path in sentence
+    assert part in sentence
+
+
+# ---------------------------------------------------------------- a console that has to wait
+
+
+@contextmanager
+def console(home: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Terminal]:
+    with Terminal(home, arguments, environment) as terminal:
+        terminal.says("Timeline")
+        yield terminal
+
+
+def left(terminal: Terminal) -> None:
+    """Ctrl+q ends the console with status 0 and nothing said."""
+    terminal.type(CTRL_Q)
+    assert terminal.end() == 0
+    terminal.check_restored()
+    assert terminal.last_words == []
+
+
+def test_an_unreachable_server_opens_a_console_that_says_so_and_stays(home: Path, closed_port: int) -> None:
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}"))
+    with console(home, "--kubeconfig", path) as terminal:
+        terminal.says("UNAVAILABLE")
+        terminal.says("connection refused")
+        left(terminal)
+
+
+def test_a_credential_plugin_that_fails_is_told_in_the_panes(home: Path, closed_port: int) -> None:
+    plugin = written(home, "login-tool", "#!/bin/sh\necho 'session expired' >&2\nexit 3\n")
+    Path(plugin).chmod(0o700)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": plugin, "interactiveMode": "Never"}}
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}", user))
+    with console(home, "--kubeconfig", path) as terminal:
+        terminal.says("login-tool failed")
+        terminal.says("session expired")
+        left(terminal)
+
+
+def test_a_credential_plugin_that_is_not_installed_is_told_in_the_panes(home: Path, closed_port: int) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "kubelogin-not-here"}}
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}", user))
+    with console(home, "--kubeconfig", path) as terminal:
+        terminal.says("kubelogin-not-here cannot be started")
+        left(terminal)
+
+
+def test_leaving_at_the_first_sign_of_a_screen_is_no_fault(home: Path, closed_port: int) -> None:
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}"))
+    with Terminal(home, ["--kubeconfig", path]) as terminal:
+        terminal.says("warroom")
+        left(terminal)
+
+
+def test_a_console_on_a_home_that_cannot_be_written_opens_all_the_same(home: Path, closed_port: int) -> None:
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}"))
+    nowhere = {"XDG_STATE_HOME": "/dev/null/state", "XDG_CONFIG_HOME": "/dev/null/config"}
+    with console(home, "--kubeconfig", path, environment=nowhere) as terminal:
+        terminal.says("NOT IN THE STORE")
+        terminal.type(CTRL_Q)
+        assert terminal.end() == 0
+
+
+# ---------------------------------------------------------------- the end
+
+
+@contextmanager
+def drill(home: Path) -> Iterator[tuple[Terminal, int]]:
+    """``warroom drill`` with its platform up, and the platform's process."""
+    with console(home, "drill") as terminal:
+        terminal.says("payment-service")
+        (platform,) = terminal.children()
+        try:
+            yield terminal, platform
+        finally:
+            if not gone(platform, limit=0.1):
+                os.kill(platform, signal.SIGKILL)
+
+
+def test_leaving_a_drill_takes_its_platform_along(home: Path) -> None:
+    with drill(home) as (terminal, platform):
+        left(terminal)
+        assert gone(platform)
+
+
+def test_a_drill_that_is_killed_leaves_no_platform(home: Path) -> None:
+    with drill(home) as (terminal, platform):
+        terminal.kill(signal.SIGKILL)
+        assert terminal.end() == -signal.SIGKILL
+        assert gone(platform)
+
+
+def test_a_drill_that_is_told_to_end_leaves_no_platform_and_a_terminal_as_it_was(home: Path) -> None:
+    with drill(home) as (terminal, platform):
+        terminal.kill(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+        assert gone(platform)
+        terminal.check_restored()
+
+
+def test_a_closed_terminal_ends_the_console_and_its_platform(home: Path) -> None:
+    with drill(home) as (terminal, platform):
+        terminal.close()
+        terminal.end()
+        assert gone(platform)
+
+
+def test_an_interrupt_is_a_key_and_not_the_end(home: Path, closed_port: int) -> None:
+    path = str(kubeconfig(home, f"https://127.0.0.1:{closed_port}"))
+    with console(home, "--kubeconfig", path) as terminal:
+        terminal.type("\x03")
+        terminal.type("?")
+        terminal.says("upper case acts")
+        terminal.type("\x1b")
+        left(terminal)
