@@ -116,15 +116,15 @@ class WarroomApp(App[None]):
         if self.room is not None:
             self.room.take_news()
 
-    async def on_entry_editor_submitted(self, message: EntryEditor.Submitted) -> None:
+    def on_entry_editor_submitted(self, message: EntryEditor.Submitted) -> None:
         message.stop()
         if self.room is not None:
-            await self.room.save_entry(message)
+            self.room.save_entry(message)
 
-    async def on_retract_prompt_submitted(self, message: RetractPrompt.Submitted) -> None:
+    def on_retract_prompt_submitted(self, message: RetractPrompt.Submitted) -> None:
         message.stop()
         if self.room is not None:
-            await self.room.save_retraction(message)
+            self.room.save_retraction(message)
 
 
 def _control_room(app: WarroomApp) -> ControlRoom:

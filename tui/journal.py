@@ -128,6 +128,11 @@ class Journal:
         return self._recorder is not None
 
     @property
+    def aside(self) -> int:
+        """How many entries are kept aside until the store takes them."""
+        return len(self._recorder.pending) if self._recorder is not None else 0
+
+    @property
     def recording(self) -> bool:
         """Whether entries go to an open incident right now; a drill's observations never go to a real one's."""
         incident = self.incident

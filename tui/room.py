@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from probes.errors import ConfigError
@@ -15,7 +15,7 @@ from tui import writing
 from tui.feeds import Feeds
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
-from tui.screens.console import ConsoleScreen
+from tui.screens.console import LAYOUT, ConsoleScreen
 from tui.sentences import with_hint
 from tui.session import Session, View
 from tui.settings import Settings, SettingsError
@@ -67,6 +67,7 @@ class ControlRoom:
             return
         if keymap:
             self.app.set_keymap(keymap)
+        self.app.stylesheet.read(LAYOUT)
         await self.app.push_screen(self.desk)
         try:
             view = await self._view()
@@ -203,19 +204,22 @@ class ControlRoom:
         """A passing message. Never markup: the text may come from anywhere."""
         self.app.notify(text, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
-    async def save_entry(self, message: EntryEditor.Submitted) -> None:
+    def save_entry(self, message: EntryEditor.Submitted) -> None:
         """The long editor over the console: a new entry, or the amendment of one."""
         if message.original is None:
-            trouble = await writing.long_entry(self, message.text, message.when, message.todo)
+            work = writing.long_entry(self, message.text, message.when, message.todo)
         else:
-            trouble = await writing.amend(self, message.original.id, message.text, message.when)
-        _answer(message.control, trouble)
+            work = writing.amend(self, message.original.id, message.text, message.when)
+        writing.begin(self, _save(message.control, work), "saves an entry")
 
-    async def save_retraction(self, message: RetractPrompt.Submitted) -> None:
-        _answer(message.control, await writing.retract(self, message.entry_id, message.reason))
+    def save_retraction(self, message: RetractPrompt.Submitted) -> None:
+        work = writing.retract(self, message.entry_id, message.reason)
+        writing.begin(self, _save(message.control, work), "retracts an entry")
 
 
-def _answer(control: KeptText, trouble: str) -> None:
+async def _save(control: KeptText, work: Awaitable[str]) -> None:
+    """A store that another process holds takes seconds to say so: nobody waits for it but the editor."""
+    trouble = await writing.answered(work)
     if trouble:
         control.failed(trouble)
     else:

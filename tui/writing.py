@@ -13,8 +13,9 @@ from incident.entry import Draft, Incident, Kind, Source
 from widgets.plain import ago, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
 
+    from tui.journal import Saved
     from tui.room import ControlRoom
     from tui.subjects import Subject
 
@@ -92,23 +93,30 @@ async def amend(host: ControlRoom, entry_id: str, text: str, when: str) -> str:
         happened_at = _time_of(when, host.local_time) if when.strip() else None
     except ValueError as error:
         return str(error)
-    return (await host.journal.amend(entry_id, text, happened_at)).trouble
+    return _answer(host, await host.journal.amend(entry_id, text, happened_at))
 
 
 async def retract(host: ControlRoom, entry_id: str, reason: str) -> str:
-    return (await host.journal.retract(entry_id, reason)).trouble
+    return _answer(host, await host.journal.retract(entry_id, reason))
 
 
 async def _write(host: ControlRoom, draft: Draft) -> str:
     if not host.journal.recording:
         return host.journal.trouble or NO_INCIDENT
-    saved = await host.journal.write(draft)
+    return _answer(host, await host.journal.write(draft))
+
+
+def _answer(host: ControlRoom, saved: Saved) -> str:
+    """What went wrong, or nothing. What is kept aside must not be written again: it is told loudly instead."""
+    if saved.kept:
+        host.tell(f"kept aside, not in the store yet: {saved.trouble}", "error", timeout=15)
+        return ""
     return saved.trouble
 
 
 def pin(host: ControlRoom, subject: Subject) -> None:
     """Put what is selected on the timeline: its own time, and its raw object as evidence."""
-    _begin(host, _pin(host, subject), f"pins {subject.title}")
+    begin(host, _pin(host, subject), f"pins {subject.title}")
 
 
 async def _pin(host: ControlRoom, subject: Subject) -> None:
@@ -172,7 +180,7 @@ def declare(host: ControlRoom) -> None:
 
     def answered(declaration: Declaration | None) -> None:
         if declaration is not None:
-            _begin(host, _declare(host, declaration.title, declaration.severity), "declares an incident")
+            begin(host, _declare(host, declaration.title, declaration.severity), "declares an incident")
 
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
@@ -205,7 +213,7 @@ def choose_incident(host: ControlRoom) -> None:
     if not host.journal.ready:
         host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
         return
-    _begin(host, _choose_incident(host), "lists the incidents")
+    begin(host, _choose_incident(host), "lists the incidents")
 
 
 async def _choose_incident(host: ControlRoom) -> None:
@@ -236,7 +244,7 @@ def export(host: ControlRoom) -> None:
     if incident is None:
         host.tell("there is no incident to export", "warning")
         return
-    _begin(host, _export(host, incident), f"exports {incident.id}")
+    begin(host, _export(host, incident), f"exports {incident.id}")
 
 
 async def _export(host: ControlRoom, incident: Incident) -> None:
@@ -258,5 +266,23 @@ async def _write_quietly(host: ControlRoom, text: str) -> None:
         await host.journal.write(Draft(text=text, author=host.journal.author, kind=Kind.EXPORT))
 
 
-def _begin(host: ControlRoom, work: Coroutine[Any, Any, None], description: str) -> None:
-    host.app.run_worker(work, group="writing", description=description, exit_on_error=False)
+def begin(host: ControlRoom, work: Coroutine[Any, Any, None], description: str) -> None:
+    """Do it beside the console. What goes wrong against all expectation is told and logged, never the end of it."""
+    host.app.run_worker(_told(host, work), group="writing", description=description, exit_on_error=False)
+
+
+async def _told(host: ControlRoom, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception as error:
+        log.exception("something asked for with a key failed")
+        host.tell(f"that failed: {error}; the log file has the details", "error", timeout=15)
+
+
+async def answered(work: Awaitable[str]) -> str:
+    """What went wrong, or nothing: an editor that waits for this always gets its answer."""
+    try:
+        return await work
+    except Exception as error:
+        log.exception("an entry was not saved")
+        return f"{type(error).__name__}: {error}; the log file has the details"

@@ -111,6 +111,7 @@ class QuickLog(Input):
         self._saving: str | None = None
         self._trouble = ""
         self._done = ""
+        self._aside = False
         self._lines: list[str] = []
         self._recalled: int | None = None  # which of `_lines` is shown; None: the person's own draft
         self._draft = ""
@@ -118,13 +119,14 @@ class QuickLog(Input):
 
     # What the application says.
 
-    def saved(self) -> None:
-        """The submitted line is on disk."""
+    def saved(self, *, in_store: bool = True) -> None:
+        """The submitted line is on disk; or kept aside until the store takes it, and not to be written again."""
         line, self._saving = self._saving, None
         if line is None:
             return
         self._lines = [*(other for other in self._lines if other != line), line][-HISTORY:]
-        self._recalled, self._trouble, self._done = None, "", "✓ saved"
+        self._recalled, self._trouble = None, ""
+        self._done, self._aside = ("✓ saved", False) if in_store else ("! kept aside, not in the store yet", True)
         self._adopt(self.value.removeprefix(line))
 
     def failed(self, reason: str) -> None:
@@ -240,7 +242,7 @@ class QuickLog(Input):
                 (f"  {'✗ ' if wrong else ''}{plain(said, 200)}", "$text-error" if wrong else "$foreground 60%")
             )
         elif self._done:
-            parts.append((f"  {self._done}", "$text-success"))
+            parts.append((f"  {self._done}", "bold $text-warning" if self._aside else "$text-success"))
         title = Content.assemble(*parts)
         subtitle = Content(fitting(_HINTS, self.size.width - 2 if self.size.width else 80))
         if title.markup != self.border_title:
