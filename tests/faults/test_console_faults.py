@@ -1,4 +1,4 @@
-"""The console while its API server or its store fails: nothing stale looks live, nothing is lost, and it never exits."""
+"""The console while its API server fails: nothing stale looks live, no gap is missing, and it never exits."""
 
 from __future__ import annotations
 
