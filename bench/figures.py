@@ -48,6 +48,8 @@ def versus(values: Sequence[float]) -> str:
 
 
 def seconds(value: float) -> str:
+    if value < 0.01:
+        return f"{value * 1000:.2f} ms"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 

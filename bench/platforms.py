@@ -54,11 +54,11 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[Served]:
-    """``python -m drill.serve`` with these arguments, until the block ends."""
+def served(*arguments: str, module: str = "drill.serve") -> Iterator[Served]:
+    """``python -m drill.serve`` with these arguments (or another module that announces itself so), in the block."""
     with tempfile.TemporaryDirectory(prefix="warroom-bench-") as home:
         child = subprocess.Popen(
-            [sys.executable, "-m", "drill.serve", "--with-parent", *arguments],
+            [sys.executable, "-m", module, "--with-parent", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
