@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tui.feeds import News
+    from tui.lookout import Lookout
     from tui.options import ConsoleOptions
     from tui.room import ControlRoom
     from widgets.entry_editor import EntryEditor, RetractPrompt
@@ -55,6 +56,8 @@ class WarroomApp(App[None]):
             os.environ["NO_COLOR"] = "1"
         super().__init__()
         self.options = options
+        self.lookout: Lookout | None = None
+        self._looking: asyncio.Task[bool] | None = None
         self.room: ControlRoom | None = None
         for theme in THEMES:
             self.register_theme(theme)
@@ -67,7 +70,9 @@ class WarroomApp(App[None]):
     def on_mount(self) -> None:
         if not self.is_headless:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._told_to_end)
-        self.call_after_refresh(self._furnish)
+
+    def on_ready(self) -> None:
+        self._furnish()
 
     def _told_to_end(self) -> None:
         """Close the store and give the terminal back first. A second SIGTERM does not wait for that."""
@@ -76,13 +81,19 @@ class WarroomApp(App[None]):
 
     @work(group="start", exit_on_error=True, description="furnishes the control room")
     async def _furnish(self) -> None:
-        """After the first paint: everything else."""
-        self.room = await asyncio.to_thread(_control_room, self)
-        await self.room.open()
+        """After the first paint: everything else. What has to be waited for begins first."""
+        self.lookout = await asyncio.to_thread(_lookout, self)
+        self._looking = asyncio.create_task(self.lookout.look(), name="look")
+        self.room = await asyncio.to_thread(_control_room, self, self.lookout)
+        await self.room.open(self._looking)
 
     async def on_unmount(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         if self.room is not None:
             await self.room.close()
+        elif self.lookout is not None:
+            await self.lookout.session.close()
 
     def get_system_commands(self, screen: Screen[Any]) -> Any:
         """Everything in the palette is ours: Textual's own commands would be a second way to do the same."""
@@ -127,11 +138,19 @@ class WarroomApp(App[None]):
             self.room.save_retraction(message)
 
 
-def _control_room(app: WarroomApp) -> ControlRoom:
-    """Imported here, in a thread, while the first frame is on the screen."""
+# Both are imported in a thread, while the first frame is on the screen.
+
+
+def _lookout(app: WarroomApp) -> Lookout:
+    from tui.lookout import Lookout
+
+    return Lookout(app, time.time)
+
+
+def _control_room(app: WarroomApp, lookout: Lookout) -> ControlRoom:
     from tui.room import ControlRoom
 
-    return ControlRoom(app, time.time)
+    return ControlRoom(app, lookout, time.time)
 
 
 def run_console(options: ConsoleOptions) -> int:
@@ -142,6 +161,6 @@ def run_console(options: ConsoleOptions) -> int:
     finally:
         if options.drill is not None:
             options.drill.stop()
-    if app.room is not None and app.room.refusal:
-        print(f"warroom: {app.room.refusal}", file=sys.stderr)
+    if app.lookout is not None and app.lookout.refusal:
+        print(f"warroom: {app.lookout.refusal}", file=sys.stderr)
     return app.return_code or 0

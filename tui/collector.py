@@ -18,7 +18,12 @@ def hold() -> None:
 
 
 def release() -> None:
-    """What is there now stays: leave it out of every later collection, and let those go on, less often."""
+    """What is there now stays: leave it out of every later collection, and let those go on, less often.
+
+    Does nothing unless it is held, so it may be called again and again.
+    """
+    if gc.isenabled():
+        return
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)
     gc.enable()

@@ -114,7 +114,9 @@ class Feeds:
     async def _follow(self, probe: Probe) -> None:
         try:
             async for snapshot in probe.watch():
-                self.put(snapshot)
+                nothing = snapshot.freshness.state is State.LOADING and not snapshot.rows
+                if not nothing or probe.name in self._held:  # panes are loading until they are told otherwise
+                    self.put(snapshot)
         except Exception as error:  # a probe's own defect must not blank the pane or end the console
             log.exception("the %s probe ended", probe.name)
             now = self._now()

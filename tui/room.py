@@ -1,4 +1,4 @@
-"""The control room: the session, the feeds and the journal of one console, and what passes between them.
+"""The control room: the screen, the lookout and the journal of one console, and what passes between them.
 
 Screens ask it; it hands the main screen what comes in. Everything here starts after the first paint.
 """
@@ -8,22 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from probes.errors import ConfigError
-from tui import writing
-from tui.feeds import Feeds
+from tui import collector, writing
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
 from tui.screens.console import LAYOUT, ConsoleScreen
-from tui.sentences import with_hint
-from tui.session import Session, View
-from tui.settings import Settings, SettingsError
+from tui.session import SOURCES
 
 if TYPE_CHECKING:
+    from probes.freshness import Snapshot
     from probes.transitions import Transition, Watcher
     from tui.app import WarroomApp
     from tui.drill_process import DrillReady
+    from tui.lookout import Lookout
+    from tui.session import View
+    from tui.settings import Settings
     from widgets.entry_editor import EntryEditor, KeptText, RetractPrompt
 
 log = logging.getLogger(__name__)
@@ -31,20 +31,21 @@ log = logging.getLogger(__name__)
 COUNTS_EVERY = 20.0
 """Seconds between two writings of what folded entries have counted up to."""
 
+STARTED_AFTER = 20.0
+"""Seconds after which the start counts as over even if not every source is live."""
+
 
 class ControlRoom:
-    """Everything behind the panes. ``refusal`` is why the console left by itself, if it did."""
+    """Everything behind the panes."""
 
-    def __init__(self, app: WarroomApp, now: Callable[[], float]) -> None:
+    def __init__(self, app: WarroomApp, lookout: Lookout, now: Callable[[], float]) -> None:
         options = app.options
         self.app = app
         self.now = now
-        self.settings = options.settings
         self.read_only = options.read_only
-        self.drill: DrillReady | None = None
-        self.refusal = ""
-        self.feeds = Feeds(app, now)
-        self.session = Session(self.feeds, now, self._connected)
+        self.lookout = lookout
+        self.feeds = lookout.feeds
+        self.session = lookout.session
         self.journal = Journal(
             options.store,
             self.settings.author,
@@ -53,13 +54,16 @@ class ControlRoom:
             changed=self._timeline_changed,
         )
         self.desk = ConsoleScreen(self)
+        self._furnished = False  # the desk is composed and can be shown things
+        self._opened_at = now()
         self._watcher: Watcher | None = None
+        self._unseen: list[tuple[Snapshot[Any], float]] = []  # shown, and not yet looked at by the watcher
         self._observed: asyncio.Queue[Sequence[Transition]] = asyncio.Queue()
 
     # ------------------------------------------------------------------ life
 
-    async def open(self) -> None:
-        """Put the console in front, then connect and open the store."""
+    async def open(self, looking: asyncio.Task[bool]) -> None:
+        """Put the console in front, then open the store; ``looking`` is the lookout's `look`, begun before."""
         try:
             keymap = checked_keymap(self.settings.keys)
         except KeymapError as error:
@@ -69,40 +73,37 @@ class ControlRoom:
             self.app.set_keymap(keymap)
         self.app.stylesheet.read(LAYOUT)
         await self.app.push_screen(self.desk)
-        try:
-            view = await self._view()
-        except ConfigError as error:
-            self._refuse(with_hint(str(error), error.hint))
-            return
-        except SettingsError as error:
-            self._refuse(str(error))
-            return
-        if view is not None:
-            await self.session.look_at(view)
         self.app.set_interval(1.0, self._tick, name="clock")
         self.app.set_interval(COUNTS_EVERY, self.journal.flush, name="counts")
-        await self._open_journal()
+        if await looking:
+            await self._open_journal()
+        else:
+            self._refuse(self.lookout.refusal)
+
+    def furnished(self) -> None:
+        """The desk is composed and was not painted yet: what came in meanwhile is part of its first frame."""
+        self._furnished = True
+        self.lookout.connected = self._connected
+        self._connected()
+        self.take_news()
+
+    @property
+    def settings(self) -> Settings:
+        return self.lookout.settings
+
+    @property
+    def refusal(self) -> str:
+        """Why the console left by itself, empty if it did not."""
+        return self.lookout.refusal
+
+    @property
+    def drill(self) -> DrillReady | None:
+        """The embedded platform, if this console is a drill's and its platform serves."""
+        return self.lookout.drill
 
     async def close(self) -> None:
         await self.session.close()
         await self.journal.close()
-
-    async def _view(self) -> View | None:
-        options = self.app.options
-        if options.drill is None:
-            await asyncio.to_thread(_check_kubeconfig, options.kubeconfig, options.context)
-            return View(self.settings, options.kubeconfig, options.context, options.namespaces)
-        from tui.drill_process import DrillFailed
-
-        try:
-            self.drill = await options.drill.ready()
-        except DrillFailed as error:
-            self._refuse(str(error))
-            return None
-        self.settings = self.settings.with_platform(await asyncio.to_thread(Settings.load, self.drill.config))
-        cluster = self.settings.cluster
-        kubeconfig = cluster.kubeconfig or str(self.drill.kubeconfig)
-        return View(self.settings, kubeconfig, cluster.context or None, options.namespaces or cluster.namespaces)
 
     async def _open_journal(self) -> None:
         from incident.errors import StoreError
@@ -127,7 +128,7 @@ class ControlRoom:
 
     def _refuse(self, sentence: str) -> None:
         """There is nothing to look at: leave with one clear sentence."""
-        self.refusal = sentence
+        self.lookout.refusal = sentence
         self.app.exit(return_code=2)
 
     async def _follow_journal(self) -> None:
@@ -151,20 +152,26 @@ class ControlRoom:
 
     @property
     def _seated(self) -> bool:
-        """Whether the console still has its widgets: when it is left, they go before probes and store do."""
-        return self.app.is_running
+        """Whether the console has its widgets: when it is left, they go before probes and store do."""
+        return self._furnished and self.app.is_running
 
     def take_news(self) -> None:
         """Hand every pending snapshot to the console, and what changed to the timeline."""
         if not self._seated:
-            return
+            return  # they stay pending
         for snapshot in self.feeds.take():
             self.desk.show(snapshot)
-            if self._watcher is None:
-                from probes.transitions import Watcher
+            self._unseen.append((snapshot, self.now()))
+        # What changed can be written a moment later; the person who looks comes first.
+        self.app.call_after_refresh(self._observe)
 
-                self._watcher = Watcher()
-            self._note(self._watcher.observe(snapshot, self.now()))
+    def _observe(self) -> None:
+        from probes.transitions import Watcher
+
+        unseen, self._unseen = self._unseen, []
+        for snapshot, at in unseen:
+            self._watcher = self._watcher or Watcher()
+            self._note(self._watcher.observe(snapshot, at))
 
     def _note(self, seen: Sequence[Transition]) -> None:
         if seen:
@@ -183,6 +190,8 @@ class ControlRoom:
             return
         now = self.now()
         self.desk.tick(now)
+        if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
+            collector.release()
         if self._watcher is not None:
             # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.
             self._note(self._watcher.tick(now))
@@ -195,7 +204,7 @@ class ControlRoom:
 
     async def look_elsewhere(self, view: View) -> None:
         """Switch cluster or namespaces. What the old ones showed is gone before the new ones answer."""
-        self._watcher = None
+        self._watcher, self._unseen = None, []
         self.desk.clear()
         await self.session.look_at(view)
         self.desk.show_where()
@@ -224,10 +233,3 @@ async def _save(control: KeptText, work: Awaitable[str]) -> None:
         control.failed(trouble)
     else:
         control.saved()
-
-
-def _check_kubeconfig(kubeconfig: str | None, context: str | None) -> None:
-    """Files only. Raises ConfigError: the console has nothing to look at, and says so instead of opening."""
-    from probes.kubeconfig import select
-
-    select(kubeconfig, context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from tui import collector
 from tui.cli import FAILED
 from tui.options import from_arguments
 
@@ -16,6 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not has_terminal():
         print("warroom: a console needs a terminal; without one, try: warroom status", file=sys.stderr)
         return FAILED
+    collector.hold()
     options = from_arguments(arguments)
     from tui.app import run_console
 

@@ -6,7 +6,7 @@ It draws what the app hands it. What a key starts beyond the screen (a fetch, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -67,7 +67,10 @@ class ConsoleScreen(Screen[None]):
     AUTO_FOCUS = "#pods"
 
     def __init__(self, host: ControlRoom) -> None:
-        super().__init__()
+        # Textual sets these once the screen is laid out, and then styles and lays out everything again (40 ms).
+        width, height = host.app.size
+        marks = (self.HORIZONTAL_BREAKPOINTS, width), (self.VERTICAL_BREAKPOINTS, height)
+        super().__init__(classes=" ".join(_class_at(extent, names) for names, extent in marks))
         self.host = host
         self.vitals = VitalSigns()
         self._current = "pods"
@@ -90,6 +93,7 @@ class ConsoleScreen(Screen[None]):
     def on_mount(self) -> None:
         self.set_local_time(self.host.local_time)
         self._arrange()
+        self.host.furnished()
 
     # ------------------------------------------------------------------ what the app hands over
 
@@ -405,3 +409,7 @@ class ConsoleScreen(Screen[None]):
 
         event.stop()
         self.app.push_screen(RetractDialog(event.line, local_time=self.host.local_time))
+
+
+def _class_at(extent: int, breakpoints: Sequence[tuple[int, str]]) -> str:
+    return max((least, name) for least, name in breakpoints if extent >= least)[1]
