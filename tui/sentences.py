@@ -47,8 +47,8 @@ def _sentence(error: Exception) -> str:
 
 
 def with_hint(sentence: str, hint: str) -> str:
-    """The sentence, and after a dash what to do about it."""
-    return f"{sentence.rstrip('.')} — {hint}" if hint else sentence
+    """The sentence, and after a dash what to do about it, unless it says so itself."""
+    return f"{sentence.rstrip('.')} — {hint}" if hint and hint not in sentence else sentence
 
 
 def _keep(error: Exception) -> str:

@@ -40,7 +40,7 @@ def remark(called: str, freshness: Freshness, now: float) -> str:
 def sentences(freshness: Freshness, what: str, empty: str) -> list[tuple[str, str]]:
     """What stands where rows would be, as (text, palette name). ``empty`` is only said of data that is live."""
     detail = freshness.detail
-    hint = [(freshness.hint, "accent")] if freshness.hint else []
+    hint = [(freshness.hint, "accent")] if freshness.hint and freshness.hint not in detail else []
     if freshness.state is State.LOADING:
         return [(f"loading {what} …", "dim"), *([(detail, "dim")] if detail else [])]
     if freshness.state is State.LIVE:

@@ -197,3 +197,15 @@ async def test_a_namespace_that_does_not_exist_is_said_to_be_none(lab: Lab, user
 
     assert (done.status, done.out) == (2, "")
     assert 'namespace "no-such-place" does not exist' in done.err
+
+
+async def test_a_credential_that_expired_is_told_with_what_to_do(
+    lab: Lab, user: dict[str, str], tmp_path: Path
+) -> None:
+    expired = tmp_path / "kubeconfig"
+    expired.write_text(lab.kubeconfig.read_text(encoding="utf-8").replace("admin-token", "expired"), encoding="utf-8")
+    done = await warroom(user, "--kubeconfig", str(expired), "status")
+
+    assert (done.status, done.out) == (2, "")
+    assert "the server does not accept the credential (401)" in done.err
+    assert done.err.count(f"renew the credential of user 'admin' in {expired}") == 1
