@@ -79,4 +79,5 @@ def until_live(platform: Served) -> tuple[float, float]:
     """Seconds until the console's own panes are painted, and until the banner says that all of them are live."""
     with Terminal(platform.console(), platform.environment) as terminal:
         full = terminal.wait("Timeline") and terminal.wait("probes ")
+        terminal.wait("No incident yet")  # the timeline is open
         return full - terminal.started, terminal.wait(ALL_LIVE) - terminal.started

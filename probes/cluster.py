@@ -14,21 +14,17 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from probes import answers
+from probes import answers, credentials
 from probes.connections import Connections
 from probes.errors import BadAnswer, LoginExpired, ProbeError, Unreachable
 from probes.heartbeat import Heartbeat
 from probes.http11 import PATH_SAFE, Answer, HungUp, NotHttp, ProxyFailed, Wire
 from probes.kubeconfig import ContextInfo, contexts
 from probes.redaction import one_line
-
-if TYPE_CHECKING:
-    from probes import credentials
 
 __all__ = ["Cluster", "ContextInfo", "Scope", "contexts"]
 
@@ -73,8 +69,6 @@ class Cluster:
     @classmethod
     async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> Cluster:
         """Read files and credentials; sends nothing to the server. Raises `ConfigError` or `CredentialFailed`."""
-        from probes import credentials
-
         return cls(await credentials.load(kubeconfig, context), kubeconfig=kubeconfig)
 
     async def close(self) -> None:
@@ -249,8 +243,6 @@ class Cluster:
 
     async def _renew(self, used: credentials.Material) -> bool:
         """Load the credential again unless somebody just did; False if nothing new came of it. Raises as `load`."""
-        from probes import credentials
-
         async with self._renewing:
             if self._material is not used:
                 return True

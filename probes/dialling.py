@@ -16,11 +16,11 @@ async def dial(
     host: str, port: int, find: Callable[[str, int], Awaitable[Sequence[AddressInfo]]] | None = None
 ) -> socket.socket:
     """A connected, non-blocking socket. Raises `socket.gaierror`, or the OSError of the first address."""
-    loop = asyncio.get_running_loop()
-    if find is not None:
+    addresses = _numeric(host, port)
+    if not addresses and find is not None:
         addresses = await find(host, port)
-    else:
-        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    elif not addresses:
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if len(addresses) == 1:
         return await _dial(addresses[0])
     dialling: set[asyncio.Task[socket.socket]] = set()
@@ -44,6 +44,15 @@ async def dial(
             task.add_done_callback(_hang_up)
             task.cancel()
     raise failures[0] if failures else OSError(f"{host} has no address")
+
+
+def _numeric(host: str, port: int) -> Sequence[AddressInfo]:
+    """What an IP address stands for, without a thread and a resolver; empty for a name."""
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    try:
+        return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=flags)
+    except (UnicodeError, socket.gaierror):
+        return ()
 
 
 def _hang_up(late: asyncio.Task[socket.socket]) -> None:

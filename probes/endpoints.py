@@ -6,7 +6,6 @@ How one check is made is in `probes.http_check`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -83,11 +82,8 @@ class EndpointsProbe:
             version, live_since = 1, 0.0
             while True:
                 await _first_of(arrived, tasks)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(COALESCE):
-                        while version > 1 or len(fresh) < len(records):  # the first rows wait for nothing else
-                            arrived.clear()
-                            await _first_of(arrived, tasks)
+                if version > 1:  # the first answer is told at once
+                    await asyncio.sleep(COALESCE)
                 arrived.clear()
                 changed = frozenset(fresh)
                 fresh.clear()

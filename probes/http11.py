@@ -14,13 +14,12 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from probes.dialling import dial
+import h11
 
-if TYPE_CHECKING:
-    import h11
+from probes.dialling import dial
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 Find = Callable[[str, int], Awaitable[Sequence[AddressInfo]]]
@@ -91,8 +90,6 @@ class Wire:
     """One connection. ``reusable`` says whether another exchange may follow; else `close` it."""
 
     def __init__(self, origin: Origin, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        import h11
-
         self.origin = origin
         self.reusable = False
         self._reader = reader
@@ -130,8 +127,6 @@ class Wire:
 
         ValueError: the request itself cannot be sent (a line break in a header).
         """
-        import h11
-
         self.reusable = False
         fields = [("Host", self.origin.authority)]
         if self._through_proxy:
@@ -156,8 +151,6 @@ class Wire:
                 raise HungUp
 
     async def _body(self) -> AsyncGenerator[bytes, None]:
-        import h11
-
         while not isinstance(event := await self._event(), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 raise HungUp
@@ -167,8 +160,6 @@ class Wire:
             self.reusable = True
 
     async def _event(self) -> object:
-        import h11
-
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 received = await self._reader.read(_PIECE)

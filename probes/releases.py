@@ -127,7 +127,8 @@ class ReleasesProbe:
                 yield Snapshot(
                     self.name, self._freshness(secrets.freshness), rows, version, None if version == 1 else changed
                 )
-                await asyncio.sleep(COALESCE)
+                if secrets.freshness.state is not State.LOADING:  # nobody waits longer than needed for the first rows
+                    await asyncio.sleep(COALESCE)
         finally:
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)

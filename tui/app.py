@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 TERMINATED = 128 + signal.SIGTERM  # what a shell reports
 
+HEAD_START = 0.1
+"""Seconds that connecting may have for itself. Then the panes are imported, with the first answers on their way."""
+
 OUR_THEMES = tuple(theme.name for theme in THEMES)
 
 
@@ -84,6 +87,7 @@ class WarroomApp(App[None]):
         """After the first paint: everything else. What has to be waited for begins first."""
         self.lookout = await asyncio.to_thread(_lookout, self)
         self._looking = asyncio.create_task(self.lookout.look(), name="look")
+        await self.lookout.session.asking(HEAD_START)
         self.room = await asyncio.to_thread(_control_room, self, self.lookout)
         await self.room.open(self._looking)
 
@@ -105,6 +109,10 @@ class WarroomApp(App[None]):
     def watch_local_time(self, local: bool) -> None:
         if self.room is not None:
             self.room.desk.set_local_time(local)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Half a surrogate pair, which JSON may hold, has no bytes: it is copied as a question mark."""
+        super().copy_to_clipboard(text.encode(errors="replace").decode())
 
     def next_theme(self) -> str:
         """Switch to the next of our own themes; returns its name."""

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
+from incident.errors import StoreError, StoreFault
+from incident.recorder import Recorder
 from incident.timeline import Timeline
 
 if TYPE_CHECKING:
-    from incident.errors import StoreFault
-    from incident.recorder import Recorded, Recorder
+    from incident.recorder import Recorded
     from incident.store import Store
     from probes.transitions import Transition
 
@@ -84,9 +85,6 @@ class Journal:
         Raises:
             StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
-        from incident.errors import StoreFault
-        from incident.recorder import Recorder
-
         try:
             self._recorder = await Recorder.open(self.path, clock=self._clock)
         except StoreFault as fault:
@@ -100,9 +98,6 @@ class Journal:
 
     async def _open_rescue(self, fault: StoreFault) -> tuple[Recorder, Path]:
         """A store beside the broken one, or else in a private directory for temporary files."""
-        from incident.errors import StoreFault
-        from incident.recorder import Recorder
-
         beside = self.path.with_name(f"{self.path.stem}-rescue.db")
         elsewhere = Path(tempfile.gettempdir()) / f"warroom-{os.getuid()}" / "rescue.db"
         for rescue in (beside, elsewhere):
@@ -255,8 +250,6 @@ class Journal:
                 self._standby.append(draft)
 
     async def _record(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
-        from incident.errors import StoreError
-
         if self._recorder is None or self.incident is None:
             return Saved(None, "no incident is shown: declare one first")
         try:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from incident.errors import StoreError
 from tui import collector, writing
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
@@ -56,6 +57,7 @@ class ControlRoom:
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._opened_at = now()
+        self._opening: asyncio.Task[None] | None = None
         self._watcher: Watcher | None = None
         self._unseen: list[tuple[Snapshot[Any], float]] = []  # shown, and not yet looked at by the watcher
         self._observed: asyncio.Queue[Sequence[Transition]] = asyncio.Queue()
@@ -72,19 +74,19 @@ class ControlRoom:
         if keymap:
             self.app.set_keymap(keymap)
         self.app.stylesheet.read(LAYOUT)
+        self._opening = asyncio.create_task(self._open_journal(looking), name="open the store")
         await self.app.push_screen(self.desk)
         self.app.set_interval(1.0, self._tick, name="clock")
         self.app.set_interval(COUNTS_EVERY, self.journal.flush, name="counts")
-        if await looking:
-            await self._open_journal()
-        else:
-            self._refuse(self.lookout.refusal)
+        await self._opening
 
     def furnished(self) -> None:
         """The desk is composed and was not painted yet: what came in meanwhile is part of its first frame."""
         self._furnished = True
         self.lookout.connected = self._connected
         self._connected()
+        if self.journal.ready or self.journal.trouble:
+            self.desk.show_incident()
         self.take_news()
 
     @property
@@ -102,12 +104,17 @@ class ControlRoom:
         return self.lookout.drill
 
     async def close(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         await self.session.close()
         await self.journal.close()
 
-    async def _open_journal(self) -> None:
-        from incident.errors import StoreError
-
+    async def _open_journal(self, looking: asyncio.Task[bool]) -> None:
+        """Once it is known where the console looks: a drill's incident is declared when its platform serves."""
+        if not await looking:
+            self._refuse(self.lookout.refusal)
+            return
         try:
             await self.journal.open()
             if self.drill is not None:
@@ -120,11 +127,13 @@ class ControlRoom:
         except StoreError as error:
             log.error("%s", error)
             self.journal.trouble = str(error)
-            self.desk.show_incident()
+            if self._seated:
+                self.desk.show_incident()
             return
         self.app.run_worker(self._follow_journal(), group="journal", exit_on_error=False, name="timeline")
         self.app.run_worker(self._record(), group="record", exit_on_error=False, name="recorder")
-        self.desk.show_incident()
+        if self._seated:
+            self.desk.show_incident()
 
     def _refuse(self, sentence: str) -> None:
         """There is nothing to look at: leave with one clear sentence."""

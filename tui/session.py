@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probes.cluster import Cluster, Scope
+from probes.commits import CommitsProbe
+from probes.endpoints import EndpointsProbe, EndpointTarget
 from probes.errors import ConfigError, ProbeError
+from probes.events import EventsProbe
 from probes.freshness import Freshness, Snapshot, State
+from probes.nodes import NodesProbe
+from probes.pods import PodsProbe
+from probes.releases import ReleasesProbe
+from probes.usage import UsageProbe
+from probes.workloads import WorkloadsProbe
 
 if TYPE_CHECKING:
-    from probes.cluster import Cluster, Scope
     from tui.feeds import Feeds, Probe
     from tui.settings import Settings
 
@@ -25,6 +34,9 @@ SOURCES = CLUSTER_SOURCES + LOCAL_SOURCES
 
 RETRY_SECONDS = 10.0
 """How often a connection that could not even be configured (a failing credential plugin) is tried again."""
+
+VERSION_AFTER = 0.3
+"""Seconds after which the server is asked for its version."""
 
 ALL = ("*",)
 
@@ -49,6 +61,7 @@ class Session:
         self._connected = connected
         self._switching = asyncio.Lock()
         self._connecting: asyncio.Task[None] | None = None
+        self._asking = asyncio.Event()
         self.view: View | None = None
         self.cluster: Cluster | None = None
         self.version = ""
@@ -75,6 +88,12 @@ class Session:
             await self._leave()
             self.view = view
             self._connecting = asyncio.create_task(self._connect(view), name="connect")
+
+    async def asking(self, limit: float) -> None:
+        """Wait until the first cluster is being asked, at most ``limit`` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._asking.wait()
 
     async def look_in(self, namespaces: tuple[str, ...]) -> None:
         """The same cluster, other namespaces."""
@@ -113,13 +132,14 @@ class Session:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _reach(self, view: View) -> None:
-        from probes.cluster import Cluster, Scope
-
         cluster = await Cluster.connect(view.kubeconfig, view.context)
         self.cluster = cluster
         scope = Scope(self.namespaces)
-        self._feeds.start(await asyncio.to_thread(_cluster_probes, cluster, scope, view.settings))
+        self._feeds.start(_cluster_probes(cluster, scope, view.settings))
+        self._asking.set()
         self._connected()
+        # The rows come first, and one of their lists will have left a connection.
+        await asyncio.sleep(VERSION_AFTER)
         while not self.version:
             try:
                 self.version = await cluster.version()
@@ -136,9 +156,6 @@ class Session:
 
 
 def _local_probes(settings: Settings) -> list[Probe]:
-    from probes.commits import CommitsProbe
-    from probes.endpoints import EndpointsProbe, EndpointTarget
-
     targets = [
         EndpointTarget(
             name=endpoint.name,
@@ -157,14 +174,6 @@ def _local_probes(settings: Settings) -> list[Probe]:
 
 
 def _cluster_probes(cluster: Cluster, scope: Scope, settings: Settings) -> list[Probe]:
-    """Made in a thread: the modules are imported there, and the screen goes on meanwhile."""
-    from probes.events import EventsProbe
-    from probes.nodes import NodesProbe
-    from probes.pods import PodsProbe
-    from probes.releases import ReleasesProbe
-    from probes.usage import UsageProbe
-    from probes.workloads import WorkloadsProbe
-
     return [
         PodsProbe(cluster, scope),
         NodesProbe(cluster),
