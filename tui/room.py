@@ -16,6 +16,7 @@ from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
 from tui.screens.console import LAYOUT, ConsoleScreen
 from tui.session import SOURCES
+from widgets.plain import plain
 
 if TYPE_CHECKING:
     from probes.freshness import Snapshot
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from widgets.entry_editor import EntryEditor, KeptText, RetractPrompt
 
 log = logging.getLogger(__name__)
+
+MESSAGE_LINE, MESSAGE_LINES = 500, 8
+"""Characters and lines of a passing message that are shown."""
 
 COUNTS_EVERY = 20.0
 """Seconds between two writings of what folded entries have counted up to."""
@@ -219,7 +223,8 @@ class ControlRoom:
         self.desk.show_where()
 
     def tell(self, text: str, severity: str = "information", timeout: float = 6.0) -> None:
-        """A passing message. Never markup: the text may come from anywhere."""
+        """A passing message. Never markup, and inert: the text may come from anywhere."""
+        text = "\n".join(plain(line, MESSAGE_LINE) for line in text.split("\n")[:MESSAGE_LINES])
         self.app.notify(text, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
     def save_entry(self, message: EntryEditor.Submitted) -> None:

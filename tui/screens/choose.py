@@ -54,8 +54,8 @@ class ChooseScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choose-box", classes="dialog-box") as box:
-            box.border_title = Text(self._title)
-            box.border_subtitle = Text(self._hint or "type to filter · enter takes it · esc leaves")
+            box.border_title = Text(plain(self._title))
+            box.border_subtitle = Text(plain(self._hint, 300) or "type to filter · enter takes it · esc leaves")
             yield Input(placeholder="filter", id="choose-filter", compact=True)
             yield OptionList(id="choose-list", markup=False, compact=True)
 
