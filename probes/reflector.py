@@ -212,30 +212,41 @@ class Reflector(Generic[RowT]):
         query = dict(self._kind.query)
         if self._paged:
             query["limit"] = str(self.pace.page)
-        while True:
-            try:
-                page = self._page(await self._get(query))
-            except (Gone, BadAnswer) as error:
-                if "continue" in query and error.status in (400, 410):
-                    # The list outlived its continue token: like client-go, take it in one piece next time.
-                    self._paged = False
-                    raise Gone(str(error), status=410) from error
-                raise
-            breath = time.perf_counter() + self.pace.breath
-            for raw in page.items or ():
-                self._take(raw, rows, unreadable)
-                if time.perf_counter() > breath:
-                    await asyncio.sleep(0)
-                    breath = time.perf_counter() + self.pace.breath
-            if not page.metadata.next_page:
-                break
-            query["continue"] = page.metadata.next_page
+        asking: asyncio.Task[bytes] | None = None
+        try:
+            while True:
+                try:
+                    page = self._page(await (asking or self._get(query)))
+                except (Gone, BadAnswer) as error:
+                    if "continue" in query and error.status in (400, 410):
+                        # The list outlived its continue token: like client-go, take it in one piece next time.
+                        self._paged = False
+                        raise Gone(str(error), status=410) from error
+                    raise
+                if page.metadata.next_page:
+                    # The server prepares the next page while the rows of this one are built.
+                    query["continue"] = page.metadata.next_page
+                    asking = asyncio.create_task(self._get(query), name=f"next page of {self._kind.resource}")
+                await self._build(page, rows, unreadable)
+                if not page.metadata.next_page:
+                    break
+        finally:
+            if asking is not None and not asking.done():
+                asking.cancel()
         if not rows and not unreadable:
             await self._check_namespace()
         self._paged = True
         self._version = page.metadata.resource_version
         self.part.listed(rows, unreadable)
         self.part.live()
+
+    async def _build(self, page: wire.Page, rows: dict[str, RowT], unreadable: dict[str, str]) -> None:
+        breath = time.perf_counter() + self.pace.breath
+        for raw in page.items or ():
+            self._take(raw, rows, unreadable)
+            if time.perf_counter() > breath:
+                await asyncio.sleep(0)
+                breath = time.perf_counter() + self.pace.breath
 
     async def _get(self, query: Mapping[str, str]) -> bytes:
         return await self.cluster.get(
