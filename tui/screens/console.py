@@ -91,6 +91,8 @@ class ConsoleScreen(Screen[None]):
         yield KeyBar(bar_keys(keymap), help_key=first_key("help", "question_mark", keymap), id="keys")
 
     def on_mount(self) -> None:
+        if not self.children:
+            return  # the app is leaving already, and Textual composes nothing any more
         self.set_local_time(self.host.local_time)
         self._arrange()
         self.host.furnished()
@@ -209,6 +211,8 @@ class ConsoleScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """In the narrow layout only the current pane is displayed; in the wide one, all."""
+        if not self.children:
+            return
         narrow = self.size.width < NARROW
         current = self.query_one(f"#{self._current}")
         for pane in self.query(".pane"):
