@@ -34,6 +34,9 @@ STANDBY_WINDOW = 60 * 60 * 1000
 
 STANDBY_LIMIT = 500
 
+READ_AGAIN = 1.0
+"""Seconds until a store that could not be read is tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -186,7 +189,13 @@ class Journal:
         while True:
             await self._shown.wait()
             self._shown.clear()
-            await self._follow_one()
+            try:
+                await self._follow_one()
+            except StoreFault as fault:
+                log.error("the timeline cannot be read: %s", fault)
+                self.trouble = f"the timeline cannot be read: {fault}"
+                self._shown.set()
+                await asyncio.sleep(READ_AGAIN)
 
     async def _follow_one(self) -> None:
         assert self.incident is not None

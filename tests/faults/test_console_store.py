@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from drill.platform import Running, running
-from incident.entry import Kind, Line, Source
+from incident.entry import Draft, Kind, Line, Source
 from incident.store import Store
 from tests.pilot.console_harness import Console, opened, options_for
 from widgets.dialogs import EntryDialog
@@ -56,6 +57,16 @@ async def run(console: Console, statement: str) -> None:
     recorder = console.room.journal._recorder
     assert recorder is not None
     await recorder.store._database.run(lambda connection: connection.execute(statement).fetchall())
+
+
+async def alter(path: Path, statement: str) -> None:
+    """A statement of another process, which this console notices as it notices every other's."""
+
+    def change() -> None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(statement)
+
+    await asyncio.to_thread(change)
 
 
 @contextlib.asynccontextmanager
@@ -205,3 +216,25 @@ async def test_what_probes_see_meanwhile_is_kept_as_well(console: Console, path:
     await console.room.journal.flush()
     line = await console.notes("connection to the cluster lost")
     assert (line.entry.source, line.entry.kind) == (Source.PROBE, Kind.OBSERVATION)
+
+
+async def test_a_store_that_cannot_be_read_is_said_and_followed_again_once_it_can(console: Console, path: Path) -> None:
+    await alter(path, "ALTER TABLE entry RENAME TO elsewhere")
+    await console.says("NOT IN THE STORE")
+    await console.press("1", "e")
+    await console.tells("no such table: entry")
+
+    await alter(path, "ALTER TABLE elsewhere RENAME TO entry")
+    async with await Store.open(path) as store:
+        incident = await store.current()
+        assert incident is not None
+        await store.append(incident.id, Draft(text="from a shell", author="somebody"))
+    await console.until(lambda: written(console, "from a shell"), "what another process wrote")
+    await console.write("written after")
+    await console.until(lambda: "NOT IN THE STORE" not in console.text, "the banner quiet again")
+
+
+async def test_a_list_of_incidents_that_cannot_be_read_is_said(console: Console, path: Path) -> None:
+    await alter(path, "ALTER TABLE incident RENAME TO elsewhere")
+    await console.press("1", "i")
+    await console.tells("no such table: incident")
