@@ -15,7 +15,9 @@ from widgets.plain import ago, clock, crop, fit, middle, plain, width
 HOSTILE = st.text(
     st.one_of(
         st.characters(),
-        st.sampled_from("\x00\x07\x1b\n\r\t\x7f\x85\x9b\u202a\u202e\u2066\u2069\u200b\u200d\u2028\u2029\ufeff️ㅤ한ᄒ̈👩🏽🇩界"),
+        st.sampled_from(
+            "\x00\x07\x1b\n\r\t\x7f\x85\x9b\u202a\u202e\u2066\u2069\u200b\u200d\u2028\u2029\ufeff️ㅤ한ᄒ̈👩🏽🇩界"
+        ),
     ),
     max_size=80,
 )
