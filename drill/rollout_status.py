@@ -94,7 +94,7 @@ class Conditions:
             return float(deadline)
         if current is None or current["reason"] == "ProgressDeadlineExceeded":
             return None
-        left = self._clock.world(current["lastUpdateTime"]) + deadline - self._clock.now
+        left: float = self._clock.world(current["lastUpdateTime"]) + deadline - self._clock.now
         if left <= 0:
             self.set("Progressing", "False", "ProgressDeadlineExceeded", f"{subject} has timed out progressing.")
             return None

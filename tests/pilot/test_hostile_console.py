@@ -105,7 +105,7 @@ async def visit(console: Console, name: str, key: str, word: str) -> None:
     await check(console)
 
 
-@settings(max_examples=16, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(world=WORLDS, word=HOSTILE, pane=st.sampled_from(PANE_KEYS), size=st.sampled_from([WIDE, (80, 24)]))
 def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
     world: dict[str, list[Any]], word: str, pane: tuple[str, str], size: tuple[int, int]
@@ -123,7 +123,7 @@ def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
     asyncio.run(look())
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(words=st.lists(HOSTILE, min_size=1, max_size=4, unique=True), severity=st.sampled_from(["warning", "error"]))
 def test_hostile_words_in_messages_lists_and_dialogs_are_text(words: list[str], severity: str) -> None:
     async def look() -> None:
@@ -145,7 +145,7 @@ def test_hostile_words_in_messages_lists_and_dialogs_are_text(words: list[str], 
     asyncio.run(look())
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(title=HOSTILE, texts=st.lists(HOSTILE, min_size=1, max_size=3))
 def test_a_hostile_incident_is_shown_amended_and_exported_as_text(title: str, texts: list[str]) -> None:
     async def look() -> None:
