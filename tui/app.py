@@ -72,7 +72,11 @@ class WarroomApp(App[None]):
 
     def on_mount(self) -> None:
         if not self.is_headless:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._told_to_end)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+                # Under nohup a closed terminal would leave us running, unseen, for ever.
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def on_ready(self) -> None:
         self._furnish()
