@@ -13,10 +13,10 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec import Struct
 
 from probes import answers, credentials
 from probes.connections import Connections
@@ -37,8 +37,7 @@ _CONNECTIONS = 200  # every watch and every followed log holds one (HTTP/1.1)
 _RENEW_GAP = 10.0  # seconds between two attempts to renew a refused credential: many watches ask at once
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The namespaces to look at; empty means all of them."""
 
     namespaces: tuple[str, ...] = ()

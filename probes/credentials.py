@@ -15,10 +15,11 @@ import ssl
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from probes.errors import ConfigError, CredentialFailed
 from probes.exec_plugin import login_command, run_plugin
@@ -32,8 +33,7 @@ _TOKEN_FILE_LIFE = 60.0
 _RENEW_EARLY = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Struct, frozen=True):
     """What requests are made with. ``origin`` says where they go (TLS, proxy), ``path`` what every path begins with.
 
     ``renew_at`` epoch seconds after which it must be loaded again, None if only a 401 tells.

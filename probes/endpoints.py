@@ -10,9 +10,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from probes.freshness import Freshness, Snapshot, State
 from probes.http_check import Checker, EndpointTarget, Outcome
@@ -108,8 +109,7 @@ class EndpointsProbe:
             await asyncio.sleep(max(due - clock(), min(self._interval, 1.0)))
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """What is remembered of one endpoint between its checks."""
 
     url: str

@@ -13,10 +13,11 @@ import json
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from probes.errors import CredentialFailed
 from probes.redaction import one_line
@@ -35,8 +36,7 @@ _LOGIN_WITH = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PluginAnswer:
+class PluginAnswer(Struct, frozen=True):
     """``expires_at`` in epoch seconds, None if it does not expire. Either a token or a certificate with its key."""
 
     token: str

@@ -13,11 +13,11 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import h11
+from msgspec import Struct
 
 from probes.dialling import dial
 
@@ -46,8 +46,7 @@ class ProxyFailed(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where requests go, and how: ``tls`` None means plain HTTP, ``server_name`` is what the certificate must be for.
 
     ``find`` looks a name up (default: the event loop's resolver); ``proxy`` is a URL.

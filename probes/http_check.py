@@ -13,11 +13,12 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from msgspec import Struct, field
 
 from probes.errors import ConfigError
 from probes.http11 import HungUp, NotHttp, Origin, ProxyFailed, Wire, basic, target_of
@@ -28,8 +29,7 @@ EXCERPT_LIMIT = 2048  # bytes of the body that are read
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED, _UNKNOWN_ISSUER, _OTHER_HOST = 10, 9, (18, 19), (2, 20, 21), (62, 64)
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointTarget:
+class EndpointTarget(Struct, frozen=True):
     """What to ask and what to expect.
 
     ``headers``  a value ``env:NAME`` is replaced by the environment variable, so that no secret is in a settings file.
@@ -49,8 +49,7 @@ class EndpointTarget:
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What one check saw. ``error`` is empty exactly when the endpoint is as expected."""
 
     at: float
@@ -211,8 +210,7 @@ class Checker:
         return await asyncio.to_thread(_validity, encoded) if encoded else None
 
 
-@dataclass(slots=True)
-class _Reached:
+class _Reached(Struct):
     """How far a check came before it ended or was cut off."""
 
     latency_ms: float | None = None

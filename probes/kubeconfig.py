@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from probes.errors import ConfigError, NoKubeconfig, NoSuchContext
 
@@ -26,8 +26,7 @@ _CLUSTER_PATHS = ("certificate-authority",)
 _USER_PATHS = ("client-certificate", "client-key", "tokenFile")
 
 
-@dataclass(frozen=True, slots=True)
-class ContextInfo:
+class ContextInfo(Struct, frozen=True):
     """One context of the merged kubeconfig; ``namespace`` is empty when the context names none."""
 
     name: str
@@ -37,8 +36,7 @@ class ContextInfo:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What one context means. ``cluster`` and ``user`` are the kubeconfig's own entries with absolute paths."""
 
     context: str
@@ -54,8 +52,7 @@ class Selection:
         return str(self.cluster["server"]).rstrip("/")
 
 
-@dataclass(slots=True)
-class _Merged:
+class _Merged(Struct):
     files: list[Path]
     current: str = ""
     contexts: dict[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,10 +13,10 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from probes import answers, wire
 from probes.cluster import JSON, Cluster, Scope
@@ -40,8 +40,7 @@ WireT = TypeVar("WireT")
 RowT = TypeVar("RowT")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[WireT, RowT]):
+class Kind(Struct, Generic[WireT, RowT], frozen=True):
     """How one resource is read. ``wire`` is a struct with a ``metadata: wire.Meta``; rows are keyed by UID.
 
     ``row`` may return None for an object that is not of interest. ``query`` holds selectors.
@@ -63,8 +62,7 @@ class Kind(Generic[WireT, RowT]):
         return f"{self.prefix}{middle}/{self.resource}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """The reflector's limits, in seconds unless said otherwise."""
 
     page: int = 500  # objects in one page of a list

@@ -8,11 +8,11 @@ import re
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from probes import wire
 from probes.cluster import Cluster, Scope
@@ -70,8 +70,7 @@ class UsageProbe:
         return [f"/namespaces/{namespace}" for namespace in self.scope.namespaces] or [""]
 
 
-@dataclass(slots=True)
-class _Poll:
+class _Poll(Struct):
     """One list that is asked for again and again."""
 
     path: str

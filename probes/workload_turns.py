@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from probes.freshness import Snapshot
 from probes.rows import Health, Pod, Workload
@@ -27,8 +28,7 @@ _SHORT = ("Pod", "Job")  # they come and go; none of them ready is no outage by 
 Key = tuple[str, str, str]  # namespace, kind, name
 
 
-@dataclass(slots=True)
-class Course:
+class Course(Struct):
     """One workload's course of illness."""
 
     key: Key
@@ -47,8 +47,7 @@ class Course:
     desired: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """How a workload is at one instant."""
 
     desired: int

@@ -89,10 +89,11 @@ class WarroomApp(App[None]):
     @work(group="start", exit_on_error=True, description="furnishes the control room")
     async def _furnish(self) -> None:
         """After the first paint: everything else. What has to be waited for begins first."""
-        self.lookout = await asyncio.to_thread(_lookout, self)
-        self._looking = asyncio.create_task(self.lookout.look(), name="look")
-        await self.lookout.session.asking(HEAD_START)
-        self.room = await asyncio.to_thread(_control_room, self, self.lookout)
+        with self.batch_update():  # nothing on the outline changes: Textual would paint it twice more, for 8 ms
+            self.lookout = await asyncio.to_thread(_lookout, self)
+            self._looking = asyncio.create_task(self.lookout.look(), name="look")
+            await self.lookout.session.asking(HEAD_START)
+            self.room = await asyncio.to_thread(_control_room, self, self.lookout)
         await self.room.open(self._looking)
 
     async def on_unmount(self) -> None:

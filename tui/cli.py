@@ -60,7 +60,7 @@ def program_name(argv0: str) -> str:
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = build_parser(program_name(sys.argv[0]))
+    parser = build_parser(program_name(sys.argv[0]), frozenset(argv))
     arguments = parser.parse_args(_join_times(argv))
     # A flag may stand before and after the command; namespaces from both places count.
     arguments.namespace = [
@@ -89,8 +89,11 @@ def _join_times(argv: list[str]) -> list[str]:
     return joined
 
 
-def build_parser(prog: str = "warroom") -> argparse.ArgumentParser:
-    """The whole command line. Its help is the reference that the README quotes."""
+def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> argparse.ArgumentParser:
+    """The whole command line. Its help is the reference that the README quotes.
+
+    Of ``words`` only, if given, can be a command: the flags that the others share are left out (3 ms of a start).
+    """
     parser = argparse.ArgumentParser(
         prog=prog,
         description="The incident console: the platform live, the timeline written as it happens.",
@@ -103,7 +106,8 @@ def build_parser(prog: str = "warroom") -> argparse.ArgumentParser:
 
     def command(name: str, sentence: str, epilog: str | None = None) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=sentence, description=sentence, epilog=epilog, allow_abbrev=False)
-        _global_flags(added, after=True)
+        if words is None or name in words:
+            _global_flags(added, after=True)
         return added
 
     drill = command("drill", "open the console on the embedded platform, with the incident of a scenario")

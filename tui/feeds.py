@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
+from msgspec import Struct
 from textual.app import App
 from textual.message import Message
 from textual.worker import Worker
@@ -37,8 +38,7 @@ class News(Message):
         return isinstance(message, News)
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     """What is known of one source, and what was not yet taken."""
 
     snapshot: Snapshot[Any]

@@ -12,10 +12,11 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.errors import StoreError, StoreFault
@@ -38,8 +39,7 @@ READ_AGAIN = 1.0
 """Seconds until a store that could not be read is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """What became of one entry. ``trouble`` is empty when it is in the store; ``kept`` when it is kept aside for it."""
 
     entry: Entry | None

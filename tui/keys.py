@@ -7,9 +7,9 @@ that pane; this table holds what works everywhere on the console.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from textual.binding import Binding, BindingType
 
 from widgets.key_bar import KeyHint
@@ -21,8 +21,7 @@ class KeymapError(Exception):
     """The ``[keys]`` table of the settings names an unknown action, or gives one key to two of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One action. ``id`` is its name in the settings' ``[keys]`` table; ``footer`` 0 means not in the footer."""
 
     id: str

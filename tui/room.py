@@ -14,7 +14,7 @@ from incident.errors import StoreError
 from tui import collector, writing
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
-from tui.screens.console import LAYOUT, ConsoleScreen
+from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
 from tui.session import SOURCES
 from widgets.plain import plain
 
@@ -80,6 +80,7 @@ class ControlRoom:
         self.app.stylesheet.read(LAYOUT)
         self._opening = asyncio.create_task(self._open_journal(looking), name="open the store")
         await self.app.push_screen(self.desk)
+        self.app.call_after_refresh(self.app.stylesheet.read, DIALOGS)
         self.app.set_interval(1.0, self._tick, name="clock")
         self.app.set_interval(COUNTS_EVERY, self.journal.flush, name="counts")
         await self._opening

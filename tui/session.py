@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.cluster import Cluster, Scope
 from probes.commits import CommitsProbe
@@ -41,8 +43,7 @@ VERSION_AFTER = 0.3
 ALL = ("*",)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Where to look. ``namespaces`` empty means the context's own, ``("*",)`` all of them."""
 
     settings: Settings

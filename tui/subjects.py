@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from incident.entry import Line
 from incident.instants import EARLIEST, LATEST, rfc3339
@@ -15,8 +15,7 @@ from widgets.changes import Change
 from widgets.pod_groups import PodRow, WorkloadGroup
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One thing that can be shown in detail, followed, pinned and copied.
 
     ``kind`` is empty for what the Kubernetes API cannot be asked for (an endpoint, a commit).

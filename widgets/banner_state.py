@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class BannerState:
+class BannerState(Struct, frozen=True):
     """Everything the banner draws; whatever is not known stays None or empty and is not drawn.
 
     ``open``            whether the incident named by ``incident_id`` is open. If not, it is the last one there was.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -22,8 +22,7 @@ _UNSAID = "–"  # off, but there is no room for the reason
 _DIVIDER = "   │   "
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHint:
+class KeyHint(Struct, frozen=True):
     """One key. ``weight`` 1 is the last to be dropped when the row is narrow; higher goes earlier.
 
     ``disabled`` says why the key does nothing now; empty if it works.

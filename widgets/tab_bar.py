@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
@@ -15,8 +15,7 @@ from textual.widget import Widget
 from widgets.plain import crop, plain, width
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(Struct, frozen=True):
     """One pane. ``short`` stands for ``name`` where there is little room.
 
     ``mark`` is ✗, ! or ``–`` (its source is stale) and ``count`` how many are sick; a healthy pane has neither.
