@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-ROOMS := tui widgets probes incident runbook drill
 
 .PHONY: run test check format lock bench screenshots clean
 
@@ -40,8 +39,6 @@ $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@# As pip does for what it copies: where Python may not write bytecode, every start would compile the source anew.
-	@$(BIN)/python -m compileall -q $(ROOMS)
 	@touch $@
 
 clean:
