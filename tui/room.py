@@ -135,8 +135,11 @@ class ControlRoom:
             if self._seated:
                 self.desk.show_incident()
             return
-        self.app.run_worker(self._follow_journal(), group="journal", exit_on_error=False, name="timeline")
-        self.app.run_worker(self._record(), group="record", exit_on_error=False, name="recorder")
+        # Functions, not coroutines: an app that is leaving starts no worker, and nothing may be left unawaited.
+        follow: Any = self._follow_journal
+        record: Any = self._record
+        self.app.run_worker(follow, group="journal", exit_on_error=False, name="timeline")
+        self.app.run_worker(record, group="record", exit_on_error=False, name="recorder")
         if self._seated:
             self.desk.show_incident()
 
@@ -177,7 +180,7 @@ class ControlRoom:
             self.desk.show(snapshot)
             self._unseen.append((snapshot, self.now()))
         # What changed can be written a moment later; the person who looks comes first.
-        self.app.call_after_refresh(self._observe)
+        asyncio.get_running_loop().call_soon(self._observe)
 
     def _observe(self) -> None:
         from probes.transitions import Watcher
