@@ -373,6 +373,7 @@ async def test_closing_and_opening_again_shows_everything(platform: Running, sto
         before = [(line.id, line.text) for line in console.timeline]
 
     async with opened(options_for(platform, store), NARROW) as console:
+        await console.until(lambda: console.room.journal.incident is not None, "the store opened")
         assert console.room.journal.incident is not None
         assert console.room.journal.incident.title == "It goes on"
         await console.press("6")
