@@ -39,6 +39,8 @@ $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Where PYTHONDONTWRITEBYTECODE is set, an editable install would be compiled again at every start.
+	$(BIN)/python -m compileall -q tui widgets probes incident runbook drill
 	@touch $@
 
 clean:
