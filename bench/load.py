@@ -10,7 +10,7 @@ from bench.startup import ALL_LIVE
 from bench.terminal import Terminal
 
 CURSOR = "▌"
-"""What stands before the row under the cursor; painted again when the cursor moves."""
+"""What stands before the row under the cursor."""
 
 TYPED = "the quick brown fox jumps over the lazy dog"
 CHURN = ("--churn", "200")
@@ -43,7 +43,7 @@ def _used(platform: Served, times: int) -> tuple[list[float], list[float], list[
     with Terminal(platform.console(), platform.environment) as terminal:
         terminal.wait(ALL_LIVE)
         terminal.idle(3)
-        moves = [_move(terminal, "jk"[number % 2]) for number in range(times)]
+        moves = _moves(terminal, times)
         terminal.send("n")
         terminal.idle(0.5)
         letters = []
@@ -57,10 +57,17 @@ def _used(platform: Served, times: int) -> tuple[list[float], list[float], list[
     return moves, letters, wire
 
 
-def _move(terminal: Terminal, key: str) -> float:
-    terminal.idle(0.13)
-    sent = terminal.send(key)
-    return terminal.wait(CURSOR, 10) - sent
+def _moves(terminal: Terminal, times: int) -> list[float]:
+    """Down and up in turn, each until the cursor was painted on another row: changes repaint its row all the time."""
+    terminal.send("j")
+    _, row = terminal.wait_elsewhere(CURSOR, None)
+    moves = []
+    for number in range(times):
+        terminal.idle(0.13)
+        sent = terminal.send("kj"[number % 2])
+        painted, row = terminal.wait_elsewhere(CURSOR, row)
+        moves.append(painted - sent)
+    return moves
 
 
 def _letter(terminal: Terminal, text: str) -> float:

@@ -18,6 +18,8 @@ from types import TracebackType
 ROWS, COLUMNS = 55, 200
 _ESCAPE = rb"\x1b(?:\[[0-9;:?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\|[()][0-9A-Za-z]|[=>78])"
 _ESCAPES = re.compile(_ESCAPE)
+_PLACED = re.compile(rb"\x1b\[(\d+);\d+H")
+_ROW = re.compile(rb"\x00(\d+)\x00")  # stands for "the cursor was placed on this row" in what was painted
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -78,7 +80,7 @@ class Terminal:
         last = data.rfind(b"\x1b")
         whole = last < 0 or _ESCAPES.match(data, last) is not None or len(data) - last > 4096
         data, self._rest = (data, b"") if whole else (data[:last], data[last:])
-        self._painted += _ESCAPES.sub(b"", data)
+        self._painted += _ESCAPES.sub(b"", _PLACED.sub(b"\x00\\1\x00", data))
         return True
 
     def forget(self) -> None:
@@ -88,7 +90,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What was painted since `forget`, in the order it was, without escape sequences."""
-        return self._painted.decode(errors="replace")
+        return _ROW.sub(b"", self._painted).decode(errors="replace")
 
     def wait(self, text: str, limit: float = 60.0) -> float:
         """The instant at which ``text`` had been painted. Raises Late."""
@@ -103,19 +105,36 @@ class Terminal:
             self.read(min(left, 0.5))
         return time.perf_counter()
 
-    def settle(self, quiet: float = 0.3, limit: float = 10.0) -> None:
-        """Wait until nothing is painted for ``quiet`` seconds, at most ``limit``."""
+    def row_of(self, mark: str) -> int | None:
+        """The row on which ``mark`` was painted last since `forget`, None if it was not."""
+        row, found = 1, None
+        for number, part in enumerate(_ROW.split(bytes(self._painted))):
+            if number % 2:
+                row = int(part)
+                continue
+            for line in part.split(b"\n"):
+                if mark.encode() in line:
+                    found = row
+                row += 1
+            row -= 1
+        return found
+
+    def wait_elsewhere(self, mark: str, row: int | None, limit: float = 10.0) -> tuple[float, int]:
+        """When ``mark`` had been painted on another row than ``row``, and on which. Raises Late."""
         end = time.perf_counter() + limit
-        while time.perf_counter() < end and self.read(quiet):
-            continue
-        self.forget()
+        while (now := self.row_of(mark)) is None or now == row:
+            left = end - time.perf_counter()
+            if left <= 0:
+                raise Late(f"{mark!r} stayed on row {row} for {limit:g} s")
+            self.read(min(left, 0.5))
+        return time.perf_counter(), now
 
     def idle(self, seconds: float) -> None:
-        """Let it run, reading what it paints so that it never blocks."""
+        """Let it run, reading what it paints so that it never blocks, and forget what that was."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self.read(min(left, 0.5))
-            self.forget()
+        self.forget()
 
     def processor(self) -> float:
         """Processor seconds used so far by the program itself and by the children it has waited for."""

@@ -20,6 +20,7 @@ DEBOUNCE = 10.0  # seconds that replicas may be missing before that is an illnes
 STARTUP = 60.0  # seconds a workload that never was ready, or the end of a rollout, may take
 HOLD = 10.0  # seconds that a workload must be well before that is a recovery
 HOLD_AFTER_CRASH = 60.0  # the same after a container ended: between two crashes everything looks fine
+TICK = 0.9  # seconds between two looks at what hangs on time alone
 REPEAT = 30.0  # seconds between two reports of restarts
 MOST_AT_OPENING = 12  # workloads told one by one when the console opens
 
@@ -72,6 +73,7 @@ class WorkloadTurns:
         self._opened: dict[str, float] = {}  # source → its first live snapshot
         self._live: dict[str, bool] = {}
         self._pending: set[Key] = set()  # courses whose judgement hangs on time
+        self._looked_at = float("-inf")  # when those were judged last
 
     def observe(self, snapshot: Snapshot[Any], now: float) -> list[Transition]:
         touched = self._take_pods(snapshot) if snapshot.source == "pods" else self._take_rows(snapshot)
@@ -82,11 +84,18 @@ class WorkloadTurns:
             return []
         opening = snapshot.source not in self._opened
         self._opened.setdefault(snapshot.source, now)
-        turns = self._judge(touched | self._pending, now)
+        turns = self._judge(touched | self._due(now), now)
         return _summed_up(turns) if opening else turns
 
     def tick(self, now: float) -> list[Transition]:
-        return self._judge(set(self._pending), now) if self._opened and self._sees else []
+        return self._judge(self._due(now), now) if self._opened and self._sees else []
+
+    def _due(self, now: float) -> set[Key]:
+        """What hangs on time is judged about once a second, however many snapshots come."""
+        if 0 <= now - self._looked_at < TICK:
+            return set()
+        self._looked_at = now
+        return set(self._pending)
 
     @property
     def _sees(self) -> bool:

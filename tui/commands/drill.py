@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui import collector
 from tui.cli import OK
-from tui.commands.console import has_terminal
+from tui.commands.console import before_textual, has_terminal
 from tui.drill_process import DrillProcess
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
@@ -33,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         # The platform starts while the console's imports run.
         options = from_arguments(arguments, platform)
         if has_terminal():
-            collector.hold()
+            before_textual()
             from tui.app import run_console
 
             return run_console(options)
