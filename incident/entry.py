@@ -33,6 +33,8 @@ class Kind(StrEnum):
     AMENDMENT = "amendment"  # new text and/or time for `refers_to`
     RETRACTION = "retraction"  # `refers_to` no longer stands; `text` is the reason
     EXPORT = "export"
+    MITIGATION = "mitigation"  # somebody is about to act: the intent, with its plan as evidence
+    OUTCOME = "outcome"  # how the intent in `refers_to` ended
 
 
 class Status(StrEnum):

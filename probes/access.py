@@ -9,7 +9,7 @@ import msgspec
 from probes.cluster import Cluster
 from probes.errors import BadAnswer
 
-_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_RESOURCE = "selfsubjectaccessreviews"
 
 
 class Allowed(NamedTuple):
@@ -48,7 +48,7 @@ async def can_i(
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
     }
-    body = await cluster.post(_PATH, msgspec.json.encode(review))
+    body = await cluster.review(_RESOURCE, msgspec.json.encode(review))
     try:
         status = msgspec.json.decode(body, type=_Review).status or _Status()
     except msgspec.DecodeError as error:

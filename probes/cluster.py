@@ -92,9 +92,27 @@ class Cluster:
         """The body of a 200 answer, whole, within ``timeout`` seconds. Raises `ProbeError`."""
         return await self._exchange("GET", path, query, accept, None, timeout)
 
-    async def post(self, path: str, body: bytes, *, timeout: float = 10.0) -> bytes:
-        """Only for reviews (SelfSubjectAccessReview), which create nothing: probes change nothing."""
+    async def review(self, resource: str, body: bytes, *, timeout: float = 10.0) -> bytes:
+        """Ask a question that Kubernetes wants POSTed, a ``selfsubjectaccessreviews``: it creates nothing.
+
+        The only way to send a body through this class, which cannot write: who does is `runbook.hands`.
+        """
+        path = f"/apis/authorization.k8s.io/v1/{quote(resource, safe='')}"
         return await self._exchange("POST", path, None, JSON, body, timeout)
+
+    async def material(self) -> credentials.Material:
+        """What requests are made with right now, for who opens a connection of its own. Raises `ProbeError`."""
+        await self._renew_if_due()
+        return self._material
+
+    async def renewed(self, refused: credentials.Material) -> credentials.Material | None:
+        """Fresh material after a 401 to ``refused``; None when there is none, and a person must log in again."""
+        return self._material if await self._renew(refused) else None
+
+    @property
+    def kubeconfig(self) -> str | None:
+        """The file this was made from as it was named, None for the usual places."""
+        return self._kubeconfig
 
     async def lines(
         self,

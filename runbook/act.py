@@ -1,0 +1,237 @@
+"""One act under way: what it is doing, how far it is, and how it ended. It goes on whatever screen is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from probes.errors import ProbeError
+from runbook.errors import MitigationError, NotSent, Refused, Uncertain
+from runbook.plan import Json, Outcome, Plan, Verdict
+
+if TYPE_CHECKING:
+    from runbook.hands import Hands
+    from runbook.mitigation import Mitigation
+    from runbook.scene import Scene
+
+log = logging.getLogger(__name__)
+
+MOST_PROGRESS = 500  # lines
+LOOK_FOR = 120.0  # seconds that it is tried to find out what became of a request without an answer
+LOOK_EVERY = 2.0
+
+
+class Phase(StrEnum):
+    """Where an act is, in the words that are shown."""
+
+    ACTING = "acting"
+    LOOKING = "finding out"  # no answer came: did it arrive?
+    VERIFYING = "verifying"
+    ENDED = "ended"
+
+
+class Act:
+    """An act. ``entry`` is its intent on the timeline of ``incident``; ``by`` who confirmed it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        mitigation: Mitigation,
+        incident: str,
+        entry: str,
+        by: str,
+        now: Callable[[], float],
+        changed: Callable[[], None],
+        *,
+        phase: Phase = Phase.ACTING,
+    ) -> None:
+        self.plan = plan
+        self.mitigation = mitigation
+        self.incident = incident
+        self.entry = entry
+        self.by = by
+        self.phase = phase
+        self.outcome: Outcome | None = None
+        self.progress: list[tuple[float, str]] = []
+        self.began_at = now()
+        self.ended_at: float | None = None
+        self._now = now
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._step: asyncio.Task[Any] | None = None
+        self._stopped = ""  # why somebody stopped it
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work``, which calls `see_through`; what it raises is logged and never lost."""
+        self._task = asyncio.create_task(work, name=f"act {self.plan.id}")
+
+    async def done(self) -> Outcome:
+        """Wait for the end, recorded."""
+        assert self._task is not None
+        await asyncio.shield(self._task)
+        assert self.outcome is not None
+        return self.outcome
+
+    @property
+    def finished(self) -> bool:
+        """Ended, and recorded."""
+        return self._task is None or self._task.done()
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, (self.ended_at or self._now()) - self.began_at)
+
+    @property
+    def latest(self) -> str:
+        """The last line of progress."""
+        return self.progress[-1][1] if self.progress else ""
+
+    def tell(self, text: str) -> None:
+        """One line of progress; the same as the last one is not news."""
+        if text != self.latest:
+            self.progress.append((self._now(), text))
+            del self.progress[:-MOST_PROGRESS]
+            self._changed()
+
+    # ------------------------------------------------------------------ stopping
+
+    @property
+    def can_stop(self) -> str:
+        """What stopping would mean now, in words; empty when it cannot be stopped."""
+        if self.outcome is not None:
+            return ""
+        if self.phase is Phase.ACTING:
+            return "stops it; what it has done stays" if self.mitigation.stoppable else ""
+        return "stops watching; what was sent stays sent"
+
+    def stop(self, by: str) -> bool:
+        """Stop it, where that is safe; False where it is not."""
+        if not self.can_stop or self._step is None:
+            return False
+        self._stopped = f"stopped by {by}"
+        self._step.cancel()
+        return True
+
+    def leave(self) -> None:
+        """The console is left: stop watching. A request that is on its way gets its answer first."""
+        self._stopped = self._stopped or "the console was left before the verdict"
+        if self._step is not None and (self.phase is not Phase.ACTING or self.mitigation.stoppable):
+            self._step.cancel()
+
+    # ------------------------------------------------------------------ the act itself
+
+    async def see_through(self, hands: Hands | None, scene: Scene, within: float) -> None:
+        """Act (with ``hands``), find out if need be, verify for at most ``within`` seconds. Sets `outcome`, always."""
+        try:
+            outcome = await self._through(hands, scene, within)
+        except Exception as error:  # a mitigation's own defect: what was sent is not known
+            log.exception("act %s failed by a fault of its own", self.plan.id)
+            outcome = Outcome(
+                verdict=Verdict.UNKNOWN,
+                text=f"the act failed by a fault of its own ({type(error).__name__}: {error}); look before you go on",
+                sent=None,
+            )
+        self.ended_at = self._now()
+        self.phase = Phase.ENDED
+        self.outcome = outcome
+
+    def recorded(self) -> None:
+        """The outcome is on the timeline."""
+        self._changed()
+
+    async def _through(self, hands: Hands | None, scene: Scene, within: float) -> Outcome:
+        receipt: Json = {}
+        if hands is not None:
+            try:
+                receipt = await self._stepwise(self.mitigation.act(hands, scene, self.plan, self.tell))
+            except asyncio.CancelledError:
+                return Outcome(verdict=Verdict.UNKNOWN, text=self._stopped or "stopped", sent=None)
+            except NotSent as error:
+                return Outcome(verdict=Verdict.FAILED, text=_with_hint(error), sent=False)
+            except Refused as error:
+                return Outcome(verdict=Verdict.REFUSED, text=_with_hint(error), sent=False)
+            except Uncertain as error:
+                self.tell(str(error))
+            else:
+                if self._stopped:
+                    return Outcome(verdict=Verdict.UNKNOWN, text=f"done; {self._stopped}", evidence={"did": receipt})
+                return await self._verified(scene, within, receipt)
+        return await self._found_out(scene, within)
+
+    async def _found_out(self, scene: Scene, within: float) -> Outcome:
+        """No answer came, or nobody was there to hear it: look until it is known, and send nothing."""
+        self._in_phase(Phase.LOOKING)
+        try:
+            arrived = await self._stepwise(self._arrived(scene))
+        except asyncio.CancelledError:
+            return Outcome(verdict=Verdict.UNKNOWN, text=f"no answer came; {self._stopped or 'stopped'}", sent=None)
+        if arrived is None:
+            text = "no answer came, and looking does not tell whether it was carried out: check before you go on"
+            return Outcome(verdict=Verdict.UNKNOWN, text=text, sent=None)
+        if not arrived:
+            text = "it was not carried out: no answer came, and the cluster shows no trace of it"
+            return Outcome(verdict=Verdict.FAILED, text=text, sent=False)
+        self.tell("it was carried out: the cluster shows it")
+        return await self._verified(scene, within, {})
+
+    async def _arrived(self, scene: Scene) -> bool | None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LOOK_FOR
+        while True:
+            try:
+                return await self.mitigation.took_effect(scene, self.plan)
+            except (ProbeError, MitigationError) as error:
+                self.tell(f"cannot look yet: {error}")
+            if loop.time() > until:
+                return None
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _verified(self, scene: Scene, within: float, receipt: Json) -> Outcome:
+        self._in_phase(Phase.VERIFYING)
+        try:
+            async with asyncio.timeout(within):
+                outcome: Outcome = await self._stepwise(self.mitigation.verify(scene, self.plan, self.tell))
+        except asyncio.CancelledError:
+            outcome = Outcome(verdict=Verdict.UNKNOWN, text=f"done; {self._stopped or 'stopped'}")
+        except TimeoutError:
+            seen = f"; last seen: {self.latest}" if self.latest else ""
+            outcome = Outcome(verdict=Verdict.FAILED, text=f"not as it should be within {within:g} s{seen}")
+        except (ProbeError, MitigationError) as error:
+            outcome = Outcome(verdict=Verdict.UNKNOWN, text=f"done, and it cannot be verified: {error}")
+        if receipt:
+            outcome = _with_receipt(outcome, receipt)
+        return outcome
+
+    async def _stepwise(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a part that `stop` can cancel without cancelling the rest. Our own cancellation passes through."""
+        self._step = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(self._step)
+        except asyncio.CancelledError:
+            if not self._step.done():
+                self._step.cancel()
+                await asyncio.gather(self._step, return_exceptions=True)
+            raise
+        finally:
+            self._step = None
+
+    def _in_phase(self, phase: Phase) -> None:
+        self.phase = phase
+        self._changed()
+
+
+def _with_receipt(outcome: Outcome, receipt: Json) -> Outcome:
+    return Outcome(
+        verdict=outcome.verdict,
+        text=outcome.text,
+        sent=outcome.sent,
+        evidence={**outcome.evidence, "did": receipt},
+        undo=outcome.undo,
+    )
+
+
+def _with_hint(error: MitigationError) -> str:
+    return f"{error} ({error.hint})" if error.hint else str(error)

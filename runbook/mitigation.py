@@ -1,0 +1,89 @@
+"""What every mitigation is: one small module that plans, acts, verifies, and says how it is undone.
+
+Adding one touches no other file than the table in `runbook.mitigations`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from probes.errors import NotFound
+from runbook.errors import Changed
+from runbook.plan import Aim, Json, Need, Outcome, Plan, Target
+from runbook.scene import spec_of, target_of
+
+if TYPE_CHECKING:
+    from runbook.hands import Hands
+    from runbook.scene import Scene
+
+Tell = Callable[[str], None]
+"""One line of progress, for the person who watches. Plain text, from anywhere: the widget makes it inert."""
+
+Choices = Mapping[str, str]
+
+
+class Mitigation(ABC):
+    """One row of the table.
+
+    ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
+    ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
+    """
+
+    id: ClassVar[str]
+    key: ClassVar[str]  # an upper-case letter
+    label: ClassVar[str]  # one or two words, for the footer
+    sentence: ClassVar[str]  # for the help and the palette
+    harmless: ClassVar[bool] = False
+    stoppable: ClassVar[bool] = False
+
+    @abstractmethod
+    def refuses(self, aim: Aim) -> str:
+        """Why this makes no sense on that row, in a few words for the dim key; empty if it does. Asks nobody."""
+
+    @abstractmethod
+    async def plan(self, scene: Scene, aim: Aim, choices: Choices) -> Plan:
+        """Look, and say what would be done. Sends nothing but reads and dry runs; takes well under a second.
+
+        ``choices`` are the person's answers to the fields of an earlier plan for the same aim. The gate adds what only
+        it knows: whether acting is allowed at all, and how much friction it takes.
+
+        Raises `NoPlan` (it makes no sense here), `ProbeError` (it could not be looked at).
+        """
+
+    @abstractmethod
+    async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json:
+        """Do what the plan says, once. Returns what is worth keeping as evidence.
+
+        The gate has just seen that the target is the one of the plan; `runbook.precondition` holds it to that until
+        the server has answered. Raises `Refused`, `NotSent`, `Uncertain`.
+        """
+
+    @abstractmethod
+    async def verify(self, scene: Scene, plan: Plan, tell: Tell) -> Outcome:
+        """Watch until it is plain whether it helped. Has only the plan: it also runs after a crash."""
+
+    @abstractmethod
+    async def took_effect(self, scene: Scene, plan: Plan) -> bool | None:
+        """Whether the cluster got the request, found out by looking. None: that cannot be told.
+
+        Asked when no answer came, and at the start of a console that finds an intent without an outcome.
+        """
+
+    def relies_on(self, obj: Json) -> object:
+        """What of the target the plan relies on; a change of it voids the plan."""
+        return spec_of(obj)
+
+    async def again(self, scene: Scene, plan: Plan) -> Target:
+        """The plan's target as it is now. Raises `Changed` when it is gone, `ProbeError` when nobody knows."""
+        target = plan.target
+        try:
+            obj = await scene.fetch(target.kind, target.namespace, target.name)
+        except NotFound as error:
+            raise Changed(f"{target} is not there any more; nothing was sent") from error
+        return target_of(scene.cluster, target.kind, obj, self.relies_on)
+
+    def permissions(self, namespace: str) -> tuple[Need, ...]:
+        """What it needs to be allowed at most, for `warroom doctor` and the RBAC manifests."""
+        return ()

@@ -1,0 +1,40 @@
+"""What every write of ours carries, so that the cluster's own audit log joins back to the timeline."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from msgspec import Struct
+
+INCIDENT = "warroom/incident"  # annotations
+ACT = "warroom/act"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_MOST_MANAGER = 128  # characters of a field manager (apimachinery, ValidateFieldManager)
+
+
+class Stamp(Struct, frozen=True):
+    """``incident`` is its ID, ``act`` the plan's."""
+
+    incident: str
+    act: str
+
+    @property
+    def manager(self) -> str:
+        """The field manager: ``warroom-INC-20261123-1406-7kq2``."""
+        return _UNSAFE.sub("-", f"warroom-{self.incident}")[:_MOST_MANAGER]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return {INCIDENT: self.incident, ACT: self.act}
+
+    @property
+    def description(self) -> str:
+        """For tools that take a sentence, like Helm's ``--description``."""
+        return f"warroom {self.incident} act {self.act}"
+
+
+def new_act() -> str:
+    """A name for an act: 10 hexadecimal digits, easy to read out and to find in an audit log."""
+    return secrets.token_hex(5)
