@@ -20,6 +20,8 @@ class Faults:
     ``closed``         namespaces in which everything is 403, for every user.
     ``logged_out``     every token is refused with 401.
     ``no_metrics``     metrics.k8s.io is registered, and nothing stands behind it (503).
+    ``unheard``        this many further writes are lost on their way: the connection is cut and nothing was done.
+    ``unanswered``     this many further writes are carried out, and the connection is cut before the answer.
     ``only``           if set, `error`, `delay` and `throttled` concern only paths that contain this text.
     """
 
@@ -30,6 +32,8 @@ class Faults:
     throttled: int = 0
     logged_out: bool = False
     no_metrics: bool = False
+    unheard: int = 0
+    unanswered: int = 0
     only: str = ""
     closed: set[str] = field(default_factory=set)
     _running: asyncio.Event = field(default_factory=asyncio.Event)

@@ -16,6 +16,7 @@ from drill.calls import Call
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
 from drill.kinds import KINDS
+from drill.observing import Observer, seen
 from drill.podlogs import LogProvider
 from drill.reads import MetricsProvider, Reads
 from drill.records import encode
@@ -55,6 +56,7 @@ class ApiServer:
         self.store = store
         self.version = version
         self.faults = Faults()
+        self.observers: list[Observer] = []  # each is called with every request when it arrives
         self.access = access or Access.with_new_tokens()
         self.access.closed = self.faults.closed
         self._certificate = certificate or self_signed()
@@ -143,7 +145,20 @@ class ApiServer:
     # Requests
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        arrived = await seen(request, body=bool(self.observers))
+        for observer in self.observers:
+            observer(arrived)
         await self.faults.gate()
+        if arrived.writes and self.faults.unheard > 0:
+            self.faults.unheard -= 1
+            return _cut(request)
+        answer = await self._answer_to(request)
+        if arrived.writes and self.faults.unanswered > 0:
+            self.faults.unanswered -= 1
+            return _cut(request)
+        return answer
+
+    async def _answer_to(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             user = await self._admit(request)
             return await self._dispatch(request, user)
@@ -307,6 +322,13 @@ class ApiServer:
         if self._logs is None:
             raise statuses.bad_request("this platform keeps no logs")
         return await podlogs.serve(request, record.object, options, self._logs, self.faults)
+
+
+def _cut(request: web.BaseRequest) -> web.Response:
+    """End the connection in mid-air; the answer goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return _text(503, "nobody reads this")
 
 
 def _agent(request: web.BaseRequest) -> str:
