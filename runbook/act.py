@@ -143,7 +143,7 @@ class Act:
         self._changed()
 
     async def _through(self, hands: Hands | None, scene: Scene, within: float) -> Outcome:
-        receipt: Json = {}
+        receipt: Json | Outcome = {}
         if hands is not None:
             try:
                 receipt = await self._stepwise(self.mitigation.act(hands, scene, self.plan, self.tell))
@@ -156,6 +156,8 @@ class Act:
             except Uncertain as error:
                 self.tell(str(error))
             else:
+                if isinstance(receipt, Outcome):  # the act's own answer is the verdict; there is nothing to watch
+                    return receipt
                 if self._stopped:
                     return Outcome(verdict=Verdict.UNKNOWN, text=f"done; {self._stopped}", evidence={"did": receipt})
                 return await self._verified(scene, within, receipt)

@@ -29,6 +29,7 @@ class Mitigation(ABC):
 
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
     ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
+    ``choosable`` the ids of the fields that its plans may have: what the runbook file may give a default for.
     """
 
     id: ClassVar[str]
@@ -37,6 +38,7 @@ class Mitigation(ABC):
     sentence: ClassVar[str]  # for the help and the palette
     harmless: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
+    choosable: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def refuses(self, aim: Aim) -> str:
@@ -53,8 +55,9 @@ class Mitigation(ABC):
         """
 
     @abstractmethod
-    async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json:
-        """Do what the plan says, once. Returns what is worth keeping as evidence.
+    async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json | Outcome:
+        """Do what the plan says, once. Returns what is worth keeping as evidence, or the outcome itself where the act
+        is its own proof (a check that ran, a command that ended): then nothing is verified afterwards.
 
         The gate has just seen that the target is the one of the plan; `runbook.precondition` holds it to that until
         the server has answered. Raises `Refused`, `NotSent`, `Uncertain`.
