@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runbook.playbook import Playbook
 from tui import logfile
 from tui.settings import ALL_NAMESPACES, Settings
 
@@ -24,6 +25,7 @@ class ConsoleOptions:
     ``kubeconfig``, ``context`` None means the usual: KUBECONFIG or ~/.kube/config, and its current context.
     ``namespaces``  empty: the context's own; ``("*",)``: all. `scope` turns them into names.
     ``store``       the timeline's database; ``log_file`` the program's own log, None if it cannot be written.
+    ``playbook``    how this platform wants its mitigations.
     ``drill``       the embedded platform, started and not yet waited for. What its `ready()` says goes to
                     `on_platform`, which gives the options that the console then looks with.
     """
@@ -37,6 +39,7 @@ class ConsoleOptions:
     read_only: bool = False
     no_color: bool = False
     drill: DrillProcess | None = None
+    playbook: Playbook = field(default_factory=Playbook)
 
     def scope(self, context_namespace: str) -> tuple[str, ...]:
         """The namespaces to look at, empty for all, as `probes.cluster.Scope` wants them."""
