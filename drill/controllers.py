@@ -10,7 +10,9 @@ from typing import Any
 from drill.clock import Clock
 from drill.daemonsets import DaemonSets
 from drill.deployments import Deployments
+from drill.disruptions import Disruptions
 from drill.endpoints import EndpointsController
+from drill.evictions import BUDGET
 from drill.garbage import Garbage
 from drill.kinds import Kind
 from drill.kubelet import Kubelets
@@ -45,6 +47,7 @@ class ControlPlane:
         stateful_sets = StatefulSets(self.world)
         daemon_sets = DaemonSets(self.world, self.scheduler)
         endpoints = EndpointsController(self.world)
+        disruptions = Disruptions(self.world)
         garbage = Garbage(self.world)
         self._everything: tuple[Observer, ...] = (self.world.owned.observe, garbage.observe)
         self._by_kind: defaultdict[Kind, tuple[Observer, ...]] = defaultdict(tuple)
@@ -54,6 +57,7 @@ class ControlPlane:
             STATEFUL_SET: (stateful_sets.observe_set,),
             DAEMON_SET: (daemon_sets.observe_set,),
             SERVICE: (endpoints.observe_service,),
+            BUDGET: (disruptions.observe_budget,),
             NODE: (self.nodes.observe_node, self.scheduler.observe_node, daemon_sets.observe_node),
             POD: (
                 self.scheduler.observe_pod,
@@ -63,6 +67,7 @@ class ControlPlane:
                 stateful_sets.observe_pod,
                 daemon_sets.observe_pod,
                 endpoints.observe_pod,
+                disruptions.observe_pod,
             ),
         }
         self._unsubscribe = store.subscribe(self._observe)

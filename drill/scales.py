@@ -1,14 +1,12 @@
-"""The scale subresource, and the disruption budgets that an eviction asks."""
+"""The scale subresource: a workload seen as an autoscaling/v1 Scale, and what a Scale asks of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drill import admission, kinds, statuses
+from drill import admission, statuses
 from drill.columns import label_selector, pairs
-from drill.label_selector import selects
 from drill.records import Record
-from drill.store import ObjectStore
 
 Json = dict[str, Any]
 
@@ -42,12 +40,3 @@ def replicas_of(scale: Any, record: Record) -> int:
         cause = ("FieldValueInvalid", "spec.replicas", admission.negative(replicas))
         raise statuses.invalid(record.kind, record.name, [cause], kind_name="Scale", group="autoscaling")
     return replicas
-
-
-def exhausted_budget(store: ObjectStore, pod: Record) -> Json | None:
-    """The PodDisruptionBudget that does not allow this pod's eviction now, if there is one."""
-    for budget in store.list(kinds.kind("poddisruptionbudgets"), pod.namespace):
-        concerns = selects((budget.get("spec") or {}).get("selector"), pod.labels)
-        if concerns and (budget.get("status") or {}).get("disruptionsAllowed", 0) < 1:
-            return budget
-    return None

@@ -208,19 +208,17 @@ def too_many_requests(message: str, retry_after: int) -> ApiError:
     return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after})
 
 
-def disruption(budget: Json) -> ApiError:
-    """429 for an eviction that a PodDisruptionBudget does not allow now."""
-    name, status = budget["metadata"]["name"], budget.get("status") or {}
-    needed = (
-        f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods "
-        f"and has {status.get('currentHealthy', 0)} currently"
-    )
-    return ApiError(
-        429,
-        "TooManyRequests",
-        "Cannot evict pod as it would violate the pod's disruption budget.",
-        {"causes": [{"reason": "DisruptionBudget", "message": needed}]},
-    )
+def disruption(budget: Json, why: str = "", retry_after: int | None = None) -> ApiError:
+    """429 for an eviction that a PodDisruptionBudget does not allow now; ``why`` other than its numbers."""
+    status = budget.get("status") or {}
+    needs = f"needs {status.get('desiredHealthy', 0)} healthy pods and has {status.get('currentHealthy', 0)} currently"
+    cause = {
+        "reason": "DisruptionBudget",
+        "message": f"The disruption budget {budget['metadata']['name']} {why or needs}",
+    }
+    details: Json = {"causes": [cause]} | ({"retryAfterSeconds": retry_after} if retry_after else {})
+    text = "Cannot evict pod as it would violate the pod's disruption budget."
+    return ApiError(429, "TooManyRequests", text, details)
 
 
 def internal(message: str) -> ApiError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from drill import admission, apply, forms, kinds, patches, scales, statuses
+from drill import admission, apply, evictions, forms, kinds, patches, scales, statuses
 from drill.calls import APPLY, Call
 from drill.kinds import Kind
 from drill.reads import number
@@ -248,11 +248,10 @@ class Writes:
         """POST of an Eviction: a delete that disruption budgets may refuse with 429."""
         pod = self._current(call.target)
         eviction = call.decoded() if call.body.strip() else {}
-        budget = scales.exhausted_budget(self._store, pod)
-        if budget is not None:
-            raise statuses.disruption(budget)
         options = eviction.get("deleteOptions") or {}
-        if not call.dry and not _dry(options):
+        dry = call.dry or _dry(options)
+        evictions.admit(self._store, pod, options, dry=dry)
+        if not dry:
             self._delete(pod, options)
         return Outcome(
             201, body={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}

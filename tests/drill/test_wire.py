@@ -508,7 +508,7 @@ async def test_an_eviction_asks_the_disruption_budget(wire: Wire) -> None:
     budget = {
         "metadata": {"name": "keep", "namespace": PROD},
         "spec": {"selector": {"matchLabels": {"app": "payment-service"}}},
-        "status": {"disruptionsAllowed": 0, "desiredHealthy": 5, "currentHealthy": 5},
+        "status": {"observedGeneration": 1, "disruptionsAllowed": 0, "desiredHealthy": 5, "currentHealthy": 4},
     }
     wire.server.store.create(kind("poddisruptionbudgets"), budget)
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "payment-service-a"}}
