@@ -157,6 +157,23 @@ class Cluster:
             if rest:
                 yield bytes(rest)
 
+    async def body(
+        self, path: str, query: Mapping[str, str] | None = None, *, idle_timeout: float, connect_timeout: float = 10.0
+    ) -> AsyncGenerator[bytes, None]:
+        """The body of a 200 answer byte for byte, in pieces as they come, however long it is (a whole log).
+
+        ``idle_timeout`` seconds without a byte raise `Unreachable`, as does a body that breaks off. Close it to hang up.
+        """
+        async with self._answer("GET", path, query, JSON, None, idle_timeout, connect_timeout) as (answer, _):
+            pieces = answer.pieces()
+            while True:
+                async with asyncio.timeout(idle_timeout):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                self.heard_at = time.monotonic()
+                yield piece
+
     async def _exchange(
         self,
         method: str,

@@ -45,6 +45,7 @@ class Scene:
         production: Callable[[str], bool],
         helm: Sequence[str] = (),
         now: Callable[[], float] = time.time,
+        incident: Callable[[], str] = lambda: "",
     ) -> None:
         self.cluster = cluster
         self.playbook = playbook
@@ -53,6 +54,12 @@ class Scene:
         self.helm = tuple(helm)  # the command that is Helm, e.g. ("/usr/bin/helm",); empty when there is none
         self.rehearsal = rehearsal
         self._latest = latest
+        self._incident = incident
+
+    @property
+    def incident(self) -> str:
+        """The open incident's ID, empty if there is none."""
+        return self._incident()
 
     @property
     def latest(self) -> Mapping[str, Snapshot[Any]]:

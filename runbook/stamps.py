@@ -15,10 +15,11 @@ _MOST_MANAGER = 128  # characters of a field manager (apimachinery, ValidateFiel
 
 
 class Stamp(Struct, frozen=True):
-    """``incident`` is its ID, ``act`` the plan's."""
+    """``incident`` is its ID, ``act`` the plan's; ``by`` who confirmed it, for what is kept here and not written there."""
 
     incident: str
     act: str
+    by: str = ""
 
     @property
     def manager(self) -> str:
