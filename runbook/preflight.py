@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from probes.errors import NotFound, ProbeError
 from runbook.plan import Finding, Json, Level, Need
 from runbook.selectors import selects
+from runbook.workloads import pods_of
 
 if TYPE_CHECKING:
     from runbook.scene import Scene
@@ -61,6 +62,14 @@ def fresh(scene: Scene, sources: Collection[str]) -> Finding:
     return Finding("fresh", Level.GREEN, "every pane it relies on is live")
 
 
+async def pods_hit(scene: Scene, workload: Json) -> tuple[list[Json], list[Finding]]:
+    """The pods of a workload; none, and an amber finding, when they cannot be listed."""
+    try:
+        return await pods_of(scene, workload), []
+    except ProbeError as error:
+        return [], [Finding("pods", Level.AMBER, f"which pods are hit is not known: {error}", error.hint)]
+
+
 async def endpoints_left(scene: Scene, namespace: str, hit: Collection[str], *, at_once: bool = True) -> list[Finding]:
     """For each service that sends traffic to pods in ``hit``: who is left. ``at_once`` False for one after another."""
     try:
@@ -94,8 +103,8 @@ async def endpoints_left(scene: Scene, namespace: str, hit: Collection[str], *, 
     return found
 
 
-async def budgets(scene: Scene, namespace: str, labels: Mapping[str, str]) -> list[Finding]:
-    """The PodDisruptionBudgets that are about pods with these labels, and whether they allow a disruption now.
+async def budgets(scene: Scene, namespace: str, labels: Mapping[str, str], hit: int = 1) -> list[Finding]:
+    """The PodDisruptionBudgets that are about pods with these labels, and whether they allow ``hit`` disruptions now.
 
     Only evictions are held to a budget by the server; a rollout or a deletion is not, so an exhausted one is amber.
     """
@@ -111,11 +120,18 @@ async def budgets(scene: Scene, namespace: str, labels: Mapping[str, str]) -> li
             continue
         name = (item.get("metadata") or {}).get("name", "")
         allows = (item.get("status") or {}).get("disruptionsAllowed", 0)
-        if allows > 0:
-            found.append(Finding("budget", Level.GREEN, f"{name} allows a disruption ({allows} left)"))
+        if allows >= hit:
+            found.append(Finding("budget", Level.GREEN, f"{name} allows {_disruptions(hit)} ({allows} left)"))
+        elif allows > 0:
+            text = f"{name} allows {_disruptions(allows)} and this is {hit}, which is not held to it"
+            found.append(Finding("budget", Level.AMBER, text))
         else:
             found.append(Finding("budget", Level.AMBER, f"{name} allows no disruption now, and this is not held to it"))
     return found
+
+
+def _disruptions(number: int) -> str:
+    return "a disruption" if number == 1 else f"{number} disruptions"
 
 
 async def autoscaler(scene: Scene, kind: str, namespace: str, name: str) -> Json | None:

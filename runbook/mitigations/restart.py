@@ -12,14 +12,14 @@ from runbook.diffs import hunk
 from runbook.errors import NotSent, Refused, Uncertain
 from runbook.media import MERGE, STRATEGIC
 from runbook.mitigation import Choices, Mitigation, Tell
-from runbook.plan import Aim, Diff, Finding, Json, Level, Need, Outcome, Plan, Undo
+from runbook.plan import Aim, Diff, Json, Need, Outcome, Plan, Undo
 from runbook.precondition import patch_unchanged
 from runbook.stamps import ACT, new_act
+from runbook.strategies import at_once, obstacles
 from runbook.verification import rollout_of, settled, unwell
 from runbook.workloads import (
     PLURALS,
     names_of,
-    pods_of,
     refuse_no_workload,
     template_labels,
     workload_of,
@@ -51,21 +51,21 @@ class Restart(Mitigation):
         act = new_act()
         path = workload_path(kind, namespace, name)
         needs = self.permissions(namespace)
-        pods, allowed, rehearsed, budgets = await asyncio.gather(
-            pods_of(scene, obj),
+        (pods, unknown), allowed, rehearsed, budgets = await asyncio.gather(
+            preflight.pods_hit(scene, obj),
             preflight.allowed(scene, [need for need in needs if need.resource == PLURALS[kind]]),
             _rehearsed(scene, path, at, obj),
             preflight.budgets(scene, namespace, template_labels(obj)),
         )
-        strategy = (obj.get("spec") or {}).get("strategy" if kind == "Deployment" else "updateStrategy") or {}
-        at_once = strategy.get("type") == "Recreate"
-        endpoints = await preflight.endpoints_left(scene, namespace, names_of(pods), at_once=at_once)
+        all_go = at_once(obj)
+        endpoints = await preflight.endpoints_left(scene, namespace, names_of(pods), at_once=all_go)
         findings = [
             allowed,
             preflight.fresh(scene, ("pods", "workloads", "events")),
+            *unknown,
             *endpoints,
             *budgets,
-            *_strategy(kind, strategy, obj),
+            *obstacles(obj),
             *preflight.reverted_by(obj),
             *preflight.others(scene, obj),
         ]
@@ -83,8 +83,8 @@ class Restart(Mitigation):
             needs=needs,
             verified_by=f"{rollout.wanted} of {rollout.wanted} new pods ready · no new warnings · health endpoints",
             undo=Undo("a restart cannot be taken back; the pods run what they ran before"),
-            blast=f"{_counted(len(pods))}, {'all at once' if at_once else 'one after another'}",
-            wide=at_once and rollout.ready > 0,
+            blast=f"{_counted(len(pods))}, {'all at once' if all_go else 'one after another'}",
+            wide=all_go and rollout.ready > 0,
         )
 
     async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json:
@@ -130,12 +130,3 @@ async def _rehearsed(scene: Scene, path: str, at: str, obj: Json) -> Diff:
         source = "computed"
     found = hunk(obj, after)
     return Diff(hunks=(found,) if found else (), source=source)
-
-
-def _strategy(kind: str, strategy: Json, obj: Json) -> list[Finding]:
-    if kind == "Deployment" and (obj.get("spec") or {}).get("paused"):
-        text = "the deployment is paused: nothing will happen until it is resumed"
-        return [Finding("paused", Level.RED, text, f"kubectl rollout resume {kind.lower()}/{obj['metadata']['name']}")]
-    if strategy.get("type") == "OnDelete":
-        return [Finding("strategy", Level.AMBER, "its update strategy is OnDelete: pods must be deleted by hand")]
-    return []
