@@ -15,7 +15,7 @@ _MOST_MANAGER = 128  # characters of a field manager (apimachinery, ValidateFiel
 
 
 class Stamp(Struct, frozen=True):
-    """``incident`` is its ID, ``act`` the plan's; ``by`` who confirmed it, for what is kept here and not written there."""
+    """``incident`` is its ID, ``act`` the plan's; ``by`` is who confirmed it, and stays on this machine."""
 
     incident: str
     act: str
