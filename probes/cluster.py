@@ -162,7 +162,7 @@ class Cluster:
     ) -> AsyncGenerator[bytes, None]:
         """The body of a 200 answer byte for byte, in pieces as they come, however long it is (a whole log).
 
-        ``idle_timeout`` seconds without a byte raise `Unreachable`, and so does a body that breaks off. Close it to hang
+        ``idle_timeout`` seconds without a byte raise `Unreachable`, as does a body that breaks off. Close it to hang
         up.
         """
         async with self._answer("GET", path, query, JSON, None, idle_timeout, connect_timeout) as (answer, _):

@@ -97,7 +97,14 @@ class Gate:
         self._busy: dict[str, str] = {}  # target → act
         self._used: set[str] = set()  # plans that were confirmed, whatever became of them
         self._scene = Scene(
-            cluster, Rehearsal(cluster), playbook, latest=latest, production=production, helm=helm, now=now
+            cluster,
+            Rehearsal(cluster),
+            playbook,
+            latest=latest,
+            production=production,
+            helm=helm,
+            now=now,
+            incident=lambda: book.incident,
         )
 
     # ------------------------------------------------------------------ arming
@@ -192,7 +199,7 @@ class Gate:
             raise
         act = Act(replace(plan, target=target), mitigation, incident, entry, confirmation.by, self._now, self._changed)
         self.acts[plan.id] = act
-        hands = Hands(self._cluster, Stamp(incident, plan.id))
+        hands = Hands(self._cluster, Stamp(incident, plan.id, confirmation.by))
         act.begin(self._see_through(act, hands))
         self._changed()
         return act
