@@ -5,6 +5,7 @@ MitigationError
 ├── Refused       the gate or the server refused; nothing was changed
 │   └── Changed   the target is not what the plan showed any more; nothing was sent
 ├── NotSent       the request never reached the server
+│   └── NotRecorded  the intent could not be made durable, so nothing was sent
 └── Uncertain     the request went out and no answer came: only looking tells what became of it
 """
 
@@ -37,6 +38,10 @@ class Changed(Refused):
 
 class NotSent(MitigationError):
     """No byte of the request reached the server."""
+
+
+class NotRecorded(NotSent):
+    """The intent could not be made durable, so nothing was sent."""
 
 
 class Uncertain(MitigationError):

@@ -39,10 +39,6 @@ PLAN_LIFE = 900.0  # seconds after which a plan that nobody confirmed is made ag
 MOST_DIFF = 4000  # lines of a diff that are kept; the rest is told
 
 
-class NotRecorded(MitigationError):
-    """The intent could not be made durable, so nothing was sent."""
-
-
 class Book(Protocol):
     """The timeline, as the gate writes to it. ``incident`` is the open incident's ID, empty if there is none."""
 
@@ -208,7 +204,11 @@ class Gate:
         """The person looked at the plan and left; that belongs on the record, too."""
         if plan.id not in self._used:
             self._used.add(plan.id)
-            await self._unsent(plan, Verdict.CANCELLED, "nothing was sent", self._book.author)
+            if plan.blocked:
+                why = f"blocked: {spoken_findings(plan.findings)}"
+                await self._unsent(plan, Verdict.REFUSED, why, self._book.author)
+            else:
+                await self._unsent(plan, Verdict.CANCELLED, "nothing was sent", self._book.author)
 
     def _check(self, mitigation: Mitigation, plan: Plan, confirmation: Confirmation) -> None:
         if plan.blocked:

@@ -27,6 +27,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     # A source that was not heard of yet is loading.
     others = len(SOURCES) - vitals.live - vitals.stale
     pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
+    gate = host.gate
     return BannerState(
         incident_id=incident.id if incident else "",
         title=incident.title if incident else "",
@@ -43,6 +44,8 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         namespace=session.scope_text,
         version=session.version,
         read_only=host.read_only,
+        armed_until=gate.armed_until if gate else None,
+        disarmed=word is Environment.PRODUCTION and gate is not None and not gate.armed,
         probes_live=vitals.live,
         probes_stale=vitals.stale,
         probes_other=others,

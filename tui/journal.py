@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
-from incident.errors import StoreError, StoreFault
+from incident.errors import StoreError, StoreFault, Unusable
 from incident.recorder import Recorder
 from incident.timeline import Timeline
 
@@ -257,6 +257,22 @@ class Journal:
                 await self._record(partial(_observe, draft=draft))
             else:
                 self._standby.append(draft)
+
+    async def record(self, incident_id: str, draft: Draft, *, durably: bool = False) -> Recorded:
+        """Record on this incident, whichever is shown (`Recorder.record`).
+
+        Raises:
+            StoreError: the draft was refused, or the store is not open.
+        """
+        if self._recorder is None:
+            raise Unusable(self.trouble or "The timeline's store is not open.")
+        recorded = await self._recorder.record(incident_id, draft, durably=durably)
+        self.trouble = recorded.error or self._standing_trouble
+        return recorded
+
+    async def acts(self, incident_id: str) -> list[Entry]:
+        """The acts of an incident with their evidence, also those that are kept aside (`Recorder.acts`)."""
+        return await self._recorder.acts(incident_id) if self._recorder is not None else []
 
     async def _record(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
         if self._recorder is None or self.incident is None:

@@ -6,8 +6,9 @@ that pane; this table holds what works everywhere on the console.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from textual.binding import Binding, BindingType
@@ -32,6 +33,10 @@ class Key(Struct, frozen=True):
     group: Group
     footer: int = 0  # 1 is the last to be dropped when the footer is narrow
     panes: tuple[str, ...] = ()  # the ids of the panes' own bindings for it, remapped with it
+
+    @property
+    def binding(self) -> Binding:
+        return Binding(self.keys, self.action, self.label, show=False, id=self.id, tooltip=self.tooltip, group=None)
 
 
 NAMES: Mapping[str, str] = {
@@ -105,7 +110,10 @@ KEYS: tuple[Key, ...] = (
     Key("theme", "ctrl+t", "theme", "theme", "Next theme: dark, light, high contrast", "view"),
     Key("help", "question_mark,f1", "help", "help", "Every key and what it does", "view"),
     Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view"),
-    Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 1),
+    Key("watch", "w", "watch", "acts", "What this console is carrying out, how far it is, and how it ended", "look", 4),
+    Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 2),
+    Key("arm", "A", "arm", "arm", "Arm this console for production for a while, or disarm it", "act", 2),
+    Key("undo", "U", "undo", "undo", "Take back what was done: a plan of its own, from its undo recipe", "act", 2),
 )
 
 PANE_KEYS: tuple[tuple[str, str], ...] = (
@@ -126,9 +134,7 @@ STEP_KEYS: tuple[tuple[str, str, int, str], ...] = (
 
 def bindings() -> list[BindingType]:
     """The console's bindings, each with an id (for keymaps) and a tooltip (for help)."""
-    table: list[BindingType] = [
-        Binding(key.keys, key.action, key.label, show=False, id=key.id, tooltip=key.tooltip, group=None) for key in KEYS
-    ]
+    table: list[BindingType] = [key.binding for key in KEYS]
     table += [
         Binding(number, f"pane('{name}')", name, show=False, id=f"pane-{name}", tooltip=f"Go to {name}")
         for name, number in PANE_KEYS
@@ -140,23 +146,56 @@ def bindings() -> list[BindingType]:
     return table
 
 
-def bar_keys(keymap: Mapping[str, str]) -> list[KeyHint]:
-    """The footer's hints, those that look before those that act, with the keys that are in force."""
-    shown = sorted((key for key in KEYS if key.footer), key=lambda key: key.group == "act")
+class Actable(Protocol):
+    """What a mitigation says of its key (see `runbook.mitigation`)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+
+
+def act_keys(mitigations: Iterable[Actable]) -> tuple[Key, ...]:
+    """The keys of the runbook's mitigations, in the order of their table."""
+    return tuple(
+        Key(each.id, each.key, f"act('{each.id}')", each.label, each.sentence, "act", 1) for each in mitigations
+    )
+
+
+def bar_keys(
+    keymap: Mapping[str, str], acts: Sequence[Key] = (), off: Mapping[str, str] = MappingProxyType({})
+) -> list[KeyHint]:
+    """The footer's hints, those that look before those that act, with the keys that are in force.
+
+    ``off`` says by id why a key does nothing on the row under the cursor.
+    """
+    own = [key for key in KEYS if key.footer]
+    looks = [key for key in own if key.group != "act"]
     return [
-        KeyHint(first_key(key.id, key.keys, keymap), key.label, key.footer, key.group == "act", action=key.action)
-        for key in shown
+        KeyHint(
+            first_key(key.id, key.keys, keymap),
+            key.label,
+            key.footer,
+            key.group == "act",
+            off.get(key.id, ""),
+            action=key.action,
+        )
+        for key in (*looks, *acts, *(key for key in own if key.group == "act"))
     ]
 
 
-def checked_keymap(wanted: Mapping[str, str]) -> dict[str, str]:
-    """The settings' ``[keys]`` as Textual's keymap.
+def checked_keymap(wanted: Mapping[str, str], acts: Sequence[Key] = ()) -> dict[str, str]:
+    """The settings' ``[keys]`` as Textual's keymap. ``acts`` are the keys of the mitigations.
 
     Raises:
         KeymapError: an unknown action, or a key that another action already has. Textual would let the
             later binding win in silence, and a key that does something else than it says is how accidents happen.
     """
-    known = {key.id: key.keys for key in KEYS} | {f"pane-{name}": number for name, number in PANE_KEYS}
+    known = {key.id: key.keys for key in (*KEYS, *acts)} | {f"pane-{name}": number for name, number in PANE_KEYS}
     known |= {name: keys for name, keys, _, _ in STEP_KEYS}
     for name in wanted:
         if name not in known:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from incident.errors import StoreError
 from tui import collector, writing
+from tui.act_book import ActBook
+from tui.gates import Gates
 from tui.journal import Journal
 from tui.keys import KeymapError, checked_keymap
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
@@ -21,6 +23,7 @@ from widgets.plain import plain
 if TYPE_CHECKING:
     from probes.freshness import Snapshot
     from probes.transitions import Transition, Watcher
+    from runbook.gate import Gate
     from tui.app import WarroomApp
     from tui.drill_process import DrillReady
     from tui.lookout import Lookout
@@ -58,12 +61,17 @@ class ControlRoom:
             clock=lambda: int(now() * 1000),
             changed=self._timeline_changed,
         )
+        self.book = ActBook(self.journal)
+        self.gates = Gates(options, self.book, self.feeds, now, self._acts_changed)
+        self.plan_opening = False  # a plan is on its way to the screen
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._opened_at = now()
         self._opening: asyncio.Task[None] | None = None
         self._watcher: Watcher | None = None
         self._unseen: list[tuple[Snapshot[Any], float]] = []  # shown, and not yet looked at by the watcher
+        self._prepared: View | None = None  # what acts were prepared for
+        self._arm_next = False  # an incident was declared here before there was a gate
         self._observed: asyncio.Queue[Sequence[Transition]] = asyncio.Queue()
 
     # ------------------------------------------------------------------ life
@@ -112,6 +120,7 @@ class ControlRoom:
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
+        await self.gates.close()
         await self.session.close()
         await self.journal.close()
 
@@ -129,6 +138,7 @@ class ControlRoom:
                     cluster=self.settings.cluster.context or "drill",
                     namespace=self.session.scope_text,
                 )
+                self.arm_by_declaration()
         except StoreError as error:
             log.error("%s", error)
             self.journal.trouble = str(error)
@@ -209,9 +219,52 @@ class ControlRoom:
         self.desk.tick(now)
         if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
             collector.release()
+            self._prepare_acts()
         if self._watcher is not None:
             # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.
             self._note(self._watcher.tick(now))
+
+    # ------------------------------------------------------------------ acts
+
+    @property
+    def gate(self) -> Gate | None:
+        """The gate of what is in view, once it was made."""
+        return self.gates.known(self.session.view)
+
+    def arm_by_declaration(self) -> None:
+        """Who declares an incident here is about to act."""
+        if self.gate is None:
+            self._arm_next = True
+        elif not self.gate.read_only:
+            self.gate.arm()
+
+    def _prepare_acts(self) -> None:
+        """After the start, and after looking elsewhere: the keys that act, and what earlier consoles left open."""
+        view = self.session.view
+        if view is None or view is self._prepared or not self.journal.ready:
+            return
+        self._prepared = view
+        writing.begin(self, self._make_ready(view), "makes acts ready")
+
+    async def _make_ready(self, view: View) -> None:
+        from probes.errors import ProbeError
+        from tui import acting
+
+        try:
+            gate = await self.gates.of(view)
+        except ProbeError as error:
+            log.warning("no gate: %s", error)
+            self._prepared = None  # the next tick tries again
+            return
+        self.desk.furnish_acts(await self.gates.table())
+        if self._arm_next and not gate.read_only:
+            self._arm_next = False
+            gate.arm()
+        await acting.prepare(self, gate)
+
+    def _acts_changed(self) -> None:
+        if self._seated:
+            self.desk.show_acts()
 
     # ------------------------------------------------------------------ what the screens ask for
 

@@ -192,6 +192,8 @@ class Banner(Widget):
             pieces.append(Piece((" READ-ONLY ",), "read-only", 0))
         elif state.armed_until is not None and state.armed_until > self._now:
             pieces.append(Piece((f"ARMED {countdown(state.armed_until - self._now)}",), "armed", 0, gap=3))
+        elif state.disarmed:
+            pieces.append(Piece((f"disarmed ({plain(state.arm_key, 8)} arms)", "disarmed"), "dim", 5, gap=3))
         pieces.append(self._freshness())
         pieces.append(Piece(self._clock(), "text", 4, gap=3))
         return pieces

@@ -36,6 +36,8 @@ class BannerState(Struct, frozen=True):
     # What the console may do.
     read_only: bool = False
     armed_until: float | None = None
+    disarmed: bool = False  # production, and acts are refused until somebody arms the console
+    arm_key: str = "A"
     # How fresh it all is.
     probes_live: int = 0
     probes_stale: int = 0

@@ -26,7 +26,8 @@ from incident.entry import Kind as EntryKind
 from probes.cluster import Cluster
 from probes.freshness import Snapshot
 from runbook.act import Act
-from runbook.gate import Confirmation, Gate, NotRecorded
+from runbook.errors import NotRecorded
+from runbook.gate import Confirmation, Gate
 from runbook.mitigation import Mitigation
 from runbook.mitigations import TABLE
 from runbook.plan import Aim, Finding, Level, Outcome, Plan

@@ -6,7 +6,7 @@ It draws what the app hands it. What a key starts beyond the screen (a fetch, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,13 +17,14 @@ from textual.containers import Vertical
 from textual.screen import Screen
 
 from probes.freshness import Freshness, Snapshot, State
-from tui import looking, writing
+from tui import acting, looking, writing
 from tui.banner_facts import banner_state
-from tui.keys import PANE_KEYS, bar_keys, bindings, first_key
+from tui.keys import PANE_KEYS, act_keys, bar_keys, bindings, first_key
 from tui.looking import pods_of
 from tui.outline import NARROW
 from tui.subjects import Subject, subject_of
 from tui.vital_signs import VitalSigns
+from widgets.acts_strip import ActsStrip
 from widgets.banner import Banner
 from widgets.changes import ChangesPane
 from widgets.editor import QuickLog
@@ -37,6 +38,8 @@ from widgets.table import TablePane
 from widgets.timeline import TimelinePane
 
 if TYPE_CHECKING:
+    from runbook.mitigation import Mitigation
+    from runbook.plan import Aim
     from tui.room import ControlRoom
 
 TAB_SHORTS = {
@@ -76,6 +79,7 @@ class ConsoleScreen(Screen[None]):
         self.vitals = VitalSigns()
         self._current = "pods"
         self._shown_before = False
+        self._mitigations: dict[str, Mitigation] = {}
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
@@ -89,6 +93,7 @@ class ConsoleScreen(Screen[None]):
             yield ChangesPane(id="changes", classes="pane")
             yield TimelinePane(id="timeline", classes="pane", placeholder="opening the timeline …")
         yield QuickLog(id="log", preview=self._preview)
+        yield ActsStrip(id="acts")
         keymap = self.app._keymap
         yield KeyBar(bar_keys(keymap), help_key=first_key("help", "question_mark", keymap), id="keys")
 
@@ -184,6 +189,66 @@ class ConsoleScreen(Screen[None]):
         self.timeline.tick(now)
         self.log_line.tick()
         self._show_banner(now)
+        self.show_acts()
+
+    # ------------------------------------------------------------------ acts
+
+    def furnish_acts(self, mitigations: Mapping[str, Mitigation]) -> None:
+        """The mitigations there are: their keys work from now on. They are not needed for the first frame."""
+        self._mitigations = dict(mitigations)
+        known = {binding.id for _, binding in self._bindings}
+        for key in act_keys(mitigations.values()):
+            if key.id not in known:
+                pressed = self.app._keymap.get(key.id, key.keys)
+                self._bindings.bind(pressed, key.action, key.label, show=False)
+        self._show_keys()
+
+    def show_acts(self) -> None:
+        """What is under way, over the keys."""
+        rows = acting.rows(self.host.gates.acts, self.host.now())
+        self.set_class(bool(rows), "-acting")
+        self.query_one(ActsStrip).show(rows)
+
+    def selected_row(self) -> object:
+        """The row that keys are about, as of now."""
+        pane = self.pane
+        return pane.selected if isinstance(pane, TimelinePane) else pane.selected_row
+
+    def refusal(self, name: str, aim: Aim) -> str:
+        """Why a mitigation makes no sense for ``aim``, or an empty string."""
+        return self._mitigations[name].refuses(aim) if name in self._mitigations else "not ready yet"
+
+    def act_label(self, name: str) -> str:
+        return self._mitigations[name].label if name in self._mitigations else name
+
+    def _show_keys(self) -> None:
+        """The footer: what acts is dim where it makes no sense on this row."""
+        if not self._mitigations or not self.children:
+            return
+        from tui.aims import aim_of
+
+        aim = aim_of(self.selected_row(), self.host.feeds.latest)
+        off = {name: mitigation.refuses(aim) for name, mitigation in self._mitigations.items()}
+        acts = act_keys(self._mitigations.values())
+        self.query_one(KeyBar).show(bar_keys(self.app._keymap, acts, off))
+
+    @on(TablePane.Selected)
+    def _row_selected(self, event: TablePane.Selected) -> None:
+        event.stop()
+        if event.pane is self.pane:
+            self._show_keys()
+
+    def action_act(self, name: str) -> None:
+        acting.plan(self.host, name)
+
+    def action_arm(self) -> None:
+        acting.arm(self.host)
+
+    def action_undo(self) -> None:
+        acting.undo(self.host)
+
+    def action_watch(self) -> None:
+        acting.watch(self.host)
 
     def _show_banner(self, now: float) -> None:
         banner = self.query_one(Banner)
@@ -239,6 +304,7 @@ class ConsoleScreen(Screen[None]):
             if self.focused is not None and self.focused.id == name:
                 self._current = name
                 self._arrange()
+                self._show_keys()
 
     @property
     def pane(self) -> Pane:
@@ -251,9 +317,7 @@ class ConsoleScreen(Screen[None]):
 
     def subject(self) -> Subject | None:
         """What the selected row is about, as of this keypress."""
-        pane = self.pane
-        row = pane.selected if isinstance(pane, TimelinePane) else pane.selected_row
-        return subject_of(row)
+        return subject_of(self.selected_row())
 
     # ------------------------------------------------------------------ keys
 

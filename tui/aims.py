@@ -1,0 +1,100 @@
+"""From a row under the cursor to what a mitigation aims at, as of the keypress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any
+
+from msgspec.structs import replace
+
+from probes.freshness import Snapshot
+from probes.rows import Commit, Event, Node, Pod, Workload
+from runbook.plan import Aim
+from widgets.changes import Change
+from widgets.pod_groups import PodRow, WorkloadGroup
+
+
+def aim_of(row: object, latest: Mapping[str, Snapshot[Any]]) -> Aim:
+    """What this row means. An empty aim is about nothing that can be acted on."""
+    aim = _aim(row)
+    if aim.kind == "Pod" and not aim.owner_kind:
+        aim = _with_owner(aim, latest)
+    if aim.kind and not aim.release:
+        kind, name = (aim.owner_kind, aim.owner_name) if aim.kind == "Pod" else (aim.kind, aim.name)
+        workload = _workload_named(latest, kind, aim.namespace, name)
+        if workload is not None:
+            aim = replace(aim, release=workload.release)
+            if aim.kind == workload.kind and not aim.uid:
+                aim = replace(aim, uid=workload.uid)
+    return aim
+
+
+def _with_owner(aim: Aim, latest: Mapping[str, Snapshot[Any]]) -> Aim:
+    """An event does not say whose pod it is about; the pods pane knows, if it is still there."""
+    snapshot = latest.get("pods")
+    pod = snapshot.rows.get(aim.uid) if snapshot else None
+    if pod is None or pod.owner is None or (pod.namespace, pod.name) != (aim.namespace, aim.name):
+        return aim
+    return replace(aim, owner_kind=pod.owner.kind, owner_name=pod.owner.name, pods=(pod.name,))
+
+
+def _workload_named(latest: Mapping[str, Snapshot[Any]], kind: str, namespace: str, name: str) -> Workload | None:
+    snapshot = latest.get("workloads")
+    for row in snapshot.rows.values() if snapshot else ():
+        if (row.kind, row.namespace, row.name) == (kind, namespace, name):
+            found: Workload = row
+            return found
+    return None
+
+
+@singledispatch
+def _aim(row: object) -> Aim:
+    return Aim()
+
+
+@_aim.register
+def _pod(row: Pod) -> Aim:
+    owner = row.owner
+    return Aim(
+        kind="Pod",
+        namespace=row.namespace,
+        name=row.name,
+        uid=row.uid,
+        owner_kind=owner.kind if owner else "",
+        owner_name=owner.name if owner else "",
+        pods=(row.name,),
+    )
+
+
+@_aim.register
+def _pod_row(row: PodRow) -> Aim:
+    return _pod(row.pod)
+
+
+@_aim.register
+def _group(row: WorkloadGroup) -> Aim:
+    return Aim(kind=row.kind, namespace=row.namespace, name=row.name, pods=tuple(pod.name for pod in row.pods))
+
+
+@_aim.register
+def _workload(row: Workload) -> Aim:
+    return Aim(kind=row.kind, namespace=row.namespace, name=row.name, uid=row.uid, release=row.release)
+
+
+@_aim.register
+def _node(row: Node) -> Aim:
+    return Aim(kind="Node", name=row.name, uid=row.uid)
+
+
+@_aim.register
+def _event(row: Event) -> Aim:
+    """What the event regards; of a pod, its owner is not known and is looked up when it is planned."""
+    return Aim(kind=row.kind, namespace=row.namespace, name=row.object_name, uid=row.object_uid)
+
+
+@_aim.register
+def _change(row: Change) -> Aim:
+    if row.revision is None or isinstance(row.item, Commit):
+        return Aim()
+    return Aim(kind="Release", namespace=row.item.namespace, name=row.item.name, revision=row.revision)

@@ -1,0 +1,110 @@
+"""The gates of one console, one for each cluster it has looked at: an act goes on when the person looks elsewhere.
+
+Made after the start, when somebody could want to act, and never waited for by the panes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tui.production import Environment, environment
+
+if TYPE_CHECKING:
+    from runbook.act import Act
+    from runbook.gate import Book, Gate
+    from runbook.mitigation import Mitigation
+    from tui.feeds import Feeds
+    from tui.options import ConsoleOptions
+    from tui.session import View
+
+log = logging.getLogger(__name__)
+
+Place = tuple[str | None, str | None]  # kubeconfig, context
+
+
+class Gates:
+    """``changed`` is called when an act has news or something was armed."""
+
+    def __init__(
+        self,
+        options: ConsoleOptions,
+        book: Book,
+        feeds: Feeds,
+        now: Callable[[], float],
+        changed: Callable[[], None],
+    ) -> None:
+        self._options = options
+        self._book = book
+        self._feeds = feeds
+        self._now = now
+        self._changed = changed
+        self._gates: dict[Place, Gate] = {}
+        self._making = asyncio.Lock()
+
+    async def table(self) -> dict[str, Mitigation]:
+        """The mitigations; imported in a thread when first asked for."""
+        return await asyncio.to_thread(_table)
+
+    def known(self, view: View | None) -> Gate | None:
+        """The gate of what is in view, if it was made already."""
+        return self._gates.get(_place(view)) if view is not None else None
+
+    async def of(self, view: View) -> Gate:
+        """The gate of what is in view. Raises `ConfigError`, `CredentialFailed`."""
+        async with self._making:
+            place = _place(view)
+            if place not in self._gates:
+                self._gates[place] = await self._make(view)
+            return self._gates[place]
+
+    async def _make(self, view: View) -> Gate:
+        from probes.cluster import Cluster
+        from runbook.gate import Gate
+        from runbook.playbook import Playbook
+
+        table = await self.table()
+        # A connection of its own: the session's ends when the person looks elsewhere.
+        cluster = await Cluster.connect(view.kubeconfig, view.context)
+        globs = view.settings.cluster.production
+        found = shutil.which("helm")
+
+        def production(namespace: str) -> bool:
+            where = (namespace,) if namespace else ()
+            word = environment(globs, context=cluster.context, namespaces=where, server=cluster.server)
+            return word is Environment.PRODUCTION
+
+        return Gate(
+            cluster,
+            self._book,
+            table,
+            Playbook(),
+            latest=lambda: self._feeds.latest,
+            production=production,
+            read_only=self._options.read_only,
+            helm=(found,) if found else (),
+            changed=self._changed,
+            now=self._now,
+        )
+
+    @property
+    def acts(self) -> list[Act]:
+        """Every act of this console, oldest first."""
+        acts = [act for gate in self._gates.values() for act in gate.acts.values()]
+        return sorted(acts, key=lambda act: act.began_at)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(gate.close() for gate in self._gates.values()), return_exceptions=True)
+
+
+def _place(view: View) -> Place:
+    return view.kubeconfig, view.context
+
+
+def _table() -> dict[str, Mitigation]:
+    from runbook.mitigations import TABLE
+
+    return dict(TABLE)

@@ -1,0 +1,93 @@
+"""The acts under way, one row each, over the key bar: what, on what, how far, how long. Gone when there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+from rich.style import Style
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from widgets.banner_state import countdown
+from widgets.pieces import Piece, laid_out
+from widgets.plain import crop, plain
+
+MOST = 4  # rows
+
+
+class ActRow(Struct, frozen=True):
+    """One act. ``verdict`` is empty while it is under way; ``style`` is good, bad, warn or dim."""
+
+    mark: str
+    title: str
+    phase: str
+    news: str
+    seconds: float
+    verdict: str = ""
+    style: str = "warn"
+
+
+class ActsStrip(Widget):
+    """Shows the rows it is handed, the newest last; more than `MOST` are counted."""
+
+    NAMES: ClassVar[tuple[str, ...]] = ("strong", "text", "dim", "good", "bad", "warn", "key")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"acts--{name}" for name in NAMES}
+
+    DEFAULT_CSS = """
+    ActsStrip {
+        height: auto;
+        background: $panel;
+        & > .acts--strong { text-style: bold; }
+        & > .acts--dim { color: $foreground 60%; }
+        & > .acts--good { color: $text-success; }
+        & > .acts--bad { color: $text-error; text-style: bold; }
+        & > .acts--warn { color: $text-warning; text-style: bold; }
+        & > .acts--key { color: $text-accent; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, key: str = "w", name: str | None = None, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(name=name, id=id)
+        self._rows: tuple[ActRow, ...] = ()
+        self._key = key
+
+    def show(self, rows: Sequence[ActRow]) -> None:
+        """Draws other rows."""
+        taller = min(len(rows), MOST) != min(len(self._rows), MOST)
+        if tuple(rows) != self._rows:
+            self._rows = tuple(rows)
+            self.refresh(layout=taller)
+
+    @property
+    def rows(self) -> tuple[ActRow, ...]:
+        return self._rows
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return min(len(self._rows), MOST)
+
+    def render_line(self, y: int) -> Strip:
+        base = self.rich_style
+        cells = max(self.size.width, 1)
+        shown = self._rows[-MOST:]
+        if y >= len(shown):
+            return Strip.blank(cells, base)
+        styles: dict[str, Style] = {name: self.get_component_rich_style(f"acts--{name}") for name in self.NAMES}
+        return laid_out(self._pieces(shown[y], last=y == len(shown) - 1), cells, styles, base)
+
+    def _pieces(self, row: ActRow, *, last: bool) -> list[Piece]:
+        title, news = plain(row.title, 200), plain(row.news, 300)
+        pieces = [
+            Piece((row.mark,), row.style),
+            Piece(tuple(crop(title, most) for most in (120, 60, 40, 24)), "strong", 1, 1),
+            Piece((row.verdict or row.phase,), row.style, 0),
+            Piece(tuple(crop(news, most) for most in (300, 120, 80, 50, 30, 16)), "text", 4),
+            Piece((countdown(row.seconds),), "dim", 3),
+        ]
+        hidden = len(self._rows) - MOST
+        if last:
+            more = f"{hidden} more · " if hidden > 0 else ""
+            pieces.append(Piece((f"{more}{self._key} shows all", self._key), "key", 5, 3))
+        return pieces
