@@ -37,6 +37,10 @@ class Kind(StrEnum):
     OUTCOME = "outcome"  # how the intent in `refers_to` ended
 
 
+ACTS = (Kind.MITIGATION, Kind.OUTCOME)
+"""What an act leaves on the timeline. It happened: neither is ever amended or retracted."""
+
+
 class Status(StrEnum):
     INVESTIGATING = "INVESTIGATING"
     MITIGATING = "MITIGATING"
@@ -71,10 +75,22 @@ class Draft(Struct, frozen=True, kw_only=True):
     kind: Kind = Kind.NOTE
     happened_at: int | None = None  # ms; None means now
     evidence: dict[str, Any] | None = None  # JSON; the store redacts secrets before writing
-    refers_to: str | None = None  # the entry amended, retracted or repeated
+    refers_to: str | None = None  # the entry amended, retracted or repeated; the intent that an outcome is of
     fold: str | None = None  # observations of the same fold key become one entry with a count
     level: str = "info"  # info, good, warn, bad: how loud the entry is on the screen
     count: int = 1  # of REPEAT: how often so far
+
+
+class Ending(Struct, frozen=True, kw_only=True, gc=False):
+    """How an act ended, as the evidence of its outcome says; of a refused or cancelled one, as its own does.
+
+    ``sent`` None: it is not known whether the cluster got the request. ``undo``: how to take back what was sent.
+    """
+
+    verdict: str
+    sent: bool | None
+    seconds: float
+    undo: str
 
 
 class Entry(Struct, frozen=True, kw_only=True, gc=False):
@@ -97,14 +113,41 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     previous_hash: str
     hash: str
     evidence_on_disk: bool = False  # there is evidence, left in the store: `Store.evidence(id)` reads it
+    ending_on_disk: Ending | None = None  # what of that is known all the same
 
     @property
     def has_evidence(self) -> bool:
         return self.evidence_on_disk or self.evidence is not None
 
+    @property
+    def ending(self) -> Ending | None:
+        """How an act ended, if this entry says so: every OUTCOME does, and a MITIGATION that was never sent."""
+        return self.ending_on_disk if self.evidence is None else ending_of(self.evidence)
+
+
+def ending_of(evidence: dict[str, Any]) -> Ending | None:
+    """What evidence says of how an act ended; None if it does not. Whatever it holds, this does not raise."""
+    outcome = evidence.get("outcome")
+    if not isinstance(outcome, dict):
+        return None
+    sent, seconds, undo = outcome.get("sent"), outcome.get("seconds"), outcome.get("undo")
+    return Ending(
+        verdict=str(outcome.get("verdict", "")),
+        sent=sent if isinstance(sent, bool) else None,
+        seconds=float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e9 else 0.0,
+        undo=str(undo.get("words", "")) if isinstance(undo, dict) else "",
+    )
+
 
 class Line(Struct, frozen=True, kw_only=True, gc=False):
-    """An entry as a reader sees it: amended text and time, retracted or not, how often it was repeated."""
+    """An entry as a reader sees it: amended text and time, retracted or not, how often it was repeated, how it ended.
+
+    ``level``    how loud it is: the entry's, or its outcome's.
+    ``outcome``  of an act, how it ended, in the words of the last entry that says so; None while nobody knows.
+    ``ended_by`` who said so, ``ended_at`` (ms) when.
+    ``earlier``  what was said of its end before that: two consoles may both find out after a crash.
+    ``sent``     of an act that ended: whether the cluster got the request; None if that is not known.
+    """
 
     entry: Entry
     text: str
@@ -112,8 +155,24 @@ class Line(Struct, frozen=True, kw_only=True, gc=False):
     amended_at: int | None  # ms, of the last amendment
     retracted: str | None  # the reason, or None if it stands
     count: int
-    last_at: int  # ms, of the last repeat; equals happened_at when count is 1
+    last_at: int  # ms, of the last repeat or the outcome; else equal to happened_at
+    level: str
+    outcome: str | None = None
+    ended_at: int | None = None
+    ended_by: str = ""
+    earlier: tuple[str, ...] = ()
+    sent: bool | None = None
 
     @property
     def id(self) -> str:
         return self.entry.id
+
+    @property
+    def unended(self) -> bool:
+        """An act that has begun, and nothing says how it ended: it runs, or its outcome is unknown."""
+        return self.entry.kind is Kind.MITIGATION and self.outcome is None
+
+    @property
+    def acted(self) -> bool:
+        """Whether this line is an act that reached the cluster, or may have."""
+        return self.entry.kind is Kind.MITIGATION and (self.outcome is None or self.sent is not False)

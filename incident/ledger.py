@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from incident import chain, folding, standing
-from incident.entry import Draft, Entry, Incident, Kind
+from incident.entry import ACTS, Draft, Entry, Incident, Kind
 from incident.errors import Damaged, NoSuchEntry, NoSuchIncident, Refused
 from incident.identity import entry_id, incident_id
 from incident.rows import (
@@ -21,7 +21,7 @@ from incident.rows import (
     incident_row,
 )
 
-_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT)
+_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
 
 
 class Stamp(Struct, frozen=True):
@@ -167,6 +167,14 @@ def _resolve(connection: sqlite3.Connection, incident: str, draft: Draft, *, fir
     target = fetch_entry(connection, draft.refers_to)
     if target is None or target.incident != incident:
         raise NoSuchEntry(f"There is no entry {draft.refers_to} in {incident}. Nothing was recorded.")
+    if draft.kind in (Kind.AMENDMENT, Kind.RETRACTION) and target.kind in ACTS:
+        raise Refused(
+            f"Entry {target.id} is the record of an act and stands as it is: what was done cannot be amended or "
+            "retracted. Nothing was recorded: write a note beside it."
+        )
+    if draft.kind is Kind.OUTCOME and (target.kind is not Kind.MITIGATION or target.ending is not None):
+        what = f"a {target.kind}" if target.kind is not Kind.MITIGATION else "an act that was never sent"
+        raise Refused(f"Entry {target.id} is {what}, which has no outcome. Nothing was recorded.")
     if draft.kind in (Kind.AMENDMENT, Kind.RETRACTION) and target.kind in _REFERRING:
         raise NoSuchEntry(
             f"Entry {target.id} is itself a {target.kind} and stands as it is. Nothing was recorded: "

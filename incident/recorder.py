@@ -14,7 +14,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from incident.entry import Draft, Entry, Kind, Source, Status
+from incident.entry import ACTS, Draft, Entry, Kind, Source, Status
 from incident.errors import NoSuchIncident, Refused, StoreFault
 from incident.folding import Fold, Waiting
 from incident.instants import now_ms
@@ -30,16 +30,23 @@ log = logging.getLogger(__name__)
 class Recorded(Struct, frozen=True, kw_only=True):
     """What became of a draft.
 
+    ``id``      the entry's, also of one that was spilled: others may refer to it. Empty if it only counts for now.
     ``entry``   as it is on disk; None if it was spilled, or is a repeat that only counts for now.
     ``spilled`` it is not in the store yet, but kept.
     ``error``   why, and what to do: to be shown loudly. Empty if all is well.
     ``kept_in`` the file that keeps it; None if it is in the store, or only in memory.
     """
 
+    id: str = ""
     entry: Entry | None = None
     spilled: bool = False
     error: str = ""
     kept_in: Path | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether it survives this process: it is in the store, or in a file."""
+        return self.entry is not None or self.kept_in is not None
 
 
 class Recorder:
@@ -81,8 +88,11 @@ class Recorder:
         """What is kept aside and not in the store, in order."""
         return tuple(self._spill.pending)
 
-    async def record(self, incident_id: str, draft: Draft) -> Recorded:
+    async def record(self, incident_id: str, draft: Draft, *, durably: bool = False) -> Recorded:
         """Record a draft, durably if anything allows it.
+
+        ``durably``: in the store or in a file, or not at all. What only memory could hold is let go, and
+        `Recorded.durable` is False: then what the draft announces must not happen.
 
         Raises:
             Refused: the draft makes no sense; the person must change it.
@@ -92,9 +102,9 @@ class Recorder:
         async with self._lock:
             try:
                 await self._replay()
-                return Recorded(entry=await self.store.append_stamped(incident_id, draft, stamp))
+                return Recorded(id=stamp.id, entry=await self.store.append_stamped(incident_id, draft, stamp))
             except StoreFault as fault:
-                return await self._keep(incident_id, draft, stamp, fault)
+                return await self._keep(incident_id, draft, stamp, fault, durably=durably)
 
     async def observe(self, incident_id: str, draft: Draft) -> Recorded:
         """Record what a probe saw, folded (`Store.observe`), also while the store cannot be written.
@@ -109,7 +119,8 @@ class Recorder:
                 return Recorded()
             try:
                 await self._replay()
-                return Recorded(entry=await self.store.observe_stamped(incident_id, draft, stamp))
+                entry = await self.store.observe_stamped(incident_id, draft, stamp)
+                return Recorded(id="" if entry is None else entry.id, entry=entry)
             except StoreFault as fault:
                 if draft.fold is not None:
                     self._fold_aside(incident_id, draft, stamp)
@@ -134,6 +145,19 @@ class Recorder:
     async def set_severity(self, incident_id: str, severity: int | None, author: str, *, text: str = "") -> Recorded:
         """`Store.set_severity`, kept aside if need be."""
         return await self.record(incident_id, severity_draft(severity, author, text))
+
+    async def acts(self, incident_id: str) -> list[Entry]:
+        """`Store.acts`, and after them those that are kept aside, which have no hashes yet.
+
+        Raises:
+            StoreFault: the store cannot be read.
+        """
+        pending = self.pending  # taken before reading, so that what is replayed meanwhile is not missed
+        stored = await self.store.acts(incident_id)
+        known = {entry.id for entry in stored}
+        last = stored[-1].seq if stored else 0
+        aside = [one for one in pending if one.incident == incident_id and one.draft.kind in ACTS]
+        return [*stored, *(one.entry(last + n) for n, one in enumerate(aside, 1) if one.id not in known)]
 
     async def flush(self) -> int:
         """Try to bring everything that waits into the store; to be called about twice a minute.
@@ -185,12 +209,18 @@ class Recorder:
             note = replace(one.draft, kind=Kind.NOTE, text=text, refers_to=None)
             await self.store.append_stamped(one.incident, note, stamp)
 
-    async def _keep(self, incident_id: str, draft: Draft, stamp: Stamp, fault: StoreFault) -> Recorded:
+    async def _keep(
+        self, incident_id: str, draft: Draft, stamp: Stamp, fault: StoreFault, *, durably: bool = False
+    ) -> Recorded:
         one = Spilled(id=stamp.id, incident=incident_id, recorded_at=stamp.recorded_at, draft=draft)
         kept_in = await asyncio.to_thread(self._spill.keep, one)
+        if kept_in is None and durably:
+            self._spill.forget(one)
+            log.error("%s No file could keep the entry either; it is let go.", fault)
+            return Recorded(id=stamp.id, error=f"{fault} No file could keep the entry either.")
         kept = f"The entry is kept in {kept_in}." if kept_in else "The entry is kept only in memory: do not close this."
         log.error("%s %s", fault, kept)
-        return Recorded(spilled=True, error=f"{fault} {kept}", kept_in=kept_in)
+        return Recorded(id=stamp.id, spilled=True, error=f"{fault} {kept}", kept_in=kept_in)
 
     def _fold_aside(self, incident_id: str, draft: Draft, stamp: Stamp) -> None:
         assert draft.fold is not None

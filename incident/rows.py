@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from incident.entry import Entry, Incident, Kind, Source, Status
+from incident.entry import Ending, Entry, Incident, Kind, Source, Status, ending_of
 from incident.errors import Damaged
 from incident.instants import rfc3339
 
@@ -24,10 +24,11 @@ SELECT_ENTRY = """
     SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
            previous_hash, hash, evidence FROM entry
 """
-# The same, but of the evidence only whether there is one.
+# The same, but of the evidence only whether there is one. An act's is read and not kept: it says how the act ended.
 SELECT_ENTRY_LIGHT = """
     SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
-           previous_hash, hash, evidence IS NOT NULL FROM entry
+           previous_hash, hash, CASE WHEN kind IN ('mitigation', 'outcome') THEN evidence ELSE evidence IS NOT NULL END
+      FROM entry
 """
 INSERT_ENTRY = """
     INSERT INTO entry (id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level,
@@ -114,6 +115,7 @@ def entries_of(rows: Iterable[Row], *, light: bool = False) -> list[Entry]:
                 previous_hash=previous_hash,
                 hash=digest,
                 evidence_on_disk=light and bool(evidence),
+                ending_on_disk=_ending(evidence) if light and isinstance(evidence, str) else None,
             )
         except (KeyError, ValueError) as error:
             raise _damaged(f"entry {identity}", error) from error
@@ -165,6 +167,14 @@ def evidence_of(text: str) -> dict[str, Any]:
     if not isinstance(evidence, dict):
         raise ValueError("the evidence is not an object")
     return evidence
+
+
+def _ending(evidence: str) -> Ending | None:
+    """How an act ended. Evidence that cannot be read says nothing here; whoever reads it for itself is told."""
+    try:
+        return ending_of(evidence_of(evidence))
+    except ValueError:
+        return None
 
 
 def fetch_incident(connection: sqlite3.Connection, incident_id: str) -> Incident | None:

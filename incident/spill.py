@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from incident.entry import Draft
+from incident.entry import Draft, Entry
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,28 @@ class Spilled(Struct, frozen=True, kw_only=True):
     incident: str
     recorded_at: int  # ms
     draft: Draft  # taken in already: cleaned and redacted
+
+    def entry(self, seq: int) -> Entry:
+        """How it reads while it waits: an entry without hashes, at a place that is not its own yet."""
+        draft = self.draft
+        return Entry(
+            id=self.id,
+            incident=self.incident,
+            seq=seq,
+            happened_at=self.recorded_at if draft.happened_at is None else draft.happened_at,
+            recorded_at=self.recorded_at,
+            author=draft.author,
+            source=draft.source,
+            kind=draft.kind,
+            text=draft.text,
+            evidence=draft.evidence,
+            refers_to=draft.refers_to,
+            fold=draft.fold,
+            level=draft.level,
+            count=draft.count,
+            previous_hash="",
+            hash="",
+        )
 
 
 class _File(Struct, kw_only=True):
@@ -74,6 +96,11 @@ class Spill:
                 return self._kept(fresh)
             _discard(fresh)
         return None
+
+    def forget(self, one: Spilled) -> None:
+        """Let go of an entry that `keep` found no file for."""
+        self._only_in_memory.remove(one)
+        self.pending.remove(one)
 
     def recover(self) -> int:
         """Take over what dead processes of this user left behind. Returns how many entries that were."""
@@ -127,6 +154,7 @@ class Spill:
             log.warning("cannot keep entries in %s: %s", directory, error)
             return None
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _sync(directory)
         return _File(path=path, descriptor=descriptor, ids=set())
 
     def _take_over(self, path: Path) -> list[Spilled]:
@@ -160,6 +188,20 @@ def default_directories(store: Path) -> tuple[Path, ...]:
     session = os.environ.get("XDG_RUNTIME_DIR")
     others = [Path(session)] if session else []
     return (store.absolute().parent, *others, Path(tempfile.gettempdir()))
+
+
+def _sync(directory: Path) -> None:
+    """Have the name of a new file on disk, too: without it a power cut may take the file."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # it may be written and not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:  # not every file system knows that
+        log.info("%s: %s", directory, error)
+    finally:
+        os.close(descriptor)
 
 
 def _append(file: _File, data: bytes) -> bool:

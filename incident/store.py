@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from incident import ledger
 from incident.database import Database
-from incident.entry import Draft, Entry, Incident, Kind, Source, Status
+from incident.entry import ACTS, Draft, Entry, Incident, Kind, Source, Status
 from incident.errors import Locked, NoSuchEntry, NoSuchIncident, StoreFault, Unusable
 from incident.folding import Waiting, fold_of
 from incident.instants import now_ms
@@ -282,6 +282,11 @@ class Store:
         if not found:
             await self.incident(incident_id)
         return found
+
+    async def acts(self, incident_id: str) -> list[Entry]:
+        """Intents and outcomes of an incident with their evidence, in the order of the chain (see `incident.acts`)."""
+        sql = SELECT_ENTRY + "WHERE incident = ? AND kind IN (?, ?) ORDER BY seq"
+        return entries_of(await self._fetch(sql, (incident_id, *map(str, ACTS))))
 
     async def evidence(self, entry_id: str) -> dict[str, Any] | None:
         """The evidence of one entry, or None if it has none.

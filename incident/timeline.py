@@ -1,4 +1,4 @@
-"""The timeline as a reader sees it: entries with their amendments, retractions and repeats applied, in order of time.
+"""The timeline as a reader sees it: entries in order of time, with amendments, retractions, repeats and outcomes.
 
 Pure and incremental: one entry more on a timeline of 100,000 costs a search and one insertion.
 """
@@ -12,9 +12,11 @@ from itertools import islice
 from operator import gt
 from typing import overload
 
+from msgspec.structs import replace
+
 from incident.entry import Entry, Kind, Line, Source
 
-_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT)
+_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
 _BULK = 64  # from so many new lines on, sorting all is cheaper than inserting each
 
 _Key = tuple[int, int]  # happened_at, seq
@@ -49,6 +51,7 @@ class Timeline:
         self._key_of: dict[str, _Key] = {}  # id of a line → where it is
         self._history: dict[str, list[Entry]] = {}  # id of an entry → amendments and retractions, as written
         self._repeats: dict[str, tuple[int, int]] = {}  # id of an entry → how often it was seen, and when last (ms)
+        self._outcomes: dict[str, list[Entry]] = {}  # id of an intent → how it ended, as written
         self._early: dict[str, list[Entry]] = {}  # what refers to an entry that has not come yet
         self._seen: set[str] = set()
         self._counts = dict.fromkeys(Source, 0)
@@ -70,7 +73,7 @@ class Timeline:
         return [line for line in self._lines if line.entry.kind is Kind.FOLLOWUP and line.retracted is None]
 
     def get(self, line_id: str) -> Line | None:
-        """The line of an entry, or None if it has none (unknown, or an amendment, retraction or repeat)."""
+        """The line of an entry, or None if it has none (unknown, or an amendment, retraction, repeat or outcome)."""
         key = self._key_of.get(line_id)
         return None if key is None else self._lines[bisect_left(self._keys, key)]
 
@@ -82,6 +85,10 @@ class Timeline:
     def history(self, line_id: str) -> Sequence[Entry]:
         """The amendments and retractions of a line, in the order they were written."""
         return tuple(self._history.get(line_id, ()))
+
+    def outcomes(self, line_id: str) -> Sequence[Entry]:
+        """How an act ended, as every entry of it says, in the order they were written; the last one counts."""
+        return tuple(self._outcomes.get(line_id, ()))
 
     def add(self, entries: Iterable[Entry]) -> set[str]:
         """Take in more entries; ones that are known are ignored. Returns the ids of lines that came, changed or went.
@@ -123,7 +130,7 @@ class Timeline:
     ) -> list[Line]:
         """The lines of these sources and kinds (None: all) that hold every word of ``query``, in whatever case.
 
-        Words are looked for in the text, the author and the ID.
+        Words are looked for in the text, the outcome, the author and the ID.
         """
         words = query.casefold().split()
         return [
@@ -166,10 +173,16 @@ class Timeline:
             count, last_at = self._repeats.get(line_id, (1, 0))
             self._repeats[line_id] = max(count, entry.count), max(last_at, entry.happened_at)
         else:
-            history = self._history.setdefault(line_id, [])
+            written = self._outcomes if entry.kind is Kind.OUTCOME else self._history
+            history = written.setdefault(line_id, [])
             history.append(entry)
             history.sort(key=lambda one: one.seq)
-        changed = _line(line.entry, self._history.get(line_id, ()), self._repeats.get(line_id))
+        changed = _line(
+            line.entry,
+            self._history.get(line_id, ()),
+            self._repeats.get(line_id),
+            self._outcomes.get(line_id, ()),
+        )
         if changed.happened_at == line.happened_at:
             self._lines[at] = changed
         else:
@@ -181,8 +194,13 @@ def _key(line: Line) -> _Key:
     return line.happened_at, line.entry.seq
 
 
-def _line(entry: Entry, history: Sequence[Entry] = (), repeats: tuple[int, int] | None = None) -> Line:
-    """An entry after its history: the last amendment counts, the first retraction stands."""
+def _line(
+    entry: Entry,
+    history: Sequence[Entry] = (),
+    repeats: tuple[int, int] | None = None,
+    outcomes: Sequence[Entry] = (),
+) -> Line:
+    """An entry after its history: the last amendment and the last outcome count, the first retraction stands."""
     text, happened_at, amended_at, retracted = entry.text, entry.happened_at, None, None
     for change in history:
         if change.kind is Kind.AMENDMENT:
@@ -192,7 +210,7 @@ def _line(entry: Entry, history: Sequence[Entry] = (), repeats: tuple[int, int] 
     count, last_at = entry.count, happened_at
     if repeats is not None:
         count, last_at = max(count, repeats[0]), max(last_at, repeats[1])
-    return Line(
+    line = Line(
         entry=entry,
         text=text,
         happened_at=happened_at,
@@ -200,9 +218,34 @@ def _line(entry: Entry, history: Sequence[Entry] = (), repeats: tuple[int, int] 
         retracted=retracted,
         count=count,
         last_at=last_at,
+        level=entry.level,
+    )
+    return line if entry.kind is not Kind.MITIGATION and not outcomes else _ended(line, outcomes)
+
+
+def _ended(line: Line, outcomes: Sequence[Entry]) -> Line:
+    """An act with how it ended, if that is known. One that was never sent says so itself, below its title."""
+    entry = line.entry
+    own = entry.ending
+    told = [] if own is None else [line.text.partition("\n")[2].strip() or own.verdict or "ended"]
+    told += [outcome.text for outcome in outcomes]
+    if not told:
+        return line
+    last = outcomes[-1] if outcomes else entry
+    ending = last.ending
+    return replace(
+        line,
+        level=last.level,
+        outcome=told[-1],
+        ended_at=last.happened_at,
+        ended_by=last.author,
+        earlier=tuple(told[:-1]),
+        sent=None if ending is None else ending.sent,
+        last_at=max(line.last_at, last.happened_at),
     )
 
 
 def _holds(line: Line, words: Sequence[str]) -> bool:
-    haystack = f"{line.text}\n{line.entry.author}\n{line.entry.id}\n{line.retracted or ''}".casefold()
+    said = (line.text, line.entry.author, line.entry.id, line.retracted, line.outcome, *line.earlier, line.ended_by)
+    haystack = "\n".join(part for part in said if part).casefold()
     return all(word in haystack for word in words)

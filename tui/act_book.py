@@ -86,7 +86,7 @@ class ActBook:
         return acts.unfinished(await self._journal.acts(incident)) if incident else []
 
     async def acts(self) -> list[ActRecord]:
-        """The acts of the shown incident, with their evidence, newest first. What was never sent is not among them.
+        """The acts of the shown incident with their evidence, newest first, but for those that were never sent.
 
         Raises:
             StoreError: the store cannot be read.
