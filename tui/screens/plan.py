@@ -59,6 +59,7 @@ class PlanScreen(ModalScreen[None]):
     """``aim`` was captured when the key was pressed. ``note`` says why the plan is shown, e.g. that it is an undo."""
 
     AUTO_FOCUS = "#plan-no"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-roomy")]  # noqa: RUF012  # an instance variable in Textual
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "cancel", id="plan-cancel", tooltip="Leave; nothing is sent"),
         Binding("exclamation_mark", "confirm", "do it", id="plan-confirm", tooltip="Carry the plan out"),
@@ -164,6 +165,26 @@ class PlanScreen(ModalScreen[None]):
         self._show_confirmation(plan)
         self.deliberation.shown(time.monotonic())
 
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """What is asked and the two buttons are always on the screen; what explains them scrolls between."""
+        short = self.has_class("-short")
+        for button in self.query(Button):
+            button.compact = short
+        box, body = self.query_one("#plan-box"), self.query_one("#plan-body")
+        others = sum(
+            widget.outer_size.height + widget.styles.margin.height for widget in box.children if widget.display
+        )
+        others -= body.outer_size.height + body.styles.margin.height
+        room = self.app.size.height - (0 if short else 2) - box.gutter.height - others - body.styles.margin.height
+        body.styles.max_height = max(room, 3)
+        if self._plan is not None:
+            self._show_diff(self._plan)
+
     def _show_refusal(self, text: str, hint: str) -> None:
         self._plan = None
         self.query_one("#plan-head", Static).update(Content.styled(f"✗ {plain(text, 500)}", "bold $text-error"))
@@ -193,7 +214,7 @@ class PlanScreen(ModalScreen[None]):
             remark=plan.diff.source if plan.diff.hunks else "",
         )
         view.display = bool(plan.diff.hunks)
-        room = max(4, self.app.size.height - 34) if self.app.size.height > 30 else 5
+        room = max(5, self.app.size.height - 36)
         view.styles.height = min(view.line_count, room, MOST_DIFF) + 2
 
     def _show_findings(self) -> None:
