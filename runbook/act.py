@@ -63,6 +63,7 @@ class Act:
         self._task: asyncio.Task[None] | None = None
         self._step: asyncio.Task[Any] | None = None
         self._stopped = ""  # why somebody stopped it
+        self.handed_on = False  # it was left to itself, and to the next console
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work``, which calls `see_through`; what it raises is logged and never lost."""
@@ -103,6 +104,8 @@ class Act:
         """What stopping would mean now, in words; empty when it cannot be stopped."""
         if self.outcome is not None:
             return ""
+        if self.phase is Phase.ACTING and self.mitigation.detached:
+            return "stops watching; what was begun goes on"
         if self.phase is Phase.ACTING:
             return "stops it; what it has done stays" if self.mitigation.stoppable else ""
         return "stops watching; what was sent stays sent"
@@ -118,7 +121,9 @@ class Act:
     def leave(self) -> None:
         """The console is left: stop watching. A request that is on its way gets its answer first."""
         self._stopped = self._stopped or "the console was left before the verdict"
-        if self._step is not None and (self.phase is not Phase.ACTING or self.mitigation.stoppable):
+        detached = self.mitigation.detached
+        if self._step is not None and (self.phase is not Phase.ACTING or self.mitigation.stoppable or detached):
+            self.handed_on = detached
             self._step.cancel()
 
     # ------------------------------------------------------------------ the act itself
@@ -148,7 +153,8 @@ class Act:
             try:
                 receipt = await self._stepwise(self.mitigation.act(hands, scene, self.plan, self.tell))
             except asyncio.CancelledError:
-                return Outcome(verdict=Verdict.UNKNOWN, text=self._stopped or "stopped", sent=None)
+                goes_on = "; what was begun goes on" if self.mitigation.detached else ""
+                return Outcome(verdict=Verdict.UNKNOWN, text=f"{self._stopped or 'stopped'}{goes_on}", sent=None)
             except NotSent as error:
                 return Outcome(verdict=Verdict.FAILED, text=_with_hint(error), sent=False)
             except Refused as error:

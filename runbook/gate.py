@@ -21,6 +21,7 @@ from probes.errors import ProbeError
 from runbook.act import Act, Phase
 from runbook.errors import Changed, MitigationError, NoPlan, NotSent, Refused
 from runbook.hands import Hands, Rehearsal
+from runbook.jobs import Jobs
 from runbook.plan import Aim, Finding, Level, Plan, Verdict
 from runbook.precondition import check_same
 from runbook.record import Intent, intent_draft, intent_of, outcome_draft, spoken_findings, unsent_draft
@@ -28,6 +29,8 @@ from runbook.scene import Scene
 from runbook.stamps import Stamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from probes.cluster import Cluster
     from probes.freshness import Snapshot
     from runbook.mitigation import Choices, Mitigation
@@ -64,7 +67,11 @@ class Confirmation(Struct, frozen=True, kw_only=True):
 
 
 class Gate:
-    """One cluster's gate. ``changed`` is called whenever an act has news or the arming changed."""
+    """One cluster's gate. ``changed`` is called whenever an act has news or the arming changed.
+
+    ``helm`` is the command that is Helm, ``jobs`` the directory for what goes on outside of this process, by default
+    in the user's state directory.
+    """
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class Gate:
         production: Callable[[str], bool],
         read_only: bool = False,
         helm: Sequence[str] = (),
+        jobs: Path | None = None,
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -99,6 +107,7 @@ class Gate:
             latest=latest,
             production=production,
             helm=helm,
+            jobs=Jobs(jobs),
             now=now,
             incident=lambda: book.incident,
         )
@@ -232,13 +241,17 @@ class Gate:
             raise Refused(f"blocked: {spoken_findings(blocking)}")
 
     async def _see_through(self, act: Act, hands: Hands | None) -> None:
+        within = self.playbook.within(act.plan.mitigation) + (0.0 if hands else act.mitigation.patience)
         try:
-            await act.see_through(hands, self._scene, self.playbook.within(act.plan.mitigation))
+            await act.see_through(hands, self._scene, within)
         finally:
             if self._busy.get(act.plan.target.key) == act.plan.id:
                 del self._busy[act.plan.target.key]
         outcome = act.outcome
         assert outcome is not None
+        if act.handed_on:  # the intent stays without an outcome, and the next console follows it on
+            log.info("act %s %s goes on without this console", act.plan.id, act.plan.title)
+            return
         log.info("act %s %s: %s: %s", act.plan.id, act.plan.title, outcome.verdict, outcome.text)
         draft = outcome_draft(act.entry, act.plan, outcome, act.by, act.seconds, [text for _, text in act.progress])
         await self._book.conclude(act.incident, draft)

@@ -7,7 +7,8 @@ connections, theirs are never reused and a request is never sent twice: what got
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -17,11 +18,13 @@ from probes import answers
 from probes.errors import ProbeError
 from probes.http11 import PATH_SAFE, HungUp, NotHttp, ProxyFailed, Wire
 from runbook.errors import NotSent, Refused, Uncertain
+from runbook.launch import launch
 from runbook.media import APPLY, JSON, MERGE
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
     from probes.credentials import Material
+    from runbook.jobs import Job
     from runbook.stamps import Stamp
 
 Json = dict[str, Any]
@@ -150,9 +153,26 @@ class Hands(_Sender):
             options["gracePeriodSeconds"] = grace_seconds
         return await self._send("DELETE", path, {}, options, JSON)
 
+    async def replace(self, path: str, body: Json) -> Json:
+        """PUT a whole object. Keep its ``metadata.resourceVersion`` to be refused (409) if it changed meanwhile."""
+        return await self._send("PUT", path, {"fieldManager": self.stamp.manager}, body, JSON)
+
+    def spawn(self, job: Job, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start a command (an argument list) that goes on whatever becomes of us; ``job`` tells what becomes of it.
+
+        ``environment`` is ours unless given; WARROOM_INCIDENT and WARROOM_ACT are added. Raises `NotSent`.
+        """
+        base = os.environ if environment is None else environment
+        stamped = {**base, "WARROOM_INCIDENT": self.stamp.incident, "WARROOM_ACT": self.stamp.act}
+        try:
+            launch(job, command, stamped)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            raise NotSent(f"nothing was sent: {command[0]} cannot be started: {why}") from error
+
 
 def _dry(query: Mapping[str, str] | None) -> dict[str, str]:
-    return {**(query or {}), "dryRun": "All", "fieldManager": "warroom"}
+    return {"fieldManager": "warroom", **(query or {}), "dryRun": "All"}
 
 
 def _refusal(status: int, body: bytes, retry_after: str | None, login_hint: str) -> Refused | Uncertain:

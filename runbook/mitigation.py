@@ -29,6 +29,8 @@ class Mitigation(ABC):
 
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
     ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
+    ``detached``  it acts outside of this process and goes on when the console is left; the next one follows it.
+    ``patience``  seconds that a verdict may take longer after a crash, because what was begun may still be going on.
     ``choosable`` the ids of the fields that its plans may have: what the runbook file may give a default for.
     """
 
@@ -38,6 +40,8 @@ class Mitigation(ABC):
     sentence: ClassVar[str]  # for the help and the palette
     harmless: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
+    detached: ClassVar[bool] = False
+    patience: ClassVar[float] = 0.0
     choosable: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

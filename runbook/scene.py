@@ -19,6 +19,8 @@ from probes.errors import BadAnswer, NotFound, ProbeError
 from probes.freshness import Snapshot
 from probes.objects import fetch
 from runbook.errors import MitigationError, NoPlan
+from runbook.helm import Helm
+from runbook.jobs import Jobs
 from runbook.plan import Aim, Need, Target
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Scene:
         latest: Callable[[], Mapping[str, Snapshot[Any]]],
         production: Callable[[str], bool],
         helm: Sequence[str] = (),
+        jobs: Jobs | None = None,
         now: Callable[[], float] = time.time,
         incident: Callable[[], str] = lambda: "",
     ) -> None:
@@ -51,7 +54,8 @@ class Scene:
         self.playbook = playbook
         self.now = now
         self.production = production
-        self.helm = tuple(helm)  # the command that is Helm, e.g. ("/usr/bin/helm",); empty when there is none
+        self.helm = Helm(helm)  # of the command that is Helm, e.g. ("/usr/bin/helm",); empty when there is none
+        self.jobs = jobs or Jobs()  # what goes on outside of this process
         self.rehearsal = rehearsal
         self._latest = latest
         self._incident = incident
