@@ -148,7 +148,11 @@ class Writes:
         else:
             raise statuses.unsupported_media_type()
         replicas = scales.replicas_of(wanted, current)
-        version = (wanted.get("metadata") or {}).get("resourceVersion")
+        metadata = wanted.get("metadata") or {}
+        version, uid = metadata.get("resourceVersion"), metadata.get("uid")
+        if uid not in (None, "", current.uid):
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {current.uid}"
+            raise statuses.conflict(kind, current.name, why)
         if version not in (None, "", current.metadata["resourceVersion"]):
             raise statuses.conflict(kind, current.name)
         obj = {**current.object, "spec": {**current.object["spec"], "replicas": replicas}}

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 INCIDENT = "warroom/incident"  # annotations
 ACT = "warroom/act"
+_PREFIX = "warroom-"  # of our field managers
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _MOST_MANAGER = 128  # characters of a field manager (apimachinery, ValidateFieldManager)
@@ -24,7 +25,7 @@ class Stamp(Struct, frozen=True):
     @property
     def manager(self) -> str:
         """The field manager: ``warroom-INC-20261123-1406-7kq2``."""
-        return _UNSAFE.sub("-", f"warroom-{self.incident}")[:_MOST_MANAGER]
+        return _UNSAFE.sub("-", f"{_PREFIX}{self.incident}")[:_MOST_MANAGER]
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -39,3 +40,8 @@ class Stamp(Struct, frozen=True):
 def new_act() -> str:
     """A name for an act: 10 hexadecimal digits, easy to read out and to find in an audit log."""
     return secrets.token_hex(5)
+
+
+def is_ours(manager: str) -> bool:
+    """Whether a field manager is one of ours, whatever the incident."""
+    return manager.startswith(_PREFIX)

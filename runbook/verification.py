@@ -14,12 +14,16 @@ from msgspec import Struct
 
 from probes.errors import NotFound, ProbeError
 from runbook.plan import Json, Outcome, Verdict
+from runbook.workloads import is_finished, pods_of
 
 if TYPE_CHECKING:
     from runbook.mitigation import Tell
     from runbook.scene import Scene
 
 LOOK_EVERY = 0.5  # seconds
+CRASHES = 3  # of a new pod, until it is plain that waiting does not help
+NO_IMAGE = 45.0  # seconds
+_NEVER = ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError")
 
 
 class Rollout(Struct, frozen=True):
@@ -55,9 +59,21 @@ def rollout_of(obj: Json) -> Rollout:
     return Rollout(done, f"{updated} of {wanted} updated, {ready} of {wanted} ready", wanted, ready)
 
 
-async def rolled_out(scene: Scene, kind: str, namespace: str, name: str, tell: Tell) -> Rollout:
-    """Wait until the rollout is done. Raises `NotFound` when the workload is gone; other faults are waited out."""
+class Stuck(Exception):
+    """New pods fail in a way that waiting does not mend; the sentence says which and how."""
+
+
+async def rolled_out(
+    scene: Scene, kind: str, namespace: str, name: str, tell: Tell, since: float | None = None
+) -> Rollout:
+    """Wait until the rollout is done. Raises `NotFound` when the workload is gone; other faults are waited out.
+
+    With ``since`` (epoch seconds), raises `Stuck` when pods that came after it cannot start.
+    """
     while True:
+        stuck = stuck_pod(scene, (kind, namespace, name), since) if since is not None else ""
+        if stuck:
+            raise Stuck(stuck)
         try:
             rollout = rollout_of(await scene.fetch(kind, namespace, name))
         except NotFound:
@@ -72,19 +88,37 @@ async def rolled_out(scene: Scene, kind: str, namespace: str, name: str, tell: T
 
 
 async def settled(
-    scene: Scene, workloads: Sequence[tuple[str, str, str]], tell: Tell, *, unhealthy_before: Collection[str] = ()
+    scene: Scene,
+    workloads: Sequence[tuple[str, str, str]],
+    tell: Tell,
+    *,
+    unhealthy_before: Collection[str] = (),
+    since: float | None = None,
 ) -> Outcome:
     """The whole verification for workloads, each (kind, namespace, name): rolled out, then quiet, then healthy.
 
     ``unhealthy_before`` are the URLs of endpoints that were unwell when the plan was made (`unwell`): one that still is
-    does not speak against the act, but is told.
+    does not speak against the act, but is told. ``since`` is when the act began: pods that came after it and cannot
+    start make the verdict plain before the time is up.
     """
-    ready = wanted = 0
+    try:
+        return await _settled(scene, workloads, tell, unhealthy_before, since)
+    except Stuck as stuck:
+        return Outcome(verdict=Verdict.FAILED, text=str(stuck))
+
+
+async def _settled(
+    scene: Scene,
+    workloads: Sequence[tuple[str, str, str]],
+    tell: Tell,
+    unhealthy_before: Collection[str],
+    since: float | None,
+) -> Outcome:
     while True:
         ready = wanted = 0
         for kind, namespace, name in workloads:
             said = tell if len(workloads) == 1 else _prefixed(tell, name)
-            rollout = await rolled_out(scene, kind, namespace, name, said)
+            rollout = await rolled_out(scene, kind, namespace, name, said, since)
             ready, wanted = ready + rollout.ready, wanted + rollout.wanted
         began = scene.now()
         noise = ""
@@ -114,6 +148,50 @@ async def settled(
     elif _endpoints(scene):
         parts.append("every health endpoint answers well")
     return Outcome(verdict=Verdict.WORKED, text=", ".join(filter(None, parts)))
+
+
+async def all_gone(scene: Scene, workload: tuple[str, str, str], tell: Tell) -> Outcome:
+    """Wait until a workload that was scaled to 0 has no pod any more; finished ones, which no controller removes, stay.
+
+    Raises `NotFound` when the workload is gone.
+    """
+    while True:
+        try:
+            obj = await scene.fetch(*workload)
+            left = [pod for pod in await pods_of(scene, obj) if not is_finished(pod)]
+        except NotFound:
+            raise
+        except ProbeError as error:
+            tell(f"cannot look: {error}")
+        else:
+            if (obj.get("spec") or {}).get("replicas", 1) != 0:
+                return Outcome(verdict=Verdict.FAILED, text="it is not at 0 any more")
+            if not left:
+                return Outcome(verdict=Verdict.WORKED, text="no pod is left")
+            going = sum("deletionTimestamp" in (pod.get("metadata") or {}) for pod in left)
+            tell(f"{len(left)} still there, {going} of them terminating")
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def stuck_pod(scene: Scene, workload: tuple[str, str, str], since: float) -> str:
+    """A pod of the workload that came after ``since`` and cannot start, in words; empty if there is none.
+
+    By what the pods pane sees: crashed `CRASHES` times, or an image that was not to be had for `NO_IMAGE` seconds.
+    """
+    kind, namespace, name = workload
+    snapshot = scene.latest.get("pods")
+    for pod in snapshot.rows.values() if snapshot else ():
+        if pod.owner is None or (pod.owner.kind, pod.namespace, pod.owner.name) != (kind, namespace, name):
+            continue
+        if pod.created_at < since - 2 or pod.deleting_since is not None:  # created_at has whole seconds
+            continue
+        for container in pod.containers:
+            if container.reason == "CrashLoopBackOff" and container.restarts >= CRASHES:
+                exit_code = "" if container.last_exit_code is None else f", exit {container.last_exit_code}"
+                return f"the new {pod.name} is in CrashLoopBackOff: {container.restarts} restarts{exit_code}"
+            if container.reason in _NEVER and scene.now() - pod.created_at > NO_IMAGE:
+                return f"the new {pod.name} cannot start: {container.reason}"
+    return ""
 
 
 def new_warning(scene: Scene, workloads: Sequence[tuple[str, str, str]], since: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runbook.errors import NoPlan
-from runbook.plan import Aim, Json
+from runbook.plan import Aim, Json, Target
 from runbook.scene import api_path
 from runbook.selectors import as_query
 
@@ -58,3 +58,38 @@ def template_labels(workload: Json) -> dict[str, str]:
     """The labels that its pods get."""
     template = (workload.get("spec") or {}).get("template") or {}
     return dict((template.get("metadata") or {}).get("labels") or {})
+
+
+def workload_aim(target: Target) -> Aim:
+    """To aim at a plan's target again."""
+    return Aim(kind=target.kind, namespace=target.namespace, name=target.name, uid=target.uid)
+
+
+def is_ready(pod: Json) -> bool:
+    """Whether a pod serves: Ready, and not on its way out."""
+    if (pod.get("metadata") or {}).get("deletionTimestamp"):
+        return False
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+
+
+def is_finished(pod: Json) -> bool:
+    """Whether it has run to its end and only its object is left."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def to_go_first(kind: str, pods: list[Json]) -> list[Json]:
+    """Pods in the order in which the controller of a workload removes them when there are to be fewer.
+
+    A StatefulSet's go by their number, the last one first; of others those without a node, then the unready, then the
+    youngest (https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-a-replicaset).
+    """
+    if kind == "StatefulSet":
+        return sorted(pods, key=_ordinal, reverse=True)
+    youngest_first = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+    return sorted(youngest_first, key=lambda pod: (bool((pod.get("spec") or {}).get("nodeName")), is_ready(pod)))
+
+
+def _ordinal(pod: Json) -> int:
+    number = str(pod["metadata"].get("name", "")).rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runbook.mitigation import Mitigation
 from runbook.mitigations.restart import Restart
+from runbook.mitigations.scale import Scale
 
-MITIGATIONS: tuple[Mitigation, ...] = (Restart(),)
+MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale())
 
 TABLE: dict[str, Mitigation] = {mitigation.id: mitigation for mitigation in MITIGATIONS}
