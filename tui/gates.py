@@ -64,7 +64,6 @@ class Gates:
     async def _make(self, view: View) -> Gate:
         from probes.cluster import Cluster
         from runbook.gate import Gate
-        from runbook.playbook import Playbook
 
         table = await self.table()
         # A connection of its own: the session's ends when the person looks elsewhere.
@@ -81,7 +80,7 @@ class Gates:
             cluster,
             self._book,
             table,
-            Playbook(),
+            self._options.playbook,
             latest=lambda: self._feeds.latest,
             production=production,
             read_only=self._options.read_only,

@@ -200,6 +200,7 @@ async def _declare(host: ControlRoom, title: str, severity: int | None) -> None:
     except StoreError as error:
         host.tell(f"not declared: {error}", "error", timeout=15)
         return
+    host.arm_by_declaration()
     host.tell(f"declared {incident.id}")
 
 

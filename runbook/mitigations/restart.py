@@ -97,7 +97,8 @@ class Restart(Mitigation):
     async def verify(self, scene: Scene, plan: Plan, tell: Tell) -> Outcome:
         target = plan.target
         workload = (target.kind, target.namespace, target.name)
-        return await settled(scene, [workload], tell, unhealthy_before=plan.steps.get("unwell", ()))
+        unwell_before = plan.steps.get("unwell", ())
+        return await settled(scene, [workload], tell, unhealthy_before=unwell_before, since=plan.made_at)
 
     async def took_effect(self, scene: Scene, plan: Plan) -> bool | None:
         target = plan.target

@@ -1,0 +1,124 @@
+"""Hands for tests that act through the console's own keys, and eyes on what reached the platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.widgets import Button
+
+from drill.observing import Request
+from drill.platform import Running, running
+from runbook.playbook import Playbook
+from tests.pilot.console_harness import WIDE, Console, opened, options_for
+from tui.screens.plan import PlanScreen
+from widgets.deliberation import CALM, SHOWN
+
+QUICK = Playbook(quiet_for=0.2, verify_within=30.0)
+READ = SHOWN + CALM + 0.15
+"""Seconds that a careful person takes to read a plan before pressing a key. Not a wait for luck: haste is refused."""
+
+
+@dataclass
+class Stage:
+    """A console on a platform, and every request that platform got."""
+
+    console: Console
+    platform: Running
+    requests: list[Request]
+
+    @property
+    def writes(self) -> list[Request]:
+        return [request for request in self.requests if request.writes]
+
+    async def select(self, name: str, pane: str = "pods") -> None:
+        """Put the cursor on the first row with this text."""
+        table = self.console.table(pane)
+        table.focus()
+        await self.console.until(lambda: any(name in row for row in self.console.names(pane)), f"{name} in {pane}")
+        rows = self.console.names(pane)
+        index = next(number for number, row in enumerate(rows) if name in row)
+        table.viewport.move_to(index)
+        table.settle()
+        await self.console.pilot.pause()
+
+    async def plan(self, key: str) -> PlanScreen:
+        """Press a key that acts, and wait for its plan."""
+        await self.console.press(key)
+        return await self.planned()
+
+    async def planned(self) -> PlanScreen:
+        screen = await self.console.on(PlanScreen)
+        await self.console.until(lambda: screen.plan is not None, "a plan")
+        await self.console.pilot.pause()
+        return screen
+
+    async def read(self, screen: PlanScreen) -> None:
+        """Read the plan, and acknowledge what has to be."""
+        plan = screen.plan
+        assert plan is not None
+        for _ in plan.warnings:
+            await self.console.press("space")
+        await asyncio.sleep(READ)
+
+    async def type_slowly(self, text: str) -> None:
+        """As fingers do."""
+        for character in text:
+            await self.console.typed(character)
+            await asyncio.sleep(0.02)
+
+    async def confirm(self, screen: PlanScreen) -> None:
+        """Read, acknowledge, type what is asked for, and say yes."""
+        plan = screen.plan
+        assert plan is not None
+        await self.read(screen)
+        if plan.phrase:
+            await self.console.until(lambda: not screen.query_one("#plan-phrase").disabled, "a place to type the name")
+            screen.query_one("#plan-phrase").focus()
+            await self.console.pilot.pause()
+            await self.type_slowly(plan.phrase)
+            await asyncio.sleep(CALM + 0.1)
+            await self.console.press("enter")
+        else:
+            await self.console.press("exclamation_mark")
+
+    async def act(self, key: str) -> None:
+        """The whole way from the key to an act under way."""
+        screen = await self.plan(key)
+        await self.confirm(screen)
+        await self.console.home()
+
+    def said(self, screen: PlanScreen) -> str:
+        """What the line over the buttons says."""
+        return str(screen.query_one("#plan-note").render())
+
+    def may_confirm(self, screen: PlanScreen) -> bool:
+        return not screen.query_one("#plan-yes", Button).disabled
+
+
+@asynccontextmanager
+async def stage(
+    tmp_path: Path,
+    *,
+    size: tuple[int, int] = WIDE,
+    user: str | None = None,
+    declared: bool = True,
+    speed: float = 30.0,
+    playbook: Playbook = QUICK,
+    **overrides: Any,
+) -> AsyncIterator[Stage]:
+    """A console on a platform of its own, with an open incident unless ``declared`` is False."""
+    async with running(speed=speed) as platform:
+        requests: list[Request] = []
+        platform.platform.server.observers.append(requests.append)
+        options = options_for(platform, tmp_path / "warroom.db", context=user, playbook=playbook, **overrides)
+        async with opened(options, size, live=user is None) as console:
+            if declared:
+                await console.until(lambda: console.room.journal.ready, "the store open")
+                await console.declare()
+            await console.until(lambda: console.room.gate is not None, "acts ready", limit=40)
+            yield Stage(console, platform, requests)
