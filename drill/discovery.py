@@ -12,8 +12,14 @@ _SUBRESOURCE_KIND: Final = {
     "scale": ("autoscaling", "v1", "Scale"),
     "eviction": ("policy", "v1", "Eviction"),
     "binding": ("", "v1", "Binding"),
+    "exec": ("", "v1", "PodExecOptions"),
 }
-_SUBRESOURCE_VERBS: Final = {"log": ("get",), "eviction": ("create",), "binding": ("create",)}
+_SUBRESOURCE_VERBS: Final = {
+    "log": ("get",),
+    "eviction": ("create",),
+    "binding": ("create",),
+    "exec": ("create", "get"),
+}
 
 
 def version_body(git_version: str) -> Json:

@@ -58,7 +58,7 @@ class Kind:
 
 _STATUS = ("status",)
 _SCALED = ("scale", "status")
-_POD = ("binding", "eviction", "log", "status")
+_POD = ("binding", "eviction", "exec", "log", "status")
 _ALL = ("all",)
 
 KINDS: tuple[Kind, ...] = (
@@ -70,7 +70,7 @@ KINDS: tuple[Kind, ...] = (
         "Pod",
         True,
         ("po",),
-        ("binding", "eviction", "log", "status"),
+        ("binding", "eviction", "exec", "log", "status"),
         categories=_ALL,
         generation=True,
     ),

@@ -12,6 +12,7 @@ from aiohttp import web
 from drill import protobuf
 
 _LOOKS: Final = ("GET", "HEAD")
+_OPENED_WITH_GET: Final = ("/exec", "/attach", "/portforward")  # and yet no looking
 _REVIEWS: Final = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
 
 
@@ -27,8 +28,9 @@ class Request:
 
     @property
     def looks(self) -> bool:
-        """Whether it only reads: GET, HEAD, or an access review."""
-        return self.method in _LOOKS or self.path.startswith(_REVIEWS)
+        """Whether it only reads: GET, HEAD, or an access review; who opens an exec does something."""
+        reads = self.method in _LOOKS and not self.path.endswith(_OPENED_WITH_GET)
+        return reads or self.path.startswith(_REVIEWS)
 
     @property
     def dry(self) -> bool:

@@ -24,7 +24,9 @@ from drill.fleet import Churn, Fleet
 from drill.health import HealthEndpoints
 from drill.logs import Logs
 from drill.metrics import Load, Metrics
+from drill.network import Network
 from drill.outages import Outages
+from drill.programs import Programs
 from drill.scenario import Scenario
 from drill.server import ApiServer
 from drill.store import ObjectStore
@@ -83,9 +85,12 @@ class Platform:
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
         self.logs = self._logs(outages)
         self.metrics = self._metrics()
-        self.server = ApiServer(self.store, logs=self.logs, metrics=self.metrics)
         checks = {service.check: service.name for service in self.scenario.services if service.check}
         self.health = HealthEndpoints(self.store, self.clock, self.scenario.namespace, checks)
+        self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
+        with_curl = [service.name for service in self.scenario.services if service.curl]
+        programs = Programs(self.store, self.clock, self.network, with_curl)
+        self.server = ApiServer(self.store, logs=self.logs, metrics=self.metrics, programs=programs)
         self._parent = directory
         self._directory: Path | None = None
         self._now = now

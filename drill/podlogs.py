@@ -43,23 +43,7 @@ class LogProvider(Protocol):
 
 def options_of(pod: Json, query: Mapping[str, str], now: float) -> LogOptions:
     """The options of a request, with the container that is meant. Raises BadRequest as recorded."""
-    name, spec = pod["metadata"]["name"], pod.get("spec") or {}
-    names = [container["name"] for container in spec.get("containers") or ()]
-    init = [container["name"] for container in spec.get("initContainers") or ()]
-    container = query.get("container", "")
-    if not container:
-        if len(names) != 1 or init:
-            listed = " ".join(names)
-            also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
-            if len(names) != 1:
-                raise statuses.bad_request(
-                    f"a container name must be specified for pod {name}, choose one of: [{listed}]{also}"
-                )
-        container = names[0]
-    elif container not in (*names, *init):
-        raise statuses.bad_request(f"container {container} is not valid for pod {name}")
-    if not spec.get("nodeName"):
-        raise statuses.bad_request(f"pod {name} does not have a host assigned")
+    container = container_of(pod, query.get("container", ""))
     since: float | None = None
     if query.get("sinceSeconds"):
         since = now - number(query, "sinceSeconds")
@@ -77,6 +61,27 @@ def options_of(pod: Json, query: Mapping[str, str], now: float) -> LogOptions:
         since=since,
         limit_bytes=number(query, "limitBytes") or None,
     )
+
+
+def container_of(pod: Json, asked: str) -> str:
+    """The container that a request to a pod's log or exec means. Raises BadRequest as recorded."""
+    name, spec = pod["metadata"]["name"], pod.get("spec") or {}
+    names = [container["name"] for container in spec.get("containers") or ()]
+    init = [container["name"] for container in spec.get("initContainers") or ()]
+    extra = [container["name"] for container in spec.get("ephemeralContainers") or ()]
+    if not asked:
+        if len(names) != 1:
+            listed = " ".join(names)
+            also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
+            raise statuses.bad_request(
+                f"a container name must be specified for pod {name}, choose one of: [{listed}]{also}"
+            )
+        asked = names[0]
+    elif asked not in (*names, *init, *extra):
+        raise statuses.bad_request(f"container {asked} is not valid for pod {name}")
+    if not spec.get("nodeName"):
+        raise statuses.bad_request(f"pod {name} does not have a host assigned")
+    return str(asked)
 
 
 def _true(query: Mapping[str, str], name: str) -> bool:

@@ -70,6 +70,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     env: dict[str, str] = {}
     check: str = ""  # its name in the health endpoint; empty: not asked there
     log: str = "request"  # which voice it logs in, see drill.logs
+    curl: bool = True  # whether its image has one
 
 
 class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -153,6 +154,20 @@ class Commit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     body: str = ""
 
 
+class External(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A host outside the cluster, as its containers meet it; a host that nobody names does not resolve.
+
+    ``latency`` is in seconds; ``status`` and ``body`` are what it answers at ``/health``.
+    """
+
+    host: str
+    fate: Literal["answers", "unresolved", "refused", "silent", "untrusted"] = "answers"
+    address: str = "203.0.113.24"
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
+    latency: Annotated[float, Meta(ge=0.0)] = 0.04
+    body: str = '{"status":"UP"}'
+
+
 class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The Helm release of the platform."""
 
@@ -176,6 +191,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     images: dict[str, Fate] = {}
     script: tuple[Step, ...] = ()
     commits: tuple[Commit, ...] = ()
+    externals: tuple[External, ...] = ()
 
     def steps(self) -> list[tuple[float, Step]]:
         """The script with its offsets in seconds, in the order of time."""

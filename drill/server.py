@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from drill import discovery, forms, openapi, podlogs, routes, statuses
+from drill import discovery, forms, openapi, podexec, podlogs, routes, statuses
 from drill.access import Access, User
 from drill.calls import Call
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
 from drill.kinds import KINDS
 from drill.observing import Observer, seen
+from drill.podexec import ProgramProvider
 from drill.podlogs import LogProvider
 from drill.reads import MetricsProvider, Reads
 from drill.records import encode
@@ -38,8 +39,9 @@ _LISTEN_BACKLOG: Final = 128
 class ApiServer:
     """Serves a store as Kubernetes would. Binds 127.0.0.1 only, on a free port.
 
-    ``logs`` and ``metrics`` are asked when somebody wants a pod's log or metrics.k8s.io; without metrics that group
-    does not exist. ``faults`` is what can be made to go wrong. ``bookmark_every`` is in seconds.
+    ``logs``, ``programs`` and ``metrics`` are asked when somebody wants a pod's log, to run something in it, or
+    metrics.k8s.io; without metrics that group does not exist. ``faults`` is what can be made to go wrong.
+    ``bookmark_every`` is in seconds.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ApiServer:
         *,
         logs: LogProvider | None = None,
         metrics: MetricsProvider | None = None,
+        programs: ProgramProvider | None = None,
         version: str = VERSION,
         access: Access | None = None,
         certificate: Certificate | None = None,
@@ -61,6 +64,7 @@ class ApiServer:
         self.access.closed = self.faults.closed
         self._certificate = certificate or self_signed()
         self._logs = logs
+        self._programs = programs
         self._discovery = discovery.Discovery(metrics=metrics is not None)
         self._reads = Reads(store, metrics)
         self._writes = Writes(store)
@@ -253,6 +257,8 @@ class ApiServer:
             raise statuses.method_not_allowed()
         if target.subresource == "log" and method == "GET":
             return await self._log(request, target)
+        if target.subresource == "exec":
+            return await self._exec(request, target)
         accept = forms.negotiate(request.headers.get("Accept"))
         if method in ("GET", "HEAD") and target.subresource != "scale":
             if watching:
@@ -322,6 +328,17 @@ class ApiServer:
         if self._logs is None:
             raise statuses.bad_request("this platform keeps no logs")
         return await podlogs.serve(request, record.object, options, self._logs, self.faults)
+
+    async def _exec(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        record = self.store.record(target.kind, target.namespace, target.name)
+        if record is None:
+            raise statuses.not_found(target.kind, target.name)
+        if request.method not in ("GET", "POST"):
+            raise statuses.method_not_allowed()
+        options = podexec.options_of(record.object, request.query)
+        if self._programs is None:
+            raise statuses.bad_request("this platform runs nothing")
+        return await podexec.serve(request, record.object, options, self._programs, self.faults)
 
 
 def _cut(request: web.BaseRequest) -> web.Response:
