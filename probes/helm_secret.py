@@ -22,7 +22,7 @@ INFLATED_LIMIT = 32 * 1024 * 1024
 TEXT_LIMIT = 1024  # characters of a description or a version that a row keeps
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
-_ROLLBACK = re.compile(r"Rollback to ([0-9]{1,9})")
+_ROLLBACK = re.compile(r"Rollback to ([0-9]{1,9})(?: \(.*\))?")  # in brackets: who did it, if we did
 
 
 class ChartMetadata(Struct, frozen=True, gc=False, rename="camel"):
@@ -42,11 +42,28 @@ class Info(Struct, frozen=True, gc=False):
     description: str | None = None
     first_deployed: str | None = None
     last_deployed: str | None = None
-    rollback_revision: int | None = None  # Helm 4 only; Helm 3 says it in the description
+    rollback_revision: int | None = None  # not yet written by any Helm; they say it in the description
+
+
+class LastRun(Struct, frozen=True, gc=False):
+    phase: str | None = None  # Succeeded, Failed, Running, Unknown, or empty: it never ran
+    started_at: str | None = None
+
+
+class Hook(Struct, frozen=True):
+    """Something that Helm runs beside the manifest. ``events``: pre-upgrade, post-rollback …"""
+
+    name: str = ""
+    kind: str = ""
+    events: tuple[str, ...] | None = None
+    last_run: LastRun | None = None
 
 
 class StoredRelease(Struct, frozen=True):
-    """One decoded revision. ``manifest`` is empty unless it was asked for: it can be hundreds of KB."""
+    """One decoded revision. ``manifest`` is empty unless it was asked for: it can be hundreds of KB.
+
+    So are ``hooks`` and ``apply_method``, which is ``ssa`` where Helm 4 applies on the server's side.
+    """
 
     name: str
     version: int
@@ -55,6 +72,8 @@ class StoredRelease(Struct, frozen=True):
     chart: Chart | None = None
 
     manifest: str = ""
+    hooks: tuple[Hook, ...] | None = None
+    apply_method: str | None = None
 
     @property
     def status(self) -> str:

@@ -140,17 +140,9 @@ class ReleasesProbe:
         Raises:
             ProbeError: the Secrets cannot be listed or fetched; `NotFound` when there is no such release.
         """
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets"
-        body = await self._cluster.get(path, {"labelSelector": f"owner=helm,name={name}"}, accept=METADATA_LIST)
-        try:
-            found = msgspec.json.decode(body, type=_Secrets)
-        except msgspec.DecodeError as error:
-            raise BadAnswer(f"the list of secrets is not one: {error}") from error
-        stored = [row for row in map(stored_of, found.items or ()) if row is not None]
-        if not stored:
-            raise NotFound(f"no Helm release {name} in namespace {namespace}", f"helm list -n {namespace}")
+        stored = await stored_revisions(self._cluster, namespace, name)
         await self._charts.load(stored)
-        return tuple(self._charts.revision(row) for row in _newest_first(stored))
+        return tuple(self._charts.revision(row) for row in stored)
 
     async def _follow(self, seen: list[Snapshot[Stored]], news: asyncio.Event) -> None:
         async with aclosing(reflect(self.name, self._cluster, self._scope, [(SECRETS,)])) as snapshots:
@@ -278,6 +270,25 @@ class Charts:
                     raise
                 found = error
             self._known[stored.uid] = (stored.resource_version, found)
+
+
+async def stored_revisions(cluster: Cluster, namespace: str, name: str, *, timeout: float = 10.0) -> list[Stored]:
+    """Every stored revision of one release as its metadata tells it, newest first.
+
+    Raises:
+        ProbeError: the Secrets cannot be listed; `NotFound` when there is no such release.
+    """
+    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets"
+    query = {"labelSelector": f"owner=helm,name={name}"}
+    body = await cluster.get(path, query, accept=METADATA_LIST, timeout=timeout)
+    try:
+        found = msgspec.json.decode(body, type=_Secrets)
+    except msgspec.DecodeError as error:
+        raise BadAnswer(f"the list of secrets is not one: {error}") from error
+    stored = [row for row in map(stored_of, found.items or ()) if row is not None]
+    if not stored:
+        raise NotFound(f"no Helm release {name} in namespace {namespace}", f"helm list -n {namespace}")
+    return _newest_first(stored)
 
 
 async def fetch_release(cluster: Cluster, namespace: str, secret: str, *, manifest: bool = False) -> StoredRelease:
