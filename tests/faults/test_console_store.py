@@ -1,4 +1,4 @@
-"""The console while its store cannot be written: what was typed is kept, said loudly, and in the store once, later."""
+"""The console beside a store that is locked, full, damaged or gone: what was typed is kept, told, and stored once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest_asyncio
 from drill.platform import Running, running
 from incident.entry import Draft, Kind, Line, Source
 from incident.store import Store
+from tests.drill.shell import fresh_user, warroom
 from tests.pilot.console_harness import Console, opened, options_for
+from tui.screens.help import HelpScreen
 from widgets.dialogs import EntryDialog
 from widgets.entry_editor import EntryEditor
 
@@ -103,6 +105,13 @@ def written(console: Console, text: str) -> list[Line]:
     return [line for line in console.timeline if line.text == text]
 
 
+def aside(console: Console) -> list[str]:
+    """What is kept aside for the store."""
+    recorder = console.room.journal._recorder
+    assert recorder is not None
+    return [one.draft.text for one in recorder.pending]
+
+
 async def submit(console: Console, text: str) -> None:
     await console.press("escape", "n")
     await console.typed(text)
@@ -158,8 +167,10 @@ async def test_a_read_only_store_keeps_every_line_aside_until_it_can_be_written(
 
 async def test_a_full_disk_loses_no_line(console: Console, path: Path) -> None:
     async with full(console):
-        number = 0
-        while not console.room.journal.trouble:  # what is left on the last pages
+        number = 1
+        await submit(console, f"{number} " + "x" * 900)
+        # What is left on the last pages. The first to find them full may have been a probe.
+        while f"{number} " + "x" * 900 not in aside(console):
             number += 1
             await submit(console, f"{number} " + "x" * 900)
         await check_kept_aside(console, f"{number} " + "x" * 900)
@@ -180,7 +191,8 @@ async def test_a_long_entry_and_an_amendment_are_kept_aside_too(console: Console
         await console.tells("kept")
         await console.says("NOT IN THE STORE")
 
-        await console.press("6", "end", "a")
+        await console.point_at("to be amended")
+        await console.press("a")
         dialog = await console.on(EntryDialog)
         assert dialog.query_one(EntryEditor).original is not None
         await console.typed(" now")
@@ -207,9 +219,7 @@ async def test_a_store_that_vanishes_is_told_and_what_is_typed_is_kept_for_it(co
 async def test_what_probes_see_meanwhile_is_kept_as_well(console: Console, path: Path, platform: Running) -> None:
     async with read_only(console):
         await platform.platform.server.refuse()
-        recorder = console.room.journal._recorder
-        assert recorder is not None
-        await console.until(lambda: any("lost" in one.draft.text for one in recorder.pending), "the loss kept aside")
+        await console.until(lambda: any("lost" in text for text in aside(console)), "the loss kept aside")
         await console.says("NOT IN THE STORE")
         await platform.platform.server.accept()
 
@@ -238,3 +248,55 @@ async def test_a_list_of_incidents_that_cannot_be_read_is_said(console: Console,
     await alter(path, "ALTER TABLE incident RENAME TO elsewhere")
     await console.press("1", "i")
     await console.tells("no such table: incident")
+
+
+async def test_the_console_answers_its_keys_while_an_entry_waits_for_a_locked_store(
+    console: Console, path: Path
+) -> None:
+    async with locked(path):
+        await console.press("escape", "n")
+        await console.typed("takes its time\n")
+        await console.until(lambda: console.desk.log_line.saving, "the line submitted")
+        await console.press("escape", "2", "question_mark")
+        await console.on(HelpScreen)
+        assert console.desk.log_line.saving  # all of that while the store was waited for
+        await console.press("escape")
+        await console.until(lambda: "takes its time" in aside(console), "the line kept aside")
+
+
+async def test_what_was_kept_aside_is_there_for_the_next_console(platform: Running, path: Path, tmp_path: Path) -> None:
+    async with opened(options_for(platform, path)) as console:
+        await run(console, "PRAGMA query_only = 1")
+        await submit(console, "survives the console")
+        await check_kept_aside(console, "survives the console")
+
+    async with opened(options_for(platform, path)) as console:
+        await check_arrived_once(console, path, "survives the console")
+        incident = console.room.journal.incident
+        assert incident is not None
+    done = await warroom(fresh_user(tmp_path), "--store", str(path), "verify", incident.id)
+    assert done.status == 0, done.err
+
+
+async def test_a_damaged_store_is_left_alone_and_entries_go_to_one_beside_it(platform: Running, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged" / "warroom.db"
+    damaged.parent.mkdir()
+    damaged.write_bytes(content := b"this is no database, " * 500)
+    async with opened(options_for(platform, damaged)) as console:
+        await console.says("NOT IN THE STORE")
+        await console.declare("It has to go on")
+        await console.write("into the rescue store")
+        await console.says("NOT IN THE STORE")  # the trouble stays on the screen while it lasts
+
+    assert await asyncio.to_thread(damaged.read_bytes) == content
+    async with await Store.open(damaged.with_name("warroom-rescue.db")) as kept:
+        (incident,) = await kept.incidents()
+        assert "into the rescue store" in [entry.text for entry in await kept.entries(incident.id)]
+
+
+async def test_an_export_that_cannot_be_written_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/proc")
+    await console.press("1", "e")
+
+    assert "/proc/INC-" in await console.tells("not exported")
+    assert console.app.is_running

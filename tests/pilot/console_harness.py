@@ -103,6 +103,12 @@ class Console:
         await self.until(lambda: not self.desk.log_line.value and not self.desk.log_line.saving, f"{text!r} saved")
         await self.press("escape")
 
+    async def point_at(self, text: str) -> None:
+        """The timeline's cursor on the entry with this text, and on no other that a probe writes meanwhile."""
+        await self.press("6", "slash", *text, "enter")
+        pane = self.desk.timeline
+        await self.until(lambda: pane.selected is not None and text in pane.selected.text, f"{text!r} selected")
+
     async def declare(self, title: str = "Payments failing") -> None:
         """An open incident without a severity, declared through its screen."""
         await self.press("I")

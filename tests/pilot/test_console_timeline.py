@@ -230,7 +230,8 @@ async def test_escape_asks_before_a_long_entry_is_thrown_away(console: Console) 
 
 async def test_an_amendment_changes_what_is_read_and_keeps_what_was_written(console: Console) -> None:
     await console.write("Restarted payment-servce")
-    await console.press("6", "end", "a")
+    await console.point_at("Restarted")
+    await console.press("a")
     await console.on(EntryDialog)
     await console.press(*["backspace"] * 3, *"vice", "ctrl+s")
     await console.home()
@@ -244,7 +245,8 @@ async def test_an_amendment_changes_what_is_read_and_keeps_what_was_written(cons
 
 async def test_a_retracted_entry_stays_visible_with_its_reason(console: Console) -> None:
     await console.write("Database is down")
-    await console.press("6", "end", "x")
+    await console.point_at("Database is down")
+    await console.press("x")
     await console.on(RetractDialog)
     await console.typed("it was the pool")
     await console.press("enter")
@@ -328,7 +330,8 @@ async def test_e_exports_review_and_data_that_verify(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     await console.write("Pool exhausted")
-    await console.press("6", "end", "x")
+    await console.point_at("Pool exhausted")
+    await console.press("x")
     await console.on(RetractDialog)
     await console.typed("wrong")
     await console.press("enter")
