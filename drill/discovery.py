@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from drill.kinds import KINDS, ONE_OBJECT, Kind
@@ -42,10 +43,11 @@ def version_body(git_version: str) -> Json:
 
 
 class Discovery:
-    """The discovery documents of the kinds that are served."""
+    """The discovery documents of the kinds that are served; not those of groups and versions in ``without``."""
 
-    def __init__(self, *, metrics: bool) -> None:
-        self.kinds = tuple(kind for kind in KINDS if metrics or kind.group != "metrics.k8s.io")
+    def __init__(self, *, metrics: bool, without: Collection[str] = ()) -> None:
+        unserved = {*without} | (set() if metrics else {"metrics.k8s.io"})
+        self.kinds = tuple(kind for kind in KINDS if not {kind.group, kind.api_version} & unserved)
         self._groups: dict[str, list[str]] = {}
         for kind in self.kinds:
             versions = self._groups.setdefault(kind.group, [])

@@ -65,7 +65,8 @@ class ApiServer:
         self._certificate = certificate or self_signed()
         self._logs = logs
         self._programs = programs
-        self._discovery = discovery.Discovery(metrics=metrics is not None)
+        self._has_metrics = metrics is not None
+        self._discovery = discovery.Discovery(metrics=self._has_metrics)
         self._reads = Reads(store, metrics)
         self._writes = Writes(store)
         self._watches = Watches(store, self.faults, bookmark_every=bookmark_every)
@@ -138,6 +139,10 @@ class ApiServer:
             if connection.transport is not None:
                 connection.transport.abort()
 
+    def without(self, *served: str) -> None:
+        """Serve none of these groups (``networking.istio.io``) and versions (``policy/v1``), as an older cluster."""
+        self._discovery = discovery.Discovery(metrics=self._has_metrics, without=served)
+
     def end_watches(self) -> None:
         """End every open watch politely, as a server does that is being drained."""
         self._watches.end_all()
@@ -150,7 +155,7 @@ class ApiServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = await seen(request, body=bool(self.observers))
-        for observer in self.observers:
+        for observer in [*self.observers]:
             observer(arrived)
         await self.faults.gate()
         if arrived.writes and self.faults.unheard > 0:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from runbook.mitigation import Mitigation
+from runbook.mitigations.delete_pod import DeletePod
+from runbook.mitigations.redirect import Redirect
 from runbook.mitigations.restart import Restart
+from runbook.mitigations.rollout_undo import RolloutUndo
 from runbook.mitigations.scale import Scale
 
-MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale())
+MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale(), Redirect(), RolloutUndo(), DeletePod())
 
 TABLE: dict[str, Mitigation] = {mitigation.id: mitigation for mitigation in MITIGATIONS}
