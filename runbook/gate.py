@@ -140,7 +140,7 @@ class Gate:
         if refusal:
             raise NoPlan(refusal)
         plan = await mitigation.plan(self._scene, aim, choices or {})
-        production = self._production(plan.target.namespace)
+        production = self._is_production(plan)
         settings = self.playbook.of(name)
         warned = tuple(Finding("runbook", Level.AMBER, text) for text in settings.warnings)
         findings = (*self._standing(mitigation, plan, production), *plan.findings, *warned)
@@ -148,6 +148,10 @@ class Gate:
             plan, findings=findings, aim=aim, production=production, made_at=self._now(), diff=_kept(plan.diff)
         )
         return replace(plan, phrase=phrase_of(plan, settings.friction == "name"))
+
+    def _is_production(self, plan: Plan) -> bool:
+        """A node is in no namespace, and yet production if production runs on it."""
+        return any(map(self._production, (plan.target.namespace, *plan.reaches)))
 
     def _standing(self, mitigation: Mitigation, plan: Plan, production: bool) -> list[Finding]:
         """What only the gate knows."""
@@ -234,7 +238,7 @@ class Gate:
             raise Changed(f"the plan is older than {PLAN_LIFE / 60:.0f} minutes; look at a new one")
 
     def _check_standing(self, mitigation: Mitigation, plan: Plan) -> None:
-        standing = self._standing(mitigation, plan, self._production(plan.target.namespace))
+        standing = self._standing(mitigation, plan, self._is_production(plan))
         own = self._busy.get(plan.target.key) == plan.id
         blocking = [finding for finding in standing if not (own and finding.name == "alone")]
         if blocking:

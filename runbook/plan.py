@@ -152,6 +152,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     ``phrase``    what must be typed to confirm; empty: one deliberate key.
     ``blast``     in words, how much is hit.
     ``wide``      whether that is much: all pods of a workload, a node, a release.
+    ``reaches``   namespaces that are hit beside the target's own: those of the pods on a node.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     phrase: str = ""
     blast: str = ""
     wide: bool = False
+    reaches: tuple[str, ...] = ()
     aim: Aim = Aim()
     production: bool = False
     made_at: float = 0.0  # epoch seconds
