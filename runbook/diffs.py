@@ -20,7 +20,7 @@ def hunk(before: Json | None, after: Json | None, title: str = "") -> Hunk | Non
     """
     shown = after or before or {}
     name = title or f"{shown.get('kind', '')}/{(shown.get('metadata') or {}).get('name', '')}"
-    lines = _difference(_text(before), _text(after))
+    lines = difference(_text(before), _text(after)) + _hidden(before, after)
     return Hunk(name, tuple(lines)) if lines else None
 
 
@@ -44,7 +44,23 @@ def readable(obj: Mapping[str, Any]) -> Json:
     return copy
 
 
-def _difference(before: list[str], after: list[str]) -> list[str]:
+def _hidden(before: Json | None, after: Json | None) -> list[str]:
+    """That a Secret's values differ, where their size, which is all that is shown, does not tell."""
+    lines: list[str] = []
+    if not before or not after or after.get("kind") != "Secret":
+        return lines
+    for part in ("data", "stringData"):
+        old, new = before.get(part), after.get(part)
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            continue
+        for key in sorted(old.keys() & new.keys(), key=str):
+            if old[key] != new[key] and len(str(old[key])) == len(str(new[key])):
+                lines += [f"- {part}.{key}: (one value, not shown)", f"+ {part}.{key}: (another value, not shown)"]
+    return lines
+
+
+def difference(before: list[str], after: list[str]) -> list[str]:
+    """Two texts' lines as those of a hunk; none if they are equal."""
     if not before:
         return [f"+ {line}" for line in after]
     if not after:
