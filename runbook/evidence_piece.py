@@ -55,7 +55,7 @@ class Piece:
         return self.state in (State.COMPLETE, State.ABSENT) and not self.uncopied
 
     def succeed(self) -> None:
-        self.state = State.COMPLETE
+        self.state, self.why = State.COMPLETE, ""
 
     def fail(self, why: str) -> None:
         """It ends here; what had come is kept."""
