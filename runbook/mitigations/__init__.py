@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from runbook.mitigation import Mitigation
 from runbook.mitigations.delete_pod import DeletePod
+from runbook.mitigations.evidence import Evidence
 from runbook.mitigations.redirect import Redirect
 from runbook.mitigations.restart import Restart
 from runbook.mitigations.rollout_undo import RolloutUndo
 from runbook.mitigations.scale import Scale
 
-MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale(), Redirect(), RolloutUndo(), DeletePod())
+MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale(), Redirect(), RolloutUndo(), DeletePod(), Evidence())
 
 TABLE: dict[str, Mitigation] = {mitigation.id: mitigation for mitigation in MITIGATIONS}
