@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,7 @@ from probes import answers
 from probes.errors import ProbeError
 from probes.http11 import PATH_SAFE, HungUp, NotHttp, ProxyFailed, Wire
 from runbook.errors import NotSent, Refused, Uncertain
+from runbook.exec_stream import Declined, Limits, Ran, run
 from runbook.launch import launch
 from runbook.media import APPLY, JSON, MERGE
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runbook.stamps import Stamp
 
 Json = dict[str, Any]
-
+Body = Json | list[Json] | None  # a list is a JSON patch
 
 CONNECT = 5.0  # seconds to reach the server
 ANSWER = 30.0  # seconds until it has answered; an API server gives up on admission webhooks after 10 to 30
@@ -41,19 +42,13 @@ class _Sender:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def _send(self, method: str, path: str, query: Mapping[str, str], body: Json | None, media: str) -> Json:
+    async def _send(self, method: str, path: str, query: Mapping[str, str], body: Body, media: str) -> Json:
         """The answer's object. Raises `NotSent`, `Refused`, `Uncertain`."""
         data = None if body is None else msgspec.json.encode(body)
-        try:
-            material = await self._cluster.material()
-        except ProbeError as error:
-            raise NotSent(f"nothing was sent: {error}", error.hint) from error
+        material = await self._material()
         status, answer, retry_after = await self._exchange(material, method, path, query, data, media)
         if status == 401:  # refused before anything was done, so it may go out once more
-            try:
-                fresh = await self._cluster.renewed(material)
-            except ProbeError as error:
-                raise NotSent(f"nothing was done: {error}", error.hint) from error
+            fresh = await self._renewed(material)
             if fresh is not None:
                 material = fresh
                 status, answer, retry_after = await self._exchange(fresh, method, path, query, data, media)
@@ -63,6 +58,18 @@ class _Sender:
             return msgspec.json.decode(answer, type=Json) if answer else {}
         except msgspec.DecodeError as error:
             raise Uncertain(f"the server answered {status} with something that is not JSON") from error
+
+    async def _material(self) -> Material:
+        try:
+            return await self._cluster.material()
+        except ProbeError as error:
+            raise NotSent(f"nothing was sent: {error}", error.hint) from error
+
+    async def _renewed(self, refused: Material) -> Material | None:
+        try:
+            return await self._cluster.renewed(refused)
+        except ProbeError as error:
+            raise NotSent(f"nothing was done: {error}", error.hint) from error
 
     async def _exchange(
         self, material: Material, method: str, path: str, query: Mapping[str, str], data: bytes | None, media: str
@@ -105,7 +112,7 @@ class _Sender:
 class Rehearsal(_Sender):
     """Asks the server what a write would come to; stores nothing."""
 
-    async def patch(self, path: str, body: Json, media: str = MERGE, query: Mapping[str, str] | None = None) -> Json:
+    async def patch(self, path: str, body: Body, media: str = MERGE, query: Mapping[str, str] | None = None) -> Json:
         """The object as it would be after the patch. Raises as `Hands.patch`."""
         return await self._send("PATCH", path, _dry(query), body, media)
 
@@ -127,7 +134,7 @@ class Hands(_Sender):
         super().__init__(cluster)
         self.stamp = stamp
 
-    async def patch(self, path: str, body: Json, media: str = MERGE) -> Json:
+    async def patch(self, path: str, body: Body, media: str = MERGE) -> Json:
         """PATCH an object or a subresource; the object afterwards.
 
         Put ``metadata.uid`` and ``metadata.resourceVersion`` into the body to have the server refuse (409, 422) if it
@@ -156,6 +163,35 @@ class Hands(_Sender):
     async def replace(self, path: str, body: Json) -> Json:
         """PUT a whole object. Keep its ``metadata.resourceVersion`` to be refused (409) if it changed meanwhile."""
         return await self._send("PUT", path, {"fieldManager": self.stamp.manager}, body, JSON)
+
+    async def exec(
+        self,
+        path: str,
+        command: Sequence[str],
+        *,
+        container: str,
+        limit: float,
+        opened: Callable[[], None] = lambda: None,
+    ) -> Ran:
+        """Run a command (an argument list) in a container of the pod at ``path``, at most ``limit`` seconds.
+
+        Nothing can be typed into it. ``opened`` is called when it runs.
+        """
+        query = [("command", part) for part in command] + [("container", container)]
+        query += [("stdout", "true"), ("stderr", "true")]
+        asked = f"{quote(path, safe=PATH_SAFE)}/exec?{urlencode(query, quote_via=quote)}"
+        limits = Limits(connect=CONNECT, answer=ANSWER, command=limit)
+        material = await self._material()
+        ended = await run(material, asked, limits, opened)
+        if isinstance(ended, Declined) and ended.status == 401 and (fresh := await self._renewed(material)) is not None:
+            material = fresh
+            ended = await run(material, asked, limits, opened)
+        if isinstance(ended, Ran):
+            return ended
+        said = answers.status_of(ended.body).message
+        if ended.status >= 500 and said:  # the API server's own words: a stream that was not opened runs nothing
+            raise Refused(f"the server cannot open it: {' '.join(said.split())[:300]}", status=ended.status)
+        raise _refusal(ended.status, ended.body, ended.retry_after, material.login_hint)
 
     def spawn(self, job: Job, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start a command (an argument list) that goes on whatever becomes of us; ``job`` tells what becomes of it.

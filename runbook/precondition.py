@@ -6,13 +6,14 @@ status moved, the same write is sent with the newer resourceVersion; if what the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from probes.errors import NotFound, ProbeError
 from runbook.errors import Changed, Refused
-from runbook.media import MERGE
+from runbook.media import JSON_PATCH, MERGE
 from runbook.plan import Json, Target
 from runbook.scene import RelyOn, target_of
 
@@ -54,8 +55,40 @@ async def patch_unchanged(
     raise Refused(f"{target} changes too fast: the server refused {TRIES} times; nothing was changed", status=CONFLICT)
 
 
+async def json_patch_unchanged(
+    hands: Hands,
+    scene: Scene,
+    target: Target,
+    path: str,
+    operations: Callable[[Json], list[Json]],
+    *,
+    relies_on: RelyOn | None = None,
+) -> Json:
+    """A JSON patch of the target, worked out from what it is now, on condition that this is still the plan's.
+
+    Raises as `patch_unchanged` does.
+    """
+    for _ in range(TRIES):
+        obj, current = await _seen(scene, target, relies_on)
+        held = [
+            {"op": "test", "path": "/metadata/uid", "value": current.uid},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": current.resource_version},
+        ]
+        try:
+            return await hands.patch(path, [*held, *operations(obj)], JSON_PATCH)
+        except Refused as refusal:
+            if refusal.status != CONFLICT:
+                raise
+    raise Refused(f"{target} changes too fast: the server refused {TRIES} times; nothing was changed", status=CONFLICT)
+
+
 async def unchanged(scene: Scene, target: Target, relies_on: RelyOn | None = None) -> Target:
     """The target with the resourceVersion of now. Raises `Changed`, or `Refused` when it cannot be looked at."""
+    _, now = await _seen(scene, target, relies_on)
+    return replace(target, resource_version=now.resource_version)
+
+
+async def _seen(scene: Scene, target: Target, relies_on: RelyOn | None) -> tuple[Json, Target]:
     try:
         obj = await scene.fetch(target.kind, target.namespace, target.name)
     except NotFound as error:
@@ -64,7 +97,7 @@ async def unchanged(scene: Scene, target: Target, relies_on: RelyOn | None = Non
         raise Refused(f"nothing was changed, and {target} cannot be looked at: {error}", error.hint) from error
     now = target_of(scene.cluster, target.kind, obj, relies_on)
     check_same(target, now)
-    return replace(target, resource_version=now.resource_version)
+    return obj, now
 
 
 def check_same(planned: Target, now: Target) -> None:

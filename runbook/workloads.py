@@ -65,6 +65,12 @@ def workload_aim(target: Target) -> Aim:
     return Aim(kind=target.kind, namespace=target.namespace, name=target.name, uid=target.uid)
 
 
+def controller_of(obj: Json) -> Json | None:
+    """The owner reference of who manages an object; None if nobody does."""
+    owners = (obj.get("metadata") or {}).get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
 def is_ready(pod: Json) -> bool:
     """Whether a pod serves: Ready, and not on its way out."""
     if (pod.get("metadata") or {}).get("deletionTimestamp"):

@@ -151,6 +151,16 @@ class Desk:
         kind = kinds.kind(plural)
         self.running.platform.store.delete(kind, namespace if kind.namespaced else None, name, grace_seconds=0)
 
+    def before_write(self, action: Callable[[], object]) -> None:
+        """Do something at the moment when the next write has reached the platform and nothing is done about it yet."""
+
+        def once(request: Request) -> None:
+            if request.writes and once in self.server.observers:
+                self.server.observers.remove(once)
+                action()
+
+        self.server.observers.append(once)
+
     def pods(self, workload: str) -> list[Json]:
         """The pods of a workload, by the name that theirs begin with, oldest name first."""
         found = [pod for pod in self.all("pods") if pod["metadata"]["name"].startswith(f"{workload}-")]
