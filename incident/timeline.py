@@ -52,6 +52,7 @@ class Timeline:
         self._history: dict[str, list[Entry]] = {}  # id of an entry → amendments and retractions, as written
         self._repeats: dict[str, tuple[int, int]] = {}  # id of an entry → how often it was seen, and when last (ms)
         self._outcomes: dict[str, list[Entry]] = {}  # id of an intent → how it ended, as written
+        self._unended: set[str] = set()  # intents that nothing says the outcome of
         self._early: dict[str, list[Entry]] = {}  # what refers to an entry that has not come yet
         self._seen: set[str] = set()
         self._counts = dict.fromkeys(Source, 0)
@@ -71,6 +72,12 @@ class Timeline:
     def followups(self) -> list[Line]:
         """What was noted as TODO and still stands, oldest first."""
         return [line for line in self._lines if line.entry.kind is Kind.FOLLOWUP and line.retracted is None]
+
+    @property
+    def unended(self) -> list[Line]:
+        """The acts that nothing says the outcome of: they run, or nobody knows."""
+        lines = [self.get(line_id) for line_id in self._unended]
+        return [line for line in lines if line is not None]
 
     def get(self, line_id: str) -> Line | None:
         """The line of an entry, or None if it has none (unknown, or an amendment, retraction, repeat or outcome)."""
@@ -144,6 +151,7 @@ class Timeline:
     def _insert(self, fresh: list[Line]) -> None:
         keys = [(line.happened_at, line.entry.seq) for line in fresh]
         self._key_of.update(zip([line.entry.id for line in fresh], keys, strict=True))
+        self._unended.update(line.entry.id for line in fresh if line.unended)
         for source, count in Counter([line.entry.source for line in fresh]).items():
             self._counts[source] += count
         if len(fresh) < _BULK:
@@ -183,6 +191,8 @@ class Timeline:
             self._repeats.get(line_id),
             self._outcomes.get(line_id, ()),
         )
+        if not changed.unended:
+            self._unended.discard(line_id)
         if changed.happened_at == line.happened_at:
             self._lines[at] = changed
         else:

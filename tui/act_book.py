@@ -15,6 +15,7 @@ from runbook.errors import NotRecorded
 if TYPE_CHECKING:
     from incident.acts import ActRecord
     from incident.entry import Entry
+    from runbook.record import Intent
     from tui.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class ActBook:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._intents: dict[str, Intent] = {}  # those without an outcome whose evidence was read
 
     @property
     def incident(self) -> str:
@@ -82,8 +84,27 @@ class ActBook:
         Raises:
             StoreError: the store cannot be read.
         """
+        from runbook.record import intent_of
+
         incident = self.incident
-        return acts.unfinished(await self._journal.acts(incident)) if incident else []
+        found = acts.unfinished(await self._journal.acts(incident)) if incident else []
+        self._intents |= {entry.id: intent for entry in found if (intent := intent_of(entry.evidence)) is not None}
+        return found
+
+    def elsewhere(self) -> set[str]:
+        """The shown intents without an outcome that another console of this machine is at right now.
+
+        Known of those that came while this console was open, or that `unfinished` has found.
+        """
+        lines = self._journal.timeline.unended
+        if not lines:
+            return set()
+        from runbook.record import intent_of
+
+        for line in lines:
+            if line.id not in self._intents and (intent := intent_of(line.entry.evidence)) is not None:
+                self._intents[line.id] = intent
+        return {line.id for line in lines if line.id in self._intents and self._intents[line.id].running_elsewhere}
 
     async def acts(self) -> list[ActRecord]:
         """The acts of the shown incident with their evidence, newest first, but for those that were never sent.

@@ -76,6 +76,7 @@ class Journal:
         self._clock = clock
         self._changed = changed
         self._recorder: Recorder | None = None
+        self._is_open = False
         self._seen: int = 0
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
         self._shown = asyncio.Event()
@@ -98,6 +99,7 @@ class Journal:
         incident = await store.current(drill=self._drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
+        self._is_open = True
 
     async def _open_rescue(self, fault: StoreFault) -> tuple[Recorder, Path]:
         """A store beside the broken one, or else in a private directory for temporary files."""
@@ -123,7 +125,8 @@ class Journal:
 
     @property
     def ready(self) -> bool:
-        return self._recorder is not None
+        """Whether the store is open and its incident, if there is one, is shown."""
+        return self._is_open
 
     @property
     def aside(self) -> int:

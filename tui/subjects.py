@@ -202,11 +202,15 @@ def _line(row: Line) -> Subject:
         facts["retracted"] = row.retracted
     if row.count > 1:
         facts |= {"count": row.count, "last_at": _instant(row.last_at)}
-    del facts["evidence_on_disk"]
+    if row.outcome is not None and row.ended_at is not None:
+        facts["outcome"] = {"at": _instant(row.ended_at), "by": row.ended_by, "text": row.outcome}
+        if row.earlier:
+            facts["outcome"]["before that"] = list(row.earlier)
+    del facts["evidence_on_disk"], facts["ending_on_disk"]
     return Subject(
         title=f"entry {row.entry.seq}",
         at=row.happened_at / 1000,
-        level=row.entry.level,
+        level=row.level,
         text=row.text,
         facts=facts,
     )

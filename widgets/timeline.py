@@ -18,7 +18,7 @@ from incident.entry import Line
 from widgets.cursor_view import CursorView
 from widgets.ink import Span, breaks, found, painted
 from widgets.plain import ago, crop, width
-from widgets.timeline_line import as_text, below, clock_of, day_of, loudness, mark_of, words
+from widgets.timeline_line import as_text, clock_of, day_of, mark_of, rows, tone
 from widgets.timeline_shown import CHOICES, Lines, Shown
 
 NO_ENTRIES = "No entries yet. Press n to write the first one."
@@ -47,6 +47,8 @@ class TimelinePane(CursorView):
         "timeline--bad",
         "timeline--warn",
         "timeline--good",
+        "timeline--act",
+        "timeline--unknown",
         "timeline--declared",
         "timeline--update",
         "timeline--retracted",
@@ -62,6 +64,8 @@ class TimelinePane(CursorView):
         & > .timeline--bad { color: $text-error; text-style: bold; }
         & > .timeline--warn, & > .timeline--declared { color: $text-warning; }
         & > .timeline--good { color: $text-success; }
+        & > .timeline--act { text-style: bold; }
+        & > .timeline--unknown { color: $text-warning; text-style: bold reverse; }
         & > .timeline--update { color: $text-accent; }
         & > .timeline--retracted { text-style: strike; }
         & > .timeline--found { text-style: reverse; }
@@ -108,6 +112,7 @@ class TimelinePane(CursorView):
         self._top_line: Line | None = None
         self._counted = 0  # lines shown at the last look; the timeline's own list is live
         self._now: float | None = None
+        self._attended: frozenset[str] = frozenset()
         self.caption()
 
     # Data in.
@@ -141,6 +146,17 @@ class TimelinePane(CursorView):
         self.caption()
 
     @property
+    def running(self) -> Collection[str]:
+        """The intents (entry IDs) that somebody is at: any other without an outcome reads "outcome unknown"."""
+        return self._attended
+
+    @running.setter
+    def running(self, entries: Collection[str]) -> None:
+        before, self._attended = self._attended, frozenset(entries)
+        if changed := before ^ self._attended:
+            self.forget([(id_, day) for id_ in changed for day in (False, True)])
+
+    @property
     def local_time(self) -> bool:
         return self._local
 
@@ -165,7 +181,7 @@ class TimelinePane(CursorView):
     def copy_text(self) -> str:
         """The selected line as text to be pasted somewhere else."""
         line = self.selected
-        return as_text(line, self._local) if line else ""
+        return as_text(line, self._local, line.id in self._attended) if line else ""
 
     def _rewind(self) -> None:
         """To the end, with nothing unseen."""
@@ -252,29 +268,26 @@ class TimelinePane(CursorView):
         if not self._shown.lines:
             return self._apology(cells)
         line = self._shown.lines[index]
-        style = self.ink(f"timeline--{loudness(line)}")
         quiet, time, spot = self.ink("timeline--remark"), self.ink("timeline--time"), self.ink("timeline--found")
         clock = clock_of(line.happened_at, self._local)[: 8 if cells >= _NARROW else 5]
         indent = Segment(" " * (len(clock) + 3))
         room = max(cells - len(clock) - 3, 2)
-        rows: list[Strip] = []
+        strips: list[Strip] = []
         if self._begins_day(index):
             day = f"── {day_of(line.happened_at, self._local)} "
-            rows.append(Strip([Segment(crop(day + "─" * (cells - width(day)), cells), self.ink("timeline--day"))]))
+            strips.append(Strip([Segment(crop(day + "─" * (cells - width(day)), cells), self.ink("timeline--day"))]))
         # The mark is not struck through, or it could not be told from another.
         head = [
             Segment(f"{clock} ", time),
-            Segment(f"{mark_of(line)} ", quiet if line.retracted is not None else style),
+            Segment(f"{mark_of(line)} ", quiet if line.retracted is not None else self.ink(f"timeline--{tone(line)}")),
         ]
-        for text in words(line)[0]:
+        for text, name in rows(line, self._local, line.id in self._attended):
+            style = self.ink(f"timeline--{name}")
             spans = [Span(start, end, spot) for start, end in found(text, self.query_text)]
             for start, end in breaks(text, room):
-                rows.append(Strip([*head, *painted(text, start, end, style, spans)]))
+                strips.append(Strip([*head, *painted(text, start, end, style, spans)]))
                 head = [indent]
-        for text in below(line, self._local):
-            spans = [Span(start, end, spot) for start, end in found(text, self.query_text)]
-            rows += [Strip([indent, *painted(text, start, end, quiet, spans)]) for start, end in breaks(text, room)]
-        return rows
+        return strips
 
     def _apology(self, cells: int) -> Sequence[Strip]:
         """What stands where there are no lines: why, and what to do."""

@@ -1,14 +1,16 @@
-"""How one line of the timeline reads: its mark, its words and the quiet second line below them."""
+"""How one line of the timeline reads: its mark, its words, how an act ended, and the quiet lines below them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from incident.entry import Kind, Line, Source
 from widgets.plain import plain
 
 LATE_MS = 60_000  # recorded later than this after it happened, and the reader is told
 _MOST_LINES = 40  # of one entry; the detail view has them all
+_MOST_COMMAND_LINES = 4  # of an act: how it ended must not be pushed off a small screen
 _LONGEST_LINE = 2_000
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -20,7 +22,7 @@ _KIND_MARKS = {
     Kind.FOLLOWUP: "☐",
     Kind.PIN: "⊙",
     Kind.EXPORT: "↓",
-    Kind.AMENDMENT: "~",  # these three are lines of their own only while what they refer to has not come
+    Kind.AMENDMENT: "~",  # these are lines of their own only while what they refer to has not come
     Kind.RETRACTION: "⊘",
     Kind.REPEAT: "×",
 }
@@ -31,6 +33,11 @@ _CHANGES = ("release", "commit", "azure", "change", "rollout")
 _GAPS = ("gap", "blind", "connection")
 
 RETRACTED = "⊘"
+BEGUN = "▶"
+ENDED = "–"  # neither good nor bad: cancelled
+
+RUNNING = "running…"
+UNKNOWN = "outcome unknown: look at the cluster before you go on"
 
 
 def mark_of(line: Line) -> str:
@@ -38,6 +45,8 @@ def mark_of(line: Line) -> str:
     entry = line.entry
     if line.retracted is not None:
         return RETRACTED
+    if entry.kind is Kind.OUTCOME or (entry.kind is Kind.MITIGATION and not line.unended):
+        return _LEVEL_MARKS.get(line.level, ENDED)
     if entry.kind in _KIND_MARKS:
         return _KIND_MARKS[entry.kind]
     if entry.source in _SOURCE_MARKS:
@@ -52,13 +61,15 @@ def mark_of(line: Line) -> str:
     return "●" if entry.source is Source.PERSON else "·"
 
 
-def loudness(line: Line) -> str:
-    """The style of a line: retracted, bad, warn, good, declared, update, or note."""
+def tone(line: Line) -> str:
+    """The style of a line's mark: retracted, bad, warn, good, act, declared, update, or note."""
     entry = line.entry
     if line.retracted is not None:
         return "retracted"
-    if entry.level in _LEVEL_MARKS:
-        return entry.level
+    if line.unended:
+        return "act"
+    if line.level in _LEVEL_MARKS:
+        return line.level
     if entry.kind in (Kind.DECLARED, Kind.STATUS):
         return "declared"
     if entry.source is Source.UPDATE:
@@ -66,27 +77,64 @@ def loudness(line: Line) -> str:
     return "note"
 
 
+def loudness(line: Line) -> str:
+    """The style of a line's words: as its mark's, but what was done is told from how that ended."""
+    return "act" if line.entry.kind is Kind.MITIGATION and line.retracted is None else tone(line)
+
+
 def words(line: Line) -> tuple[list[str], list[str]]:
     """The lines of text drawn loud, and those drawn quietly below them, all inert.
 
     The first line of what a probe or a mitigation wrote is the news, the rest explains; every line that a person
-    wrote is the person's.
+    wrote is the person's. Of an act the rest is the command, or how it ended if it was never sent (see `verdict`).
     """
-    lines = [plain(part, _LONGEST_LINE) for part in line.text.splitlines() if part.strip()] or [""]
-    hidden = len(lines) - _MOST_LINES
-    if hidden > 0:
-        lines = [*lines[:_MOST_LINES], f"… {hidden} more lines, enter shows all"]
+    lines = _inert(line.text) or [""]
+    if line.entry.kind is Kind.MITIGATION:
+        return lines[:1], _at_most(_MOST_COMMAND_LINES, lines[1:]) if line.entry.ending is None else []
+    lines = _at_most(_MOST_LINES, lines)
     if line.entry.source is Source.PERSON:
         return lines, []
     return lines[:1], lines[1:]
 
 
-def below(line: Line, local: bool) -> list[str]:
-    """The quiet lines: what explains the news, and the remarks; on one line if the explanation is one line."""
-    explained, said = words(line)[1], remarks(line, local)
-    if len(explained) > 1:
-        return [*explained, " · ".join(said)]
-    return [" · ".join([*explained, *said])]
+def verdict(line: Line, running: bool = False) -> tuple[list[str], str]:
+    """How an act ended, line by line, and the style of that; nothing for what is no act.
+
+    ``running``: this console is at it, or another that is known to live.
+    """
+    if line.unended:
+        return ([RUNNING], "act") if running else ([UNKNOWN], "unknown")
+    if line.outcome is None:
+        return [], "remark"
+    return _at_most(_MOST_LINES, _inert(line.outcome)), line.level if line.level in _LEVEL_MARKS else "note"
+
+
+def rows(line: Line, local: bool, running: bool = False) -> Iterator[tuple[str, str]]:
+    """Every line of text of an entry, inert, with its style: of `loudness`, ``unknown``, or ``remark``."""
+    loud, explained = words(line)
+    for text in loud:
+        yield text, loudness(line)
+    ended, style = verdict(line, running)
+    said = " · ".join(remarks(line, local))
+    if len(explained) == 1 and not ended:  # what explains the news in one line shares it with the remarks
+        yield f"{explained[0]} · {said}", "remark"
+        return
+    for text in explained:
+        yield text, "remark"
+    for text in ended:
+        yield text, style
+    for text in line.earlier:
+        yield f"before that: {plain(text, _LONGEST_LINE)}", "remark"
+    yield said, "remark"
+
+
+def _inert(text: str) -> list[str]:
+    return [plain(part, _LONGEST_LINE) for part in text.splitlines() if part.strip()]
+
+
+def _at_most(most: int, lines: list[str]) -> list[str]:
+    hidden = len(lines) - most
+    return [*lines[:most], f"… {hidden} more lines, enter shows all"] if hidden > 0 else lines
 
 
 def remarks(line: Line, local: bool) -> list[str]:
@@ -110,6 +158,10 @@ def remarks(line: Line, local: bool) -> list[str]:
         if entry.source is not Source.PERSON:
             said.append(str(entry.source))
         said.append(plain(entry.author, 80) or "nobody")
+    if line.ended_by and line.ended_by != entry.author:
+        said.append(f"found out by {plain(line.ended_by, 80)}")
+    if line.ended_at is not None and line.ended_at - line.happened_at > LATE_MS:
+        said.append(f"ended {near(line.ended_at, line.happened_at, local, seconds=True)}")
     if line.count > 1:
         said.append(f"{line.count:,} times so far, last {near(line.last_at, line.happened_at, local, seconds=True)}")
     if line.amended_at is not None:
@@ -147,9 +199,8 @@ def near(at: int, beside: int, local: bool, *, seconds: bool = False) -> str:
     return clock if day_of(at, local) == day_of(beside, local) else f"{day_of(at, local)} {clock}"
 
 
-def as_text(line: Line, local: bool) -> str:
+def as_text(line: Line, local: bool, running: bool = False) -> str:
     """The line as it is copied: date, time, text and remarks, on lines of their own."""
     zone = "local" if local else "UTC"
-    loud = words(line)[0]
     head = f"{day_of(line.happened_at, local)} {clock_of(line.happened_at, local)} {zone} {mark_of(line)} "
-    return "\n".join([head + loud[0], *loud[1:], *below(line, local)])
+    return head + "\n".join(text for text, _ in rows(line, local, running))

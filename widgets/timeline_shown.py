@@ -34,6 +34,11 @@ CHOICES = (
 )
 
 
+def _said(line: Line) -> tuple[str, ...]:
+    """What a search looks through."""
+    return (line.text, line.entry.author, line.outcome or "", line.ended_by, *line.earlier)
+
+
 class Shown:
     """The lines of ``timeline`` that pass ``choice`` and contain ``needle``; all of them cost nothing extra."""
 
@@ -59,7 +64,7 @@ class Shown:
         if self.choice is not CHOICES[0]:
             lines = [line for line in lines if self.choice.keep(line)]
         if needle := self.needle.casefold():
-            lines = [line for line in lines if needle in line.text.casefold() or needle in line.entry.author.casefold()]
+            lines = [line for line in lines if any(needle in said.casefold() for said in _said(line))]
         self.lines = lines
 
     def place(self, line: Line) -> int:

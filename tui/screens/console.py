@@ -16,6 +16,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from incident.entry import ACTS, Line
 from probes.freshness import Freshness, Snapshot, State
 from tui import acting, looking, writing
 from tui.banner_facts import banner_state
@@ -205,7 +206,9 @@ class ConsoleScreen(Screen[None]):
 
     def show_acts(self) -> None:
         """What is under way, over the keys."""
-        rows = acting.rows(self.host.gates.acts, self.host.now())
+        acts = self.host.gates.acts
+        self.timeline.running = {act.entry for act in acts if not act.finished} | self.host.book.elsewhere()
+        rows = acting.rows(acts, self.host.now())
         self.set_class(bool(rows), "-acting")
         self.query_one(ActsStrip).show(rows)
 
@@ -475,11 +478,20 @@ class ConsoleScreen(Screen[None]):
         event.stop()
         self.query_one(f"#{self._current}").focus()
 
+    def _stands(self, line: Line) -> bool:
+        """Whether the entry can be neither amended nor retracted, which is told before anybody types."""
+        if line.entry.kind in ACTS:
+            self.host.tell("what was done stands as it is: write a note beside it (n)", "warning", timeout=5)
+            return True
+        return False
+
     @on(TimelinePane.Amend)
     def _amend(self, event: TimelinePane.Amend) -> None:
         from widgets.dialogs import EntryDialog
 
         event.stop()
+        if self._stands(event.line):
+            return
         self.app.push_screen(
             EntryDialog(original=event.line, read_time=self._read_time, local_time=self.host.local_time)
         )
@@ -489,6 +501,8 @@ class ConsoleScreen(Screen[None]):
         from widgets.dialogs import RetractDialog
 
         event.stop()
+        if self._stands(event.line):
+            return
         self.app.push_screen(RetractDialog(event.line, local_time=self.host.local_time))
 
 

@@ -94,6 +94,8 @@ async def _full(host: ControlRoom, subject: Subject) -> tuple[str, str]:
     if isinstance(entry_id, str):
         evidence = await host.journal.evidence(entry_id)
         facts = {key: value for key, value in subject.facts.items() if value not in (None, "")} | {"evidence": evidence}
+        if outcomes := host.journal.timeline.outcomes(entry_id):
+            facts["outcome_evidence"] = [await host.journal.evidence(outcome.id) for outcome in outcomes]
         return f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, facts), "the entry as it is on disk"
     cluster = host.session.cluster
     if cluster is None or not subject.kind:
