@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -112,11 +113,11 @@ async def test_what_the_deployment_has_of_its_own_stays_and_what_the_revision_ha
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-async def test_kubectl_would_leave_the_very_same_template_and_annotations() -> None:
+async def test_kubectl_would_leave_the_very_same_template_and_annotations(tmp_path: Path) -> None:
     async with desk() as ours, desk() as theirs:
         plan, outcome = await ours.carried_out("rollout-undo", ours.aim("Deployment", SICK))
         assert outcome.verdict is Verdict.WORKED, outcome.text
-        environment = {**os.environ, "KUBECONFIG": str(theirs.running.kubeconfig)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(theirs.running.kubeconfig)}
         number = f"--to-revision={plan.choices['revision']}"
         kubectl = await asyncio.create_subprocess_exec(
             "kubectl", "rollout", "undo", f"deployment/{SICK}", number, "-n", PROD, env=environment
