@@ -83,12 +83,17 @@ class Scene:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadAnswer(f"the answer to {path} is not a JSON object") from error
 
-    async def items(self, versions: Sequence[str], namespace: str, plural: str, selector: str = "") -> list[Json]:
+    async def items(
+        self, versions: Sequence[str], namespace: str, plural: str, selector: str = "", fields: str = ""
+    ) -> list[Json]:
         """The objects of a kind in a namespace (empty: in all), in the first of these API versions that is served.
 
-        ``versions`` are like ``policy/v1``. Raises `ProbeError`; `NotFound` when none is served.
+        ``versions`` are like ``policy/v1``, ``selector`` is of labels, ``fields`` of fields (``spec.nodeName=x``).
+        Raises `ProbeError`; `NotFound` when none is served.
         """
         query = {"limit": "500"} | ({"labelSelector": selector} if selector else {})
+        if fields:
+            query["fieldSelector"] = fields
         for number, version in enumerate(versions, 1):
             try:
                 return await self._pages(api_path(version, namespace, plural), dict(query))
