@@ -120,6 +120,12 @@ _RULES: tuple[_Rule, ...] = (
         _assigned,
     ),
     (
+        # Before the next: to it a URL's own colon is an assignment, whose value reaches into the query.
+        ("?",),
+        re.compile(r"(?<=[?&])([\w.-]{2,60})(=)([^\s&#\"'<>`\\;]++)"),
+        _assigned,
+    ),
+    (
         (*_SMELLS, "pass", "key", "sas", "sig", "jwt", "dsn", "auth", "conn"),
         re.compile(rf"(?<![\w.-])(-{{0,8}}[A-Za-z_][\w.-]{{2,}}+)(\\?[\"']?\s{{0,8}}[:=]>?\s{{0,8}}|>)({_VALUE})"),
         _assigned,

@@ -32,6 +32,8 @@ TEXTS = [
     ("Server=tcp:sql;Database=Accounts;User ID=app;Password=P@ss w0rd!;Encrypt=True", "P@ss", "Database=Accounts"),
     ("DefaultEndpointsProtocol=https;AccountName=bank;AccountKey=Zm9vYmFy+/w==;EndpointSuffix=x", "Zm9vYmFy", "bank"),
     ("Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey=YWJj+/ZGVm=", "YWJj", "SharedAccessKeyName=Root"),
+    ("GET https://api.bank.com/pay?access_token=hunter2hunter2&page=3", "hunter2hunter2", "page=3"),
+    ("url: https://api.bank.com/pay?sig=aGVsbG8", "aGVsbG8", "https://api.bank.com/pay?sig="),
     ("https://bank.blob.core.windows.net/c?sv=2024&sig=aGVsbG8%3D&se=2026", "aGVsbG8", "se=2026"),
     ("postgres://app:hunter2@db:5432/accounts timed out", "hunter2", "postgres://app:"),
     ("redis://:hunter2@cache:6379/0", "hunter2", "cache:6379/0"),
