@@ -171,7 +171,7 @@ class Platform:
 
 @asynccontextmanager
 async def running(
-    scenario: str = "payment-release",
+    scenario: str | Scenario = "payment-release",
     *,
     pods: int = 0,
     nodes: int = 0,

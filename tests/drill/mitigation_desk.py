@@ -20,6 +20,7 @@ from typing import Any
 from drill import kinds
 from drill.observing import Request
 from drill.platform import Running, running
+from drill.scenario import Scenario
 from drill.server import ApiServer
 from incident.entry import Draft, Entry
 from incident.entry import Kind as EntryKind
@@ -245,9 +246,12 @@ async def desk(
     read_only: bool = False,
     production: bool = True,
     helm: tuple[str, ...] = (),
-    scenario: str = "payment-release",
+    scenario: str | Scenario = "payment-release",
 ) -> AsyncIterator[Desk]:
-    """A platform that runs ``speed`` times as fast, and a desk in front of it; ``user`` is admin, viewer or nobody."""
+    """A platform that runs ``speed`` times as fast, and a desk in front of it; ``user`` is admin, viewer or nobody.
+
+    ``scenario`` of `tests.drill.small_scenario` starts ten times as quickly as the one that ships.
+    """
     async with running(scenario, speed=speed) as platform:
         cluster = await Cluster.connect(str(platform.kubeconfig), None if user == "admin" else user)
         requests: list[Request] = []

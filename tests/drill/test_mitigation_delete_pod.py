@@ -7,7 +7,8 @@ import pytest
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, desk, finding, until
+from tests.drill.mitigation_desk import PROD, Desk, Json, finding, until
+from tests.drill.small_scenario import village
 
 
 def first(at: Desk, workload: str) -> str:
@@ -19,7 +20,7 @@ def a_lonely_pod(name: str = "debug") -> Json:
 
 
 async def test_a_pod_goes_and_its_workload_is_ready_again() -> None:
-    async with desk() as at:
+    async with village() as at:
         name = first(at, "account-service")
         plan, outcome = await at.carried_out("delete-pod", at.aim("Pod", name))
         assert plan.commands == (f"kubectl delete pod {name} -n {PROD}",)
@@ -33,7 +34,7 @@ async def test_a_pod_goes_and_its_workload_is_ready_again() -> None:
 
 
 async def test_one_delete_is_sent_with_the_pods_own_uid_and_grace() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, _ = await at.carried_out("delete-pod", at.aim("Pod", first(at, "account-service")))
         (write,) = at.writes
         assert write.method == "DELETE"
@@ -42,7 +43,7 @@ async def test_one_delete_is_sent_with_the_pods_own_uid_and_grace() -> None:
 
 
 async def test_the_grace_is_the_pods_own_until_somebody_chooses_another_and_never_nothing() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = at.aim("Pod", first(at, "account-service"))
         plan = await at.plan("delete-pod", aim)
         assert plan.choices == {"grace": "30"}
@@ -56,14 +57,14 @@ async def test_the_grace_is_the_pods_own_until_somebody_chooses_another_and_neve
 
 async def test_the_runbook_file_may_set_another_grace() -> None:
     settings = {"delete-pod": MitigationSettings(defaults={"grace": "10"})}
-    async with desk(playbook=Playbook(mitigations=settings)) as at:
+    async with village(playbook=Playbook(mitigations=settings)) as at:
         plan = await at.plan("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert plan.choices == {"grace": "10"}
         assert plan.commands[0].endswith("--grace-period=10")
 
 
 async def test_a_pod_that_nobody_owns_does_not_come_back_and_its_name_must_be_typed() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.put("pods", a_lonely_pod())
         plan = await at.plan("delete-pod", at.aim("Pod", "debug"))
         assert "does not come back" in finding(plan, "owner", Level.AMBER).text
@@ -74,7 +75,7 @@ async def test_a_pod_that_nobody_owns_does_not_come_back_and_its_name_must_be_ty
 
 
 async def test_the_last_ready_pod_is_called_that() -> None:
-    async with desk() as at:
+    async with village() as at:
         await at.carried_out("scale", at.aim("Deployment", "account-service"), replicas="1")
         plan = await at.plan("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert finding(plan, "ready", Level.AMBER).text == "it is the last ready pod of Deployment/account-service"
@@ -82,7 +83,7 @@ async def test_the_last_ready_pod_is_called_that() -> None:
 
 
 async def test_a_stateful_sets_pod_comes_back_under_its_name() -> None:
-    async with desk() as at:
+    async with village() as at:
         before = at.get("pods", "session-cache-1")["metadata"]["uid"]
         plan, outcome = await at.carried_out("delete-pod", at.aim("Pod", "session-cache-1"))
         assert finding(plan, "owner").text == "StatefulSet/session-cache makes one of the same name"
@@ -91,7 +92,7 @@ async def test_a_stateful_sets_pod_comes_back_under_its_name() -> None:
 
 
 async def test_what_is_deleted_is_the_pod_of_the_plan_and_not_the_next_one_of_that_name() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("delete-pod", at.aim("Pod", "session-cache-1"))
         at.drop("pods", "session-cache-1")
         at.put("pods", a_lonely_pod("session-cache-1"))
@@ -101,7 +102,7 @@ async def test_what_is_deleted_is_the_pod_of_the_plan_and_not_the_next_one_of_th
 
 
 async def test_a_pod_that_is_replaced_at_the_very_last_moment_is_left_alone() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("delete-pod", at.aim("Pod", "session-cache-1"))
 
         def replaced() -> None:
@@ -115,7 +116,7 @@ async def test_a_pod_that_is_replaced_at_the_very_last_moment_is_left_alone() ->
 
 
 async def test_a_pod_that_is_going_already_is_not_deleted_again() -> None:
-    async with desk(speed=1) as at:
+    async with village(speed=1) as at:
         name = first(at, "account-service")
         aim = at.aim("Pod", name)
         act = await at.confirm(await at.plan("delete-pod", aim))
@@ -126,7 +127,7 @@ async def test_a_pod_that_is_going_already_is_not_deleted_again() -> None:
 
 
 async def test_a_static_pod_is_told_from_one_that_can_be_deleted() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = a_lonely_pod("etcd-node-1")
         pod["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "abc"}
         at.put("pods", pod)
@@ -134,7 +135,7 @@ async def test_a_static_pod_is_told_from_one_that_can_be_deleted() -> None:
 
 
 async def test_an_answer_that_never_came_is_found_by_the_pod_being_gone() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.server.faults.unanswered = 1
         _, outcome = await at.carried_out("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert outcome.verdict is Verdict.WORKED, outcome.text
@@ -145,13 +146,13 @@ async def test_an_answer_that_never_came_is_found_by_the_pod_being_gone() -> Non
 
 
 async def test_only_pods_can_be_deleted() -> None:
-    async with desk() as at:
+    async with village() as at:
         for aim in (Aim(kind="Deployment", name="x"), Aim(kind="Node", name="x"), Aim()):
             with pytest.raises(NoPlan, match="not a pod"):
                 await at.plan("delete-pod", aim)
 
 
 async def test_a_viewer_sees_the_plan_and_which_permission_is_missing() -> None:
-    async with desk(user="viewer") as at:
+    async with village(user="viewer") as at:
         plan = await at.plan("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert finding(plan, "allowed", Level.RED).text == f"viewer may not delete pods in namespace {PROD}"

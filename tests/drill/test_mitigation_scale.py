@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from drill.observing import Request
+from probes.nodes import NodesProbe
 from runbook.errors import NoPlan
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import PROD, Json, desk, finding, until
+from tests.drill.mitigation_desk import PROD, Json, finding, until
+from tests.drill.small_scenario import village
 
 
 def a_scaler(name: str = "accounts", workload: str = "account-service") -> Json:
@@ -25,7 +27,7 @@ def a_budget(workload: str, allowed: int) -> Json:
 
 
 async def test_the_number_starts_where_it_is_and_an_unchanged_one_is_no_act() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("scale", at.aim("Deployment", "account-service"))
         assert [(field.id, field.kind, field.value) for field in plan.fields] == [("replicas", "number", "3")]
         assert plan.choices == {"replicas": "3"}
@@ -36,7 +38,7 @@ async def test_the_number_starts_where_it_is_and_an_unchanged_one_is_no_act() ->
 
 
 async def test_scaling_up_sends_one_request_to_the_scale_and_ends_when_all_are_ready() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, outcome = await at.carried_out("scale", at.aim("Deployment", "account-service"), replicas="5")
         assert plan.commands == (f"kubectl scale deployment/account-service --replicas=5 -n {PROD}",)
         assert (plan.phrase, plan.wide) == ("", False)
@@ -54,7 +56,7 @@ async def test_scaling_up_sends_one_request_to_the_scale_and_ends_when_all_are_r
 
 
 async def test_scaling_back_is_offered_as_the_undo_and_brings_the_former_number() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, outcome = await at.carried_out("scale", at.aim("Deployment", "account-service"), replicas="4")
         back, undone = await at.undone(plan, outcome)
         assert plan.undo.words == "scale back to 3"
@@ -64,7 +66,7 @@ async def test_scaling_back_is_offered_as_the_undo_and_brings_the_former_number(
 
 
 async def test_going_to_nothing_has_words_of_its_own_and_ends_when_no_pod_is_left() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="0")
         assert plan.phrase == "scale account-service to 0"
         assert plan.wide
@@ -79,7 +81,7 @@ async def test_going_to_nothing_has_words_of_its_own_and_ends_when_no_pod_is_lef
 
 
 async def test_losing_more_than_half_is_wide_and_says_who_still_serves() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = at.aim("Deployment", "api-gateway")
         assert not (await at.plan("scale", aim, replicas="2")).wide
         plan = await at.plan("scale", aim, replicas="1")
@@ -89,14 +91,14 @@ async def test_losing_more_than_half_is_wide_and_says_who_still_serves() -> None
 
 
 async def test_what_is_no_number_of_pods_is_refused_in_the_plan() -> None:
-    async with desk() as at:
+    async with village() as at:
         for answer in ("", "three", "-1", "1.5", "1001", "٣", "99999999999999"):
             plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas=answer)
             assert finding(plan, "replicas", Level.RED).text.endswith("is not a number from 0 to 1000")
 
 
 async def test_an_autoscaler_is_named_with_its_bounds_and_that_it_has_the_last_word() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.put("horizontalpodautoscalers", a_scaler())
         at.put("horizontalpodautoscalers", a_scaler("others", "card-service"))
         aim = at.aim("Deployment", "account-service")
@@ -108,7 +110,7 @@ async def test_an_autoscaler_is_named_with_its_bounds_and_that_it_has_the_last_w
 
 
 async def test_a_budget_speaks_up_only_when_pods_go() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.put("poddisruptionbudgets", a_budget("account-service", allowed=1))
         aim = at.aim("Deployment", "account-service")
         assert not [said for said in (await at.plan("scale", aim, replicas="4")).findings if said.name == "budget"]
@@ -118,34 +120,43 @@ async def test_a_budget_speaks_up_only_when_pods_go() -> None:
 
 
 async def test_many_times_as_many_pods_must_be_meant() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="33")
         assert finding(plan, "replicas", Level.AMBER).text == "33 is 11 times what it is now (3)"
 
 
 async def test_pods_that_already_wait_for_a_node_speak_against_more() -> None:
-    async with desk() as at:
-        at.change("deployments", "account-service", replicas=40)
-        wants = {"requests": {"cpu": "6", "memory": "1Gi"}}
-        template = at.get("deployments", "fraud-scoring")["spec"]["template"]
-        container = {**template["spec"]["containers"][0], "resources": wants}
-        template = {**template, "spec": {**template["spec"], "containers": [container]}}
-        at.change("deployments", "fraud-scoring", template=template)
+    async with village() as at:
+        at.put("deployments", _with_requests(at.get("deployments", "card-service"), cpu="9"))
         await until(
             lambda: any(
                 condition.get("reason") == "Unschedulable"
-                for pod in at.pods("fraud-scoring")
+                for pod in at.pods("card-service")
                 for condition in pod["status"].get("conditions", ())
             ),
             "a pod that finds no node",
         )
-        said = finding(await at.plan("scale", at.aim("Deployment", "fraud-scoring"), replicas="6"), "room")
-        assert said.level is Level.AMBER
-        assert "already wait" in said.text
+        said = finding(await at.plan("scale", at.aim("Deployment", "card-service"), replicas="6"), "room", Level.AMBER)
+        assert "for a node" in said.text
+
+
+async def test_more_than_all_nodes_have_together_is_plain_from_the_nodes_pane() -> None:
+    async with village() as at:
+        watching = NodesProbe(at.cluster).watch()
+        async for snapshot in watching:
+            if snapshot.freshness.live:
+                at.latest["nodes"] = snapshot
+                break
+        await watching.aclose()
+        aim = at.aim("Deployment", "card-service")
+        plan = await at.plan("scale", aim, replicas="10")
+        assert not [said for said in plan.findings if said.name == "room"]
+        said = finding(await at.plan("scale", aim, replicas="250"), "room", Level.AMBER)
+        assert said.text.startswith("250 pods want 25 cores where the nodes have ")
 
 
 async def test_a_stateful_set_is_scaled_and_its_last_pod_goes_first() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, outcome = await at.carried_out("scale", at.aim("StatefulSet", "session-cache"), replicas="2")
         assert plan.commands == (f"kubectl scale statefulset/session-cache --replicas=2 -n {PROD}",)
         assert outcome.verdict is Verdict.WORKED, outcome.text
@@ -153,14 +164,14 @@ async def test_a_stateful_set_is_scaled_and_its_last_pod_goes_first() -> None:
 
 
 async def test_from_a_pod_its_workload_is_meant() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = at.pods("account-service")[0]["metadata"]["name"]
         plan = await at.plan("scale", at.aim("Pod", pod), replicas="2")
         assert str(plan.target) == "deployment/account-service"
 
 
 async def test_a_daemon_set_is_refused_with_words() -> None:
-    async with desk() as at:
+    async with village() as at:
         with pytest.raises(NoPlan, match="one pod on each node"):
             await at.plan("scale", at.aim("DaemonSet", "kube-proxy", "kube-system"))
         with pytest.raises(NoPlan, match="one pod on each node"):
@@ -170,7 +181,7 @@ async def test_a_daemon_set_is_refused_with_words() -> None:
 
 
 async def test_a_number_that_somebody_changes_again_is_a_failure_that_names_them() -> None:
-    async with desk() as at:
+    async with village() as at:
         act = await at.confirm(await at.plan("scale", at.aim("Deployment", "account-service"), replicas="5"))
         await until(lambda: at.get("deployments", "account-service")["spec"]["replicas"] == 5, "the act")
         at.put("deployments", _with_replicas(at.get("deployments", "account-service"), 2), manager="horizontal")
@@ -180,7 +191,7 @@ async def test_a_number_that_somebody_changes_again_is_a_failure_that_names_them
 
 
 async def test_a_lost_request_is_told_from_one_whose_answer_was_lost() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = at.aim("Deployment", "account-service")
         at.server.faults.unheard = 1
         _, outcome = await at.carried_out("scale", aim, replicas="4")
@@ -192,7 +203,7 @@ async def test_a_lost_request_is_told_from_one_whose_answer_was_lost() -> None:
 
 
 async def test_the_same_number_by_somebody_else_is_not_taken_for_ours() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="4")
         at.server.faults.unheard = 1
 
@@ -207,13 +218,20 @@ async def test_the_same_number_by_somebody_else_is_not_taken_for_ours() -> None:
 
 
 async def test_a_viewer_sees_the_plan_and_which_permission_is_missing() -> None:
-    async with desk(user="viewer") as at:
+    async with village(user="viewer") as at:
         plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="2")
         assert finding(plan, "allowed", Level.RED).text == (
             f"viewer may not patch deployments/scale.apps in namespace {PROD}"
         )
         assert plan.diff.source == "computed"
         assert [line for line in plan.diff.hunks[0].lines if line[0] in "+-"] == ["-   replicas: 3", "+   replicas: 2"]
+
+
+def _with_requests(workload: Json, **requests: str) -> Json:
+    template = workload["spec"]["template"]
+    container = {**template["spec"]["containers"][0], "resources": {"requests": requests}}
+    template = {**template, "spec": {**template["spec"], "containers": [container]}}
+    return {**workload, "spec": {**workload["spec"], "template": template}}
 
 
 def _with_replicas(workload: Json, replicas: int) -> Json:
