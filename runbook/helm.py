@@ -36,6 +36,10 @@ class Version(Struct, frozen=True):
     text: str
     major: int
 
+    @property
+    def known(self) -> bool:
+        return self.major in KNOWN
+
     def __str__(self) -> str:
         return f"helm {self.text}"
 

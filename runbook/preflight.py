@@ -17,6 +17,7 @@ from runbook.workloads import pods_of
 if TYPE_CHECKING:
     from runbook.scene import Scene
 
+FEW = 6  # permissions that are named one by one; of more, the first
 RECENTLY = 300.0  # seconds within which somebody else's change counts as "is at it"
 
 # Their labels and annotations on what they manage: they put back what the repository says.
@@ -41,7 +42,7 @@ async def allowed(scene: Scene, needs: Sequence[Need]) -> Finding:
         return Finding("allowed", Level.AMBER, f"the server does not say what is allowed: {error}", error.hint)
     who = scene.cluster.user or "this user"
     if denied:
-        what = ", ".join(map(str, denied))
+        what = _first(list(map(str, denied)), f" and {len(denied) - FEW} more of {len(needs)}")
         ask = denied[0]
         scope = f" -n {ask.namespace}" if ask.namespace else ""
         resource = f"{ask.resource}.{ask.group}" if ask.group else ask.resource
@@ -49,8 +50,13 @@ async def allowed(scene: Scene, needs: Sequence[Need]) -> Finding:
         return Finding(
             "allowed", Level.RED, f"{who} may not {what}", f"kubectl auth can-i {ask.verb} {resource}{sub}{scope}"
         )
-    said = ", ".join(dict.fromkeys(str(need).partition(" in namespace ")[0] for need in needs))
-    return Finding("allowed", Level.GREEN, f"{said} as {who}")
+    said = list(dict.fromkeys(str(need).partition(" in namespace ")[0] for need in needs))
+    checks = f" ({len(needs)} checks)" if len(said) > FEW else ""
+    return Finding("allowed", Level.GREEN, f"{_first(said, ' …')} as {who}{checks}")
+
+
+def _first(said: list[str], more: str) -> str:
+    return ", ".join(said[:FEW]) + (more if len(said) > FEW else "")
 
 
 def fresh(scene: Scene, sources: Collection[str]) -> Finding:
