@@ -18,3 +18,11 @@ def number_in(field: Field, choices: Choices) -> tuple[Field, int | None, list[F
         return answered, int(text), []
     wrong = f"{text[:20]!r} is not a number from {field.least} to {field.most}"
     return answered, None, [Finding(field.id, Level.RED, wrong, "type another number")]
+
+
+def chosen_in(field: Field) -> tuple[Field, list[Finding]]:
+    """A choice as it is answered, and what is wrong when that is none of its options."""
+    if field.value in [value for value, _ in field.options]:
+        return field, []
+    wrong = f"there is no {field.label} {field.value[:60]!r}"
+    return field, [Finding(field.id, Level.RED, wrong, f"there are: {', '.join(value for value, _ in field.options)}")]

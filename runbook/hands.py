@@ -171,26 +171,28 @@ class Hands(_Sender):
         *,
         container: str,
         limit: float,
-        opened: Callable[[], None] = lambda: None,
+        heard: Callable[[bytes], None] = lambda _: None,
     ) -> Ran:
         """Run a command (an argument list) in a container of the pod at ``path``, at most ``limit`` seconds.
 
-        Nothing can be typed into it. ``opened`` is called when it runs.
+        Nothing can be typed into it. ``heard`` gets its output as it comes, and ``b""`` once when it runs.
         """
         query = [("command", part) for part in command] + [("container", container)]
         query += [("stdout", "true"), ("stderr", "true")]
         asked = f"{quote(path, safe=PATH_SAFE)}/exec?{urlencode(query, quote_via=quote)}"
-        limits = Limits(connect=CONNECT, answer=ANSWER, command=limit)
+        limits = Limits(connect=CONNECT, answer=min(ANSWER, max(CONNECT, limit)), command=limit)
         material = await self._material()
-        ended = await run(material, asked, limits, opened)
+        ended = await run(material, asked, limits, heard)
         if isinstance(ended, Declined) and ended.status == 401 and (fresh := await self._renewed(material)) is not None:
             material = fresh
-            ended = await run(material, asked, limits, opened)
+            ended = await run(material, asked, limits, heard)
         if isinstance(ended, Ran):
             return ended
-        said = answers.status_of(ended.body).message
-        if ended.status >= 500 and said:  # the API server's own words: a stream that was not opened runs nothing
-            raise Refused(f"the server cannot open it: {' '.join(said.split())[:300]}", status=ended.status)
+        said = answers.status_of(ended.body)
+        if ended.status >= 500 and said.reason:  # the API server itself: a stream that was not opened runs nothing
+            raise Refused(
+                f"the server cannot open it: {' '.join((said.message or '').split())[:300]}", status=ended.status
+            )
         raise _refusal(ended.status, ended.body, ended.retry_after, material.login_hint)
 
     def spawn(self, job: Job, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from runbook.mitigation import Mitigation
+from runbook.mitigations.connectivity import Connectivity
+from runbook.mitigations.cordon import Cordon
 from runbook.mitigations.delete_pod import DeletePod
 from runbook.mitigations.evidence import Evidence
+from runbook.mitigations.quarantine import Quarantine
 from runbook.mitigations.redirect import Redirect
 from runbook.mitigations.restart import Restart
+from runbook.mitigations.rollback import Rollback
 from runbook.mitigations.rollout_undo import RolloutUndo
 from runbook.mitigations.scale import Scale
 
-MITIGATIONS: tuple[Mitigation, ...] = (Restart(), Scale(), Redirect(), RolloutUndo(), DeletePod(), Evidence())
+MITIGATIONS: tuple[Mitigation, ...] = (
+    Restart(),
+    Scale(),
+    Redirect(),
+    Rollback(),
+    Cordon(),
+    RolloutUndo(),
+    DeletePod(),
+    Evidence(),
+    Quarantine(),
+    Connectivity(),
+)
 
 TABLE: dict[str, Mitigation] = {mitigation.id: mitigation for mitigation in MITIGATIONS}
