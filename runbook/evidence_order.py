@@ -175,8 +175,8 @@ def disk(order: Order) -> Finding:
     return Finding("disk", Level.GREEN, f"{sized(free)} free for {order.folder}")
 
 
-def commands(order: Order) -> tuple[tuple[str, ...], ...]:
-    """What a person would type to see the same, as argument lists."""
+def commands(order: Order, *owners_above: str) -> tuple[tuple[str, ...], ...]:
+    """What a person would type to see the same, as argument lists. ``owners_above`` are known from elsewhere."""
     inside = ("-n", order.namespace)
     found: list[tuple[str, ...]] = []
     for subject in order.subjects:
@@ -189,8 +189,9 @@ def commands(order: Order) -> tuple[tuple[str, ...], ...]:
         ]
     owners = dict.fromkeys(owner for subject in order.subjects for owner in subject.owners)
     found += [("kubectl", "get", f"{owner.kind.lower()}/{owner.name}", *inside, "-o", "yaml") for owner in owners]
-    if order.kind != "Pod":
-        found.append(("kubectl", "get", f"{order.kind.lower()}/{order.name}", *inside, "-o", "yaml"))
+    above = owners_above if order.kind == "Pod" else (f"{order.kind.lower()}/{order.name}",)
+    there = {f"{owner.kind.lower()}/{owner.name}" for owner in owners}
+    found += [("kubectl", "get", one, *inside, "-o", "yaml") for one in above if one not in there]
     nodes = dict.fromkeys(subject.node for subject in order.subjects if subject.node)
     found += [("kubectl", "get", "node", node, "-o", "yaml") for node in nodes]
     found.append(("kubectl", "get", "networkpolicies,services", *inside, "-o", "yaml"))

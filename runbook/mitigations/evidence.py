@@ -61,6 +61,7 @@ class Evidence(Mitigation):
         readable, disk = await asyncio.gather(
             evidence_order.readable(scene, order), asyncio.to_thread(evidence_order.disk, order)
         )
+        above = [f"{aim.owner_kind.lower()}/{aim.owner_name}"] if aim.owner_kind in PLURALS else []
         findings = [readable, disk, *(unknown or _pods(order)), *_vanishing(captured)]
         return Plan(
             id=act,
@@ -69,7 +70,7 @@ class Evidence(Mitigation):
             verb="Capture",
             remark=f"into {order.folder}",
             target=target,
-            commands=tuple(map(shlex.join, evidence_order.commands(order))),
+            commands=tuple(map(shlex.join, evidence_order.commands(order, *above))),
             findings=tuple(findings),
             steps={STEP: evidence_order.in_steps(order)},
             needs=evidence_order.reads(aim.namespace),
