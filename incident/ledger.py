@@ -173,8 +173,8 @@ def _resolve(connection: sqlite3.Connection, incident: str, draft: Draft, *, fir
             "retracted. Nothing was recorded: write a note beside it."
         )
     if draft.kind is Kind.OUTCOME and (target.kind is not Kind.MITIGATION or target.ending is not None):
-        what = f"a {target.kind}" if target.kind is not Kind.MITIGATION else "an act that was never sent"
-        raise Refused(f"Entry {target.id} is {what}, which has no outcome. Nothing was recorded.")
+        what = "is no act" if target.kind is not Kind.MITIGATION else "was never sent"
+        raise Refused(f"Entry {target.id} {what}, so it has no outcome. Nothing was recorded.")
     if draft.kind in (Kind.AMENDMENT, Kind.RETRACTION) and target.kind in _REFERRING:
         raise NoSuchEntry(
             f"Entry {target.id} is itself a {target.kind} and stands as it is. Nothing was recorded: "

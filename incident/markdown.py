@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from incident import chain
+from incident import chain, markdown_acts
+from incident.acts import ActRecord, acts
 from incident.entry import Entry, Incident, Kind, Line, Source
 from incident.escape import json_block, markdown, markdown_block
 from incident.review import SEVERITIES, TARGETS, Milestones, duration, milestones, moment
@@ -71,10 +72,12 @@ def to_markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     timeline = Timeline(entries)
     numbers = {entry.id: number for number, entry in enumerate(_with_evidence(entries), 1)}
     known = milestones(incident, timeline.lines)
+    done = acts(entries)
     parts = [
         _head(incident),
         _summary(incident, timeline, known),
-        _table(timeline, numbers),
+        _table(timeline, done, numbers),
+        *filter(None, [markdown_acts.tried(done)]),
         _QUESTIONS.format(todo=_TODO) + _response_times(incident, known),
         _action_items(timeline),
         _LESSONS.format(todo=_TODO).rstrip(),
@@ -133,12 +136,13 @@ def _symptoms(timeline: Timeline) -> Iterator[str]:
         yield f"  - and {len(seen) - _SYMPTOMS} more, in the timeline"
 
 
-def _table(timeline: Timeline, numbers: dict[str, int]) -> str:
+def _table(timeline: Timeline, done: Sequence[ActRecord], numbers: dict[str, int]) -> str:
+    act_of = {act.id: act for act in done}
     recorded = any(_recorded_later(line) for line in timeline.lines)
     columns = ["Time (UTC)", *(["Recorded"] if recorded else []), "Event", "Action Taken", "By Whom"]
     rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for line in timeline.lines:
-        told = _told(line, timeline.history(line.id), numbers)
+        told = _told(line, timeline.history(line.id), act_of.get(line.id), numbers)
         action = line.entry.source in _ACTIONS or line.entry.kind in _ACTION_KINDS
         cells = [
             moment(line.happened_at),
@@ -159,10 +163,10 @@ def _by_whom(entry: Entry) -> str:
     return author if entry.source is Source.PERSON else f"{author} ({entry.source})"
 
 
-def _told(line: Line, history: Sequence[Entry], numbers: dict[str, int]) -> str:
+def _told(line: Line, history: Sequence[Entry], act: ActRecord | None, numbers: dict[str, int]) -> str:
     """A cell: the text as it stands, then everything that was said about it."""
     entry = line.entry
-    text = markdown(line.text)
+    text = markdown(line.text) if act is None else "<br>".join(markdown_acts.told(act))
     if entry.kind is Kind.FOLLOWUP:
         text = f"Follow-up: {text}"
     parts = [f"~~{text}~~" if line.retracted is not None and text else text]
@@ -181,7 +185,8 @@ def _told(line: Line, history: Sequence[Entry], numbers: dict[str, int]) -> str:
             was.append(f"time before: {moment(before_time)}")
         parts.append(f"— amended {said}; {', '.join(was) or 'nothing changed'}")
         before_text, before_time = change.text, change.happened_at
-    references = [numbers[one.id] for one in (entry, *history) if one.id in numbers]
+    said_of_it = (entry, *history, *(act.outcomes if act is not None else ()))
+    references = [numbers[one.id] for one in said_of_it if one.id in numbers]
     if references:
         parts.append("— evidence " + ", ".join(f"E{number}" for number in references))
     return "<br>".join(parts)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from incident.entry import Incident, Kind, Line, Source, Status
+from incident.entry import ACTS, Incident, Kind, Line, Source, Status
 from incident.standing import change_of
 
 _MINUTE = 60_000
@@ -30,7 +30,7 @@ class Milestones(Struct, frozen=True, kw_only=True):
 
     first_symptom: int | None  # a probe's first bad or worrying observation that still stands
     declared: int
-    first_action: int | None  # a mitigation, or the status that says one began
+    first_action: int | None  # a mitigation that was sent, or may have been, or the status that says one began
     resolved: int | None
 
 
@@ -44,9 +44,7 @@ def milestones(incident: Incident, lines: Iterable[Line]) -> Milestones:
             continue
         if entry.kind is Kind.OBSERVATION and entry.level in ("bad", "warn"):
             symptoms.append(line.happened_at)
-        elif entry.source is Source.MITIGATION or (
-            entry.kind is Kind.STATUS and change_of(entry.evidence).get("status") == Status.MITIGATING
-        ):
+        elif _acted(line):
             actions.append(line.happened_at)
     return Milestones(
         first_symptom=min(symptoms, default=None),
@@ -54,6 +52,16 @@ def milestones(incident: Incident, lines: Iterable[Line]) -> Milestones:
         first_action=min(actions, default=None),
         resolved=incident.resolved_at,
     )
+
+
+def _acted(line: Line) -> bool:
+    """Whether somebody did something about the incident here. What was refused or cancelled did nothing."""
+    entry = line.entry
+    if entry.kind in ACTS:
+        return line.acted
+    if entry.kind is Kind.STATUS:
+        return change_of(entry.evidence).get("status") == Status.MITIGATING
+    return entry.source is Source.MITIGATION
 
 
 def duration(milliseconds: int) -> str:

@@ -118,12 +118,13 @@ class Timeline:
         changed = {line.entry.id for line in fresh}
         for line_id in self._early.keys() & changed:
             for entry in self._early.pop(line_id):
-                changed.add(self._remove(entry).id)
-                self._apply(line_id, entry)
+                if self._fits(line_id, entry):
+                    changed.add(self._remove(entry).id)
+                    self._apply(line_id, entry)
         for entry in referring:
             target = entry.refers_to
             assert target is not None
-            if target in self._key_of:
+            if target in self._key_of and self._fits(target, entry):
                 self._apply(target, entry)
                 changed.add(target)
             else:
@@ -131,6 +132,11 @@ class Timeline:
                 self._insert([_line(entry)])
                 changed.add(entry.id)
         return changed
+
+    def _fits(self, line_id: str, entry: Entry) -> bool:
+        """Only acts have outcomes: one of anything else, which no store takes, stays a line of its own."""
+        line = self.get(line_id)
+        return entry.kind is not Kind.OUTCOME or (line is not None and line.entry.kind is Kind.MITIGATION)
 
     def filtered(
         self, query: str = "", *, sources: Collection[Source] | None = None, kinds: Collection[Kind] | None = None
