@@ -138,7 +138,7 @@ async def test_acts_of_another_living_console_are_told_from_those_that_nobody_is
     assert book.elsewhere() == set()  # nothing was read yet
     assert {entry.id for entry in await book.unfinished()} == {living.id, gone.id}
     assert book.elsewhere() == {living.id}
-    await other.communicate()
+    await other.communicate(b"")
     assert book.elsewhere() == set()
 
 
