@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -202,6 +203,9 @@ def _settings(
     ]
     for name, url in endpoints.items():
         lines += ["", "[[endpoints]]", f'name = "{name}.banking-platform.com/health"', f"url = {json.dumps(url)}"]
+    if shutil.which("helm") is None:  # -P: nothing of the directory that the console happens to be in
+        standin = [sys.executable, "-P", "-m", "drill.helm_standin"]
+        lines += ["", "[tools]", f"helm = {json.dumps(standin)}"]
     if checkout is not None:
         lines += ["", "[git]", f"checkout = {json.dumps(str(checkout))}", 'since = "2 hours ago"']
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from drill import discovery, forms, openapi, podexec, podlogs, routes, statuses
+from drill import discovery, forms, loopback, openapi, podexec, podlogs, routes, statuses
 from drill.access import Access, User
 from drill.calls import Call
 from drill.certificate import Certificate, self_signed
@@ -218,6 +218,8 @@ class ApiServer:
             raise statuses.forbidden_path(user.name, "get", path)
         if path == "/version":
             return _json(200, discovery.version_body(self.version))
+        if path == loopback.MARK_PATH:
+            return _json(200, loopback.MARK)
         if path.startswith(_HEALTH):
             return _text(200, "ok")
         if path in ("/api", "/apis"):
