@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from probes.errors import ProbeError
 from runbook.errors import MitigationError, NotSent, Refused, Uncertain
 from runbook.plan import Json, Outcome, Plan, Verdict
@@ -163,14 +165,16 @@ class Act:
                 self.tell(str(error))
             else:
                 if isinstance(receipt, Outcome):  # the act's own answer is the verdict; there is nothing to watch
+                    if self._stopped and receipt.verdict is Verdict.CANCELLED:
+                        return replace(receipt, text=f"{self._stopped}: {receipt.text}")
                     return receipt
-                if self._stopped:
-                    return Outcome(verdict=Verdict.UNKNOWN, text=f"done; {self._stopped}", evidence={"did": receipt})
                 return await self._verified(scene, within, receipt)
         return await self._found_out(scene, within)
 
     async def _found_out(self, scene: Scene, within: float) -> Outcome:
         """No answer came, or nobody was there to hear it: look until it is known, and send nothing."""
+        if self._stopped:  # the console is being left: the next one will look
+            return Outcome(verdict=Verdict.UNKNOWN, text=f"no answer came; {self._stopped}", sent=None)
         self._in_phase(Phase.LOOKING)
         try:
             arrived = await self._stepwise(self._arrived(scene))
@@ -198,6 +202,8 @@ class Act:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _verified(self, scene: Scene, within: float, receipt: Json) -> Outcome:
+        if self._stopped:
+            return Outcome(verdict=Verdict.UNKNOWN, text=f"done; {self._stopped}", evidence=_kept(receipt))
         self._in_phase(Phase.VERIFYING)
         try:
             async with asyncio.timeout(within):
@@ -209,9 +215,13 @@ class Act:
             outcome = Outcome(verdict=Verdict.FAILED, text=f"not as it should be within {within:g} s{seen}")
         except (ProbeError, MitigationError) as error:
             outcome = Outcome(verdict=Verdict.UNKNOWN, text=f"done, and it cannot be verified: {error}")
-        if receipt:
-            outcome = _with_receipt(outcome, receipt)
-        return outcome
+        return Outcome(
+            verdict=outcome.verdict,
+            text=outcome.text,
+            sent=outcome.sent,
+            evidence={**outcome.evidence, **_kept(receipt)},
+            undo=outcome.undo,
+        )
 
     async def _stepwise(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a part that `stop` can cancel without cancelling the rest. Our own cancellation passes through."""
@@ -231,14 +241,9 @@ class Act:
         self._changed()
 
 
-def _with_receipt(outcome: Outcome, receipt: Json) -> Outcome:
-    return Outcome(
-        verdict=outcome.verdict,
-        text=outcome.text,
-        sent=outcome.sent,
-        evidence={**outcome.evidence, "did": receipt},
-        undo=outcome.undo,
-    )
+def _kept(receipt: Json) -> Json:
+    """What the act gave back, as a part of the evidence."""
+    return {"did": receipt} if receipt else {}
 
 
 def _with_hint(error: MitigationError) -> str:
