@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -64,12 +63,12 @@ class Gates:
     async def _make(self, view: View) -> Gate:
         from probes.cluster import Cluster
         from runbook.gate import Gate
+        from runbook.helm import find
 
         table = await self.table()
         # A connection of its own: the session's ends when the person looks elsewhere.
         cluster = await Cluster.connect(view.kubeconfig, view.context)
         globs = view.settings.cluster.production
-        found = shutil.which("helm")
 
         def production(namespace: str) -> bool:
             where = (namespace,) if namespace else ()
@@ -84,7 +83,7 @@ class Gates:
             latest=lambda: self._feeds.latest,
             production=production,
             read_only=self._options.read_only,
-            helm=(found,) if found else (),
+            helm=find(view.settings.tools.helm),
             changed=self._changed,
             now=self._now,
         )

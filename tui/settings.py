@@ -29,6 +29,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TimelineSettings",
+    "ToolSettings",
 ]
 
 OUR_THEMES = ("warroom", "warroom-light", "warroom-high-contrast")
@@ -127,6 +128,13 @@ class TimelineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """Programs that mitigations run, each with its first arguments; empty: the one on PATH."""
+
+    helm: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     theme: str = "warroom"
     clock: str = "utc"
@@ -142,6 +150,7 @@ class Settings:
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     git: GitSettings = field(default_factory=GitSettings)
     timeline: TimelineSettings = field(default_factory=TimelineSettings)
+    tools: ToolSettings = field(default_factory=ToolSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # binding id → key
 
@@ -155,11 +164,12 @@ class Settings:
         return _settings(read(path.expanduser()))
 
     def with_platform(self, platform: Settings) -> Settings:
-        """These settings, looking where ``platform`` says: a drill keeps its user's theme, keys, clock and author."""
+        """These settings, looking where ``platform`` says: a drill keeps its user's theme, keys, author, helm."""
         return replace(
             platform,
             console=self.console,
             keys=self.keys,
+            tools=self.tools if self.tools.helm else platform.tools,
             timeline=TimelineSettings(
                 author=self.timeline.author or platform.timeline.author,
                 store=self.timeline.store or platform.timeline.store,
@@ -193,7 +203,7 @@ class Settings:
 
 def _settings(file: Table) -> Settings:
     cluster, probes, git = file.table("cluster"), file.table("probes"), file.table("git")
-    timeline, console = file.table("timeline"), file.table("console")
+    timeline, console, tools = file.table("timeline"), file.table("console"), file.table("tools")
     settings = Settings(
         path=file.path,
         cluster=ClusterSettings(
@@ -213,13 +223,14 @@ def _settings(file: Table) -> Settings:
             since=_since(git),
         ),
         timeline=TimelineSettings(author=timeline.text("author").strip(), store=_path_text(timeline, "store")),
+        tools=ToolSettings(helm=_command(tools, "helm")),
         console=ConsoleSettings(
             theme=console.choice("theme", "warroom", THEMES),
             clock=console.choice("clock", "utc", CLOCKS),
         ),
         keys=MappingProxyType(file.table("keys").rest()),
     )
-    for table in (cluster, probes, git, timeline, console, file):
+    for table in (cluster, probes, git, timeline, tools, console, file):
         table.done()
     return settings
 
@@ -233,6 +244,17 @@ def _path_text(table: Table, key: str) -> str:
         return str((table.path.parent / Path(value).expanduser()).absolute())
     except RuntimeError as error:  # ~nobody-by-that-name
         raise table.wrong(key, "a path") from error
+
+
+def _command(table: Table, key: str) -> tuple[str, ...]:
+    """A program and its arguments; one without a slash is looked up on PATH, others are as `_path_text` has it."""
+    command = table.command(key)
+    if not command or ("/" not in command[0] and not command[0].startswith("~")):
+        return command
+    try:
+        return (str((table.path.parent / Path(command[0]).expanduser()).absolute()), *command[1:])
+    except RuntimeError as error:
+        raise table.wrong(key, "a program") from error
 
 
 def _since(table: Table) -> str:

@@ -94,6 +94,14 @@ class Table:
             raise self.wrong(key, 'a list of texts, e.g. ["one", "two"]')
         return tuple(value)
 
+    def command(self, key: str) -> tuple[str, ...]:
+        """A program as text, or a list of it and its first arguments; empty when it is absent."""
+        value = self._get(key, "")
+        parts = value if isinstance(value, list) else [value] if value != "" else []
+        if not all(isinstance(part, str) for part in parts) or (parts and not parts[0]):
+            raise self.wrong(key, 'a program, or a list of it and its arguments, e.g. ["/opt/helm/helm"]')
+        return tuple(parts)
+
     def pairs(self, key: str) -> dict[str, str]:
         """A table of texts, e.g. ``headers = { Accept = "text/plain" }``."""
         value = self._get(key, {})

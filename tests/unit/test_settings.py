@@ -94,6 +94,9 @@ def test_the_default_file_is_found_where_xdg_says(tmp_path: Path, monkeypatch: p
         ("[git]\nsince = 'a while back'", 'git.since: expected a time like "2 hours ago"'),
         ("[console]\nclock = 'cet'", 'console.clock: expected one of utc, local, found "cet"'),
         ("[console]\ntheme = 'warrom'", 'found "warrom"; did you mean warroom?'),
+        ("[tools]\nhelm = 4", "tools.helm: expected a program, or a list of it and its arguments"),
+        ("[tools]\nhelm = ['']", "tools.helm: expected a program, or a list of it and its arguments"),
+        ("[tools]\nhlem = 'helm'", "tools.hlem: no such setting; did you mean helm?"),
         ("[keys]\nfilter = 3", "keys.filter: expected text in quotes, found 3"),
         ("[[endpoints]]\nname = 'api'", "endpoints[1].url: missing, expected a URL like https://"),
         ("[[endpoints]]\nurl = 'api/health'", "endpoints[1].url: expected a URL like https://"),
@@ -161,6 +164,29 @@ def test_paths_are_relative_to_the_file_and_know_the_home(tmp_path: Path) -> Non
 
     assert settings.store == tmp_path / "here.db"
     assert settings.cluster.kubeconfig == str(Path("~/.kube/other").expanduser())
+
+
+@pytest.mark.parametrize(
+    ("written", "command"),
+    [
+        ("'helm'", ("helm",)),
+        ("'/opt/helm/helm'", ("/opt/helm/helm",)),
+        ("'~/bin/helm'", (str(Path("~/bin/helm").expanduser()),)),
+        ("['env', 'HTTPS_PROXY=', 'helm']", ("env", "HTTPS_PROXY=", "helm")),
+        ("''", ()),
+        ("[]", ()),
+    ],
+)
+def test_helm_is_a_name_a_path_or_a_list(tmp_path: Path, written: str, command: tuple[str, ...]) -> None:
+    assert load(tmp_path, f"[tools]\nhelm = {written}\n").tools.helm == command
+
+
+def test_a_drills_helm_gives_way_to_the_one_that_its_user_has_set(tmp_path: Path) -> None:
+    platform = load(tmp_path, "[tools]\nhelm = ['python', '-m', 'drill.helm_standin']\n")
+    mine = load(tmp_path, "[tools]\nhelm = '/opt/helm'\n")
+
+    assert Settings().with_platform(platform).tools.helm == ("python", "-m", "drill.helm_standin")
+    assert mine.with_platform(platform).tools.helm == ("/opt/helm",)
 
 
 def test_a_drill_keeps_its_users_theme_keys_and_author(tmp_path: Path) -> None:
