@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from drill import kinds
@@ -152,6 +153,22 @@ class Desk:
         kind = kinds.kind(plural)
         self.running.platform.store.delete(kind, namespace if kind.namespaced else None, name, grace_seconds=0)
 
+    def touch_status(self, plural: str, name: str) -> None:
+        """A controller writes its status, as it does all the time on a sick workload."""
+        found, kind = self.get(plural, name), kinds.kind(plural)
+        count = found["status"].get("collisionCount", 0) + 1
+        status = {**found["status"], "collisionCount": count}
+        self.running.platform.store.update(kind, {**found, "status": status}, subresource="status")
+
+    def recreate(self, plural: str, name: str) -> None:
+        """Somebody deletes an object and creates the like of it under its name."""
+        found = self.get(plural, name)
+        self.drop(plural, name)
+        kept = ("name", "namespace", "labels", "annotations")
+        self.put(
+            plural, {**found, "metadata": {key: found["metadata"][key] for key in kept if key in found["metadata"]}}
+        )
+
     def before_write(self, action: Callable[[], object]) -> None:
         """Do something at the moment when the next write has reached the platform and nothing is done about it yet."""
 
@@ -246,6 +263,7 @@ async def desk(
     read_only: bool = False,
     production: bool = True,
     helm: tuple[str, ...] = (),
+    jobs: Path | None = None,
     scenario: str | Scenario = "payment-release",
 ) -> AsyncIterator[Desk]:
     """A platform that runs ``speed`` times as fast, and a desk in front of it; ``user`` is admin, viewer or nobody.
@@ -274,6 +292,7 @@ async def desk(
             production=lambda namespace: production and "prod" in namespace,
             read_only=read_only,
             helm=helm,
+            jobs=jobs or platform.kubeconfig.parent / "acts",
         )
         if armed:
             gate.arm()
