@@ -173,7 +173,7 @@ class Act:
 
     async def _found_out(self, scene: Scene, within: float) -> Outcome:
         """No answer came, or nobody was there to hear it: look until it is known, and send nothing."""
-        if self._stopped:  # the console is being left: the next one will look
+        if self._stopped:  # the console is being left, and nobody may wait for a server that does not answer
             return Outcome(verdict=Verdict.UNKNOWN, text=f"no answer came; {self._stopped}", sent=None)
         self._in_phase(Phase.LOOKING)
         try:
@@ -215,13 +215,7 @@ class Act:
             outcome = Outcome(verdict=Verdict.FAILED, text=f"not as it should be within {within:g} s{seen}")
         except (ProbeError, MitigationError) as error:
             outcome = Outcome(verdict=Verdict.UNKNOWN, text=f"done, and it cannot be verified: {error}")
-        return Outcome(
-            verdict=outcome.verdict,
-            text=outcome.text,
-            sent=outcome.sent,
-            evidence={**outcome.evidence, **_kept(receipt)},
-            undo=outcome.undo,
-        )
+        return replace(outcome, evidence={**outcome.evidence, **_kept(receipt)})
 
     async def _stepwise(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a part that `stop` can cancel without cancelling the rest. Our own cancellation passes through."""
