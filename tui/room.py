@@ -39,6 +39,9 @@ MESSAGE_LINE, MESSAGE_LINES = 500, 8
 COUNTS_EVERY = 20.0
 """Seconds between two writings of what folded entries have counted up to."""
 
+ACTS_AFTER = 3.0
+"""Seconds after which the keys that act are made ready even if not every source is live."""
+
 STARTED_AFTER = 20.0
 """Seconds after which the start counts as over even if not every source is live."""
 
@@ -219,6 +222,8 @@ class ControlRoom:
         self.desk.tick(now)
         if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
             collector.release()
+            self._prepare_acts()
+        elif now - self._opened_at > ACTS_AFTER:
             self._prepare_acts()
         if self._watcher is not None:
             # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.

@@ -5,8 +5,11 @@ Instants are monotonic seconds, as `textual.events.Event.time` has them.
 
 from __future__ import annotations
 
+from collections import deque
+
 SHOWN = 0.7  # seconds that something must have been on the screen before it can be confirmed
 CALM = 0.35  # seconds without any key before the one that confirms; a held key repeats every 0.03
+MOST = 512  # keys that are remembered
 TYPED = 0.012  # seconds per character: who types is slower than that, what is pasted is not
 
 UNREAD = "that was too soon after the plan appeared: read it, then press again"
@@ -19,31 +22,27 @@ class Deliberation:
 
     def __init__(self) -> None:
         self._shown_at = float("inf")
-        self._pressed_at = float("-inf")
-        self._before = float("-inf")
-        self._first: float | None = None
-        self._typed = 0
+        self._pressed: deque[float] = deque(maxlen=MOST)
 
     def shown(self, at: float) -> None:
-        """What would be confirmed is on the screen from now on; what was typed for something else does not count."""
+        """What would be confirmed is on the screen from now on."""
         self._shown_at = at
 
     def pressed(self, at: float) -> None:
         """A key, any key."""
-        self._before, self._pressed_at = self._pressed_at, at
+        self._pressed.append(at)
 
-    def typed(self, length: int, at: float) -> None:
-        """The phrase has ``length`` characters now."""
-        if length <= 1 or self._first is None:
-            self._first = at if length else None
-        self._typed = length
+    def objection(self, at: float, typed: int = 0) -> str:
+        """Why a confirmation by the key that came last does not count; empty if it does.
 
-    def objection(self, at: float) -> str:
-        """Why a confirmation by the key that came last does not count; empty if it does."""
+        ``typed`` is the length of the phrase that was typed before it, as fast as fingers are and no faster.
+        """
         if at - self._shown_at < SHOWN:
             return UNREAD
-        if self._pressed_at - self._before < CALM:
+        pressed = list(self._pressed)
+        if len(pressed) > 1 and pressed[-1] - pressed[-2] < CALM:
             return HASTY
-        if self._typed > 1 and self._first is not None and self._before - self._first < TYPED * (self._typed - 1):
+        letters = pressed[-1 - typed : -1] if typed > 1 else []
+        if letters and letters[-1] - letters[0] < TYPED * (typed - 1):
             return PASTED
         return ""

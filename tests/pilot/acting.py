@@ -17,6 +17,7 @@ from runbook.playbook import Playbook
 from tests.pilot.console_harness import WIDE, Console, opened, options_for
 from tui.screens.plan import PlanScreen
 from widgets.deliberation import CALM, SHOWN
+from widgets.key_bar import KeyBar
 
 QUICK = Playbook(quiet_for=0.2, verify_within=30.0)
 READ = SHOWN + CALM + 0.15
@@ -116,9 +117,14 @@ async def stage(
         requests: list[Request] = []
         platform.platform.server.observers.append(requests.append)
         options = options_for(platform, tmp_path / "warroom.db", context=user, playbook=playbook, **overrides)
-        async with opened(options, size, live=user is None) as console:
+        # Usage is polled: where time runs faster than the poll, it is live a while after everything else.
+        async with opened(options, size, live=False) as console:
+            await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
+            await console.until(lambda: console.desk.query(KeyBar), "the console's panes")
+            await console.until(lambda: console.table("pods").freshness.live, "pods live")
+            await console.until(lambda: console.table("nodes").freshness.live, "nodes live")
+            await console.until(lambda: console.room.journal.ready, "the store open")
             if declared:
-                await console.until(lambda: console.room.journal.ready, "the store open")
                 await console.declare()
             await console.until(lambda: console.room.gate is not None, "acts ready", limit=40)
             yield Stage(console, platform, requests)

@@ -67,35 +67,36 @@ def test_after_a_pause_a_key_counts_again() -> None:
     assert deliberation.objection(1.1 + CALM + 0.01) == ""
 
 
-def typed(deliberation: Deliberation, phrase: str, at: float, each: float) -> float:
-    for length in range(1, len(phrase) + 1):
+PHRASE = len("payment-service")
+
+
+def typed(deliberation: Deliberation, at: float, each: float) -> float:
+    for _ in range(PHRASE):
         deliberation.pressed(at)
-        deliberation.typed(length, at)
         at += each
     return at
 
 
 def test_a_name_typed_by_hand_counts() -> None:
     deliberation = shown()
-    at = typed(deliberation, "payment-service", 1.0, 0.08) + 1.0
+    at = typed(deliberation, 1.0, 0.08) + 1.0
     deliberation.pressed(at)
 
-    assert deliberation.objection(at) == ""
+    assert deliberation.objection(at, PHRASE) == ""
 
 
 def test_a_name_that_comes_all_at_once_does_not_count() -> None:
     deliberation = shown()
-    at = typed(deliberation, "payment-service", 1.0, TYPED / 10) + 1.0
+    at = typed(deliberation, 1.0, TYPED / 10) + 1.0
     deliberation.pressed(at)
 
-    assert deliberation.objection(at) == PASTED
+    assert deliberation.objection(at, PHRASE) == PASTED
 
 
 def test_a_name_deleted_and_typed_by_hand_counts() -> None:
     deliberation = shown()
-    at = typed(deliberation, "payment-service", 1.0, TYPED / 10)
-    deliberation.typed(0, at)
-    at = typed(deliberation, "payment-service", at + 1, 0.08) + 1.0
+    at = typed(deliberation, 1.0, TYPED / 10)
+    at = typed(deliberation, at + 1, 0.08) + 1.0
     deliberation.pressed(at)
 
-    assert deliberation.objection(at) == ""
+    assert deliberation.objection(at, PHRASE) == ""

@@ -290,7 +290,6 @@ class PlanScreen(ModalScreen[None]):
     @on(Input.Changed, "#plan-phrase")
     def _phrase_typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.deliberation.typed(len(event.value), time.monotonic())
         self.query_one("#plan-yes", Button).disabled = self._sending or bool(self._unready)
 
     @on(PhraseInput.Pasted)
@@ -359,7 +358,8 @@ class PlanScreen(ModalScreen[None]):
     def action_confirm(self) -> None:
         if self._sending:
             return
-        why = self._unready or self.deliberation.objection(time.monotonic())
+        typed = len(self._plan.phrase) if self._plan is not None else 0
+        why = self._unready or self.deliberation.objection(time.monotonic(), typed)
         if why:
             self._say(why)
             return

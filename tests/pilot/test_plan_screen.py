@@ -1,0 +1,287 @@
+"""From a key to an act: what a plan says, what confirms it, and everything that does not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from incident.entry import Kind
+from runbook.playbook import MitigationSettings, Playbook
+from tests.pilot.acting import READ, Stage, stage
+from tests.pilot.console_harness import NARROW
+from tui.screens.acts import ActsScreen
+from tui.screens.choose import ChooseScreen
+from tui.screens.plan import PhraseInput
+from widgets.acts_strip import ActsStrip
+from widgets.deliberation import PASTED
+
+NAME_WANTED = Playbook(quiet_for=0.2, mitigations={"restart": MitigationSettings(friction="name")})
+WARNED = Playbook(quiet_for=0.2, mitigations={"restart": MitigationSettings(warnings=("settlement runs until 15:00",))})
+
+
+async def restart_plan(at: Stage, workload: str = "account-service") -> None:
+    await at.select(workload)
+    await at.plan("R")
+
+
+async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        text = at.console.text
+
+        assert "PRODUCTION" in text
+        assert "drill-prod · banking-platform-prod" in text
+        assert "$ kubectl rollout restart deployment/account-service -n banking-platform-prod" in text
+        assert "kubectl.kubernetes.io/restartedAt" in text
+        assert "✓ allowed: patch deployments.apps as admin" in text
+        assert "verified by: 3 of 3 new pods ready" in text
+        assert "undo: a restart cannot be taken back" in text
+        assert screen.focused is not None
+        assert screen.focused.id == "plan-no"
+        assert at.writes == []
+
+
+async def test_enter_right_after_the_key_cancels_and_that_is_on_the_record(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await restart_plan(at)
+        await at.console.press("enter")
+        await at.console.home()
+        line = await at.console.notes("Restart deployment/account-service")
+
+        assert line.entry.kind is Kind.MITIGATION
+        assert "cancelled" in (line.outcome or line.text)
+        assert at.writes == []
+
+
+async def test_one_deliberate_key_carries_out_what_is_small_and_the_line_grows_to_its_outcome(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        await at.act("R")
+        await at.console.until(lambda: len(at.writes) == 1, "one write")
+        await at.console.until(lambda: at.console.desk.query_one(ActsStrip).rows, "the act over the keys")
+        await at.console.says("Restart deployment/account-service")
+        line = await at.console.notes("Restart deployment/account-service")
+        await at.console.until(
+            lambda: "worked" in (((found := at.console.entry("Restart deployment")) and found.outcome) or ""), "verdict"
+        )
+        intents = [entry for entry in at.console.timeline if entry.entry.kind is Kind.MITIGATION]
+
+        assert [entry.id for entry in intents] == [line.id]
+        assert len(at.writes) == 1
+        assert at.writes[0].query["fieldManager"] == f"warroom-{line.entry.incident}"
+
+
+async def test_a_key_that_is_held_or_pressed_twice_confirms_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        for _ in range(5):
+            await at.console.press("R")
+        screen = await at.planned()
+        await asyncio.sleep(READ)
+        for _ in range(40):
+            if at.console.app.screen is not screen:
+                break
+            await at.console.press("exclamation_mark")
+
+        # The first ! after a calm look is a deliberate one; those that repeat it find the plan used.
+        assert len(at.console.room.gates.acts) <= 1
+        await at.console.until(lambda: len(at.writes) <= 1, "at most one write")
+
+
+async def test_nothing_is_confirmed_before_the_plan_could_be_read(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        await at.console.typed("R!!!!")
+        await at.planned()
+        await at.console.typed("!!!!!!")
+
+        assert at.console.room.gates.acts == []
+        assert at.writes == []
+
+
+async def test_a_warning_has_to_be_acknowledged_first(tmp_path: Path) -> None:
+    async with stage(tmp_path, playbook=WARNED) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        assert "settlement runs until 15:00" in at.console.text
+        await asyncio.sleep(READ)
+        await at.console.press("exclamation_mark")
+
+        assert "acknowledge" in at.said(screen)
+        assert at.writes == []
+
+        await at.confirm(screen)
+        await at.console.until(lambda: len(at.writes) == 1, "one write")
+        line = await at.console.notes("Restart deployment/account-service")
+        evidence = await at.console.room.journal.evidence(line.id)
+        assert evidence is not None
+        assert evidence["act"]["acknowledged"] == ["settlement runs until 15:00"]
+
+
+async def test_where_the_name_is_wanted_only_typing_it_confirms(tmp_path: Path) -> None:
+    async with stage(tmp_path, playbook=NAME_WANTED) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        phrase = screen.query_one(PhraseInput)
+        await at.read(screen)
+        await at.console.press("exclamation_mark")
+        assert "type account-service" in at.said(screen)
+
+        phrase.focus()
+        phrase.post_message(events.Paste("account-service"))
+        await at.console.until(lambda: "pasting does not confirm" in at.said(screen), "that pasting does not count")
+        assert phrase.value == ""
+
+        await at.console.typed("account-service")  # all at once, as an unbracketed paste comes
+        await asyncio.sleep(READ)
+        await at.console.press("enter")
+        assert at.said(screen) == PASTED
+        assert at.writes == []
+
+        await at.console.press("ctrl+u")
+        await at.confirm(screen)
+        await at.console.until(lambda: len(at.writes) == 1, "one write")
+
+
+async def test_production_is_disarmed_until_somebody_arms_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.console.says("ARMED")  # declaring an incident armed it
+        await at.console.press("A")
+        await at.console.says("disarmed")
+        await at.select("account-service")
+        screen = await at.plan("R")
+        assert "✗ armed: this is production and the console is disarmed" in at.console.text
+        await at.read(screen)
+        await at.console.press("exclamation_mark")
+        assert "blocked" in at.said(screen)
+        await at.console.press("escape")
+        await at.console.home()
+
+        await at.console.press("A")
+        await at.console.says("ARMED")
+        await at.act("R")
+        await at.console.until(lambda: len(at.writes) == 1, "one write")
+
+
+async def test_a_read_only_console_plans_and_carries_out_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path, read_only=True) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        assert "✗ read-only: this console only looks" in at.console.text
+        await at.read(screen)
+        await at.console.press("exclamation_mark")
+
+        assert "blocked" in at.said(screen)
+        assert at.writes == []
+
+
+async def test_who_may_only_look_is_told_verb_and_resource(tmp_path: Path) -> None:
+    async with stage(tmp_path, user="viewer") as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+
+        assert "viewer may not patch deployments.apps in namespace banking-platform-prod" in at.console.text
+        await at.read(screen)
+        await at.console.press("exclamation_mark")
+        assert "blocked" in at.said(screen)
+        assert at.writes == []
+
+
+async def test_without_an_incident_nothing_is_carried_out(tmp_path: Path) -> None:
+    async with stage(tmp_path, declared=False) as at:
+        await restart_plan(at)
+
+        assert "✗ incident: no open incident to record it in" in at.console.text
+
+
+async def test_what_changed_since_the_plan_was_shown_is_not_touched_and_the_new_plan_is_shown(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        first = screen.plan
+        await at.read(screen)
+        store = at.platform.platform.store
+        from drill.world import DEPLOYMENT
+
+        found = store.get(DEPLOYMENT, "banking-platform-prod", "account-service")
+        assert found is not None
+        store.update(DEPLOYMENT, {**found, "spec": {**found["spec"], "replicas": 7}}, manager="somebody-else")
+        await at.console.press("exclamation_mark")
+        await at.console.tells("was changed by somebody else since the plan was shown")
+        await at.console.until(lambda: screen.plan is not None and screen.plan is not first, "a new plan")
+
+        assert at.writes == []
+        assert "of 7" in at.console.text
+        line = await at.console.notes("Restart deployment/account-service")
+        assert "refused" in (line.outcome or line.text)
+
+
+async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_path: Path) -> None:
+    async with stage(tmp_path, speed=3.0) as at:
+        await at.select("account-service")
+        await at.act("R")
+        await at.select("card-service")
+        await at.act("R")
+        await at.console.write("both restarted")
+        await at.console.until(lambda: len(at.console.room.gates.acts) == 2, "two acts")
+        await at.console.press("w")
+        await at.console.on(ActsScreen)
+        await at.console.says("Restart deployment/card-service")
+        assert "Restart deployment/account-service" in at.console.text
+        await at.console.press("escape")
+        await at.console.home()
+
+        await at.select("account-service")
+        if at.console.room.gates.acts[0].outcome is None:
+            await at.plan("R")
+            assert "another act runs on this target" in at.console.text
+
+
+async def test_a_key_says_why_it_does_nothing_here(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("aks-system-00000", "nodes")
+        await at.console.press("R")
+        await at.console.tells("restart: not a workload")
+
+        assert at.console.app.screen is at.console.desk
+
+
+async def test_undo_lists_what_was_done_and_says_why_a_restart_stays(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.console.press("U")
+        await at.console.tells("nothing was done in this incident")
+        await at.select("account-service")
+        await at.act("R")
+        await at.console.notes("Restart deployment/account-service")
+        await at.console.until(lambda: not any(act.outcome is None for act in at.console.room.gates.acts), "the end")
+        await at.console.press("U")
+        await at.console.on(ChooseScreen)
+        await at.console.says("Restart deployment/account-service")
+        await at.console.press("enter")
+        await at.console.tells("cannot be taken back: a restart cannot be taken back")
+
+
+async def test_at_80_by_24_the_question_and_both_buttons_are_on_the_screen(tmp_path: Path) -> None:
+    async with stage(tmp_path, size=NARROW) as at:
+        await at.select("account-service")
+        await at.plan("R")
+        lines = at.console.lines
+
+        assert any("Restart deployment/account-service" in line for line in lines)
+        assert any("Cancel  esc" in line and "Restart  !" in line for line in lines)
+        assert any("! carries it out" in line for line in lines)
+
+
+@pytest.mark.parametrize("key", ["escape", "enter"])
+async def test_leaving_a_plan_sends_nothing(tmp_path: Path, key: str) -> None:
+    async with stage(tmp_path) as at:
+        await restart_plan(at)
+        await at.console.press(key)
+        await at.console.home()
+
+        assert at.writes == []
+        assert at.console.room.gates.acts == []
