@@ -91,8 +91,9 @@ class Abort(Struct, frozen=True):
 
 def abort_of(found: Json) -> Abort | None:
     """What ``found`` does, if it is one that `maintenance` makes; None if it is anything else."""
-    metadata, rules = found.get("metadata") or {}, (found.get("spec") or {}).get("http") or [{}]
-    status = (((rules[0] or {}).get("fault") or {}).get("abort") or {}).get("httpStatus")
+    metadata, rules = found.get("metadata") or {}, (found.get("spec") or {}).get("http")
+    first = rules[0] if isinstance(rules, list) and rules and isinstance(rules[0], dict) else {}
+    status = ((first.get("fault") or {}).get("abort") or {}).get("httpStatus")
     if not isinstance(status, int):
         return None
     service = str(metadata.get("name", "")).removesuffix(SUFFIX)

@@ -227,7 +227,7 @@ async def _drain_plan(
         steps={
             **plan.steps,
             "eviction": version,
-            "pods": [[*place_of(pod).split("/"), pod["metadata"]["uid"]] for pod in going],
+            "pods": [[str(pod["metadata"].get(key, "")) for key in ("namespace", "name", "uid")] for pod in going],
             "workloads": standings,
             "unwell": list(unwell(scene)),
         },

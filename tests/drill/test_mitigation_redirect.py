@@ -317,6 +317,7 @@ def test_an_abort_is_known_again_unless_it_was_changed() -> None:
     assert abort_of(made) is not None  # what a server fills in does no harm
     made["spec"]["http"].append({})
     assert abort_of(made) is None
-    assert abort_of({"metadata": {}, "spec": {"http": [None]}}) is None
+    for nonsense in ([None], {"fault": 1}, [], None):
+        assert abort_of({"metadata": {}, "spec": {"http": nonsense}}) is None
     assert not holds([1], [1, 2])
     assert rivals([{"metadata": {"namespace": "n", "name": "s-maintenance"}, "spec": {"hosts": ["s"]}}], "n", "s") == []
