@@ -7,6 +7,7 @@ Starting one is for `runbook.hands` alone.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -78,6 +79,35 @@ class Job:
         lines = [line.strip() for line in _end_of(self.stderr).splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
+    @property
+    def size(self) -> int:
+        """Bytes that it has printed so far."""
+        return sum(path.stat().st_size for path in (self.stdout, self.stderr) if path.exists())
+
+    @property
+    def began_at(self) -> float | None:
+        """Epoch seconds; None if it was never started."""
+        try:
+            return (self.directory / "command").stat().st_mtime
+        except OSError:
+            return None
+
+    @property
+    def ours(self) -> bool:
+        """Whether it runs as a child of this process."""
+        return self.running and self._pid is not None
+
+    def end(self, signal: int) -> None:
+        """Send a signal to it and to what it has started, if it is a child of ours that still runs."""
+        if self.ours and self._pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal)  # it leads a session, and so a group, of its own
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The end of stdout and of stderr, each with a first line that says how much is missing before it."""
+        return _told_end(self.stdout), _told_end(self.stderr)
+
     # ------------------------------------------------------------------ finding out
 
     def _reap(self, pid: int) -> None:
@@ -137,6 +167,14 @@ class Jobs:
         if act not in self._ours:
             self._ours[act] = Job(self.directory / act)
         return self._ours[act]
+
+
+def _told_end(path: Path) -> str:
+    try:
+        before = path.stat().st_size - MOST_OUTPUT
+    except OSError:
+        return ""
+    return (f"… {before:,} bytes are not kept …\n" if before > 0 else "") + _end_of(path)
 
 
 def _end_of(path: Path) -> str:

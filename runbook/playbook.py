@@ -56,6 +56,9 @@ class Playbook(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.mitigations.get(mitigation, MitigationSettings())
 
     def within(self, mitigation: str) -> float:
+        command = self.commands.get(mitigation)
+        if command is not None:
+            return command.timeout + 15.0  # it has its own limit, and some time to end
         return self.of(mitigation).verify_within or self.verify_within
 
     def default(self, mitigation: str, field_id: str, otherwise: str) -> str:

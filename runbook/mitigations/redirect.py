@@ -40,7 +40,7 @@ class Redirect(Mitigation):
     key: ClassVar[str] = "T"
     label: ClassVar[str] = "redirect"
     sentence: ClassVar[str] = "Have Istio answer a service's requests with an error, or take that away again"
-    choosable: ClassVar[tuple[str, ...]] = ("service", "status", "match")
+    choosable: ClassVar[tuple[str, ...]] = ("status", "match")
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind in KINDS else "not a service, nor one's pods"
