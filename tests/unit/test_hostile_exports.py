@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from msgspec.structs import replace
 
 from incident.entry import Draft, Entry, Incident, Kind, Source
 from incident.errors import Refused
@@ -60,6 +61,29 @@ DRAFTS = st.builds(
     st.sampled_from(Source),
     st.none() | st.dictionaries(HOSTILE, EVIDENCE, max_size=3),
     st.sampled_from(["info", "good", "warn", "bad"]),
+)
+ACTS = st.builds(
+    lambda title, command, server, words, verdict, author, sent: (
+        Draft(
+            text=f"x{title}\n{command}",
+            author=f"x{author}"[:200],
+            source=Source.MITIGATION,
+            kind=Kind.MITIGATION,
+            evidence={
+                "act": {"plan": {"commands": [command, title], "undo": {"words": words}}, "confirmed_by": author}
+            },
+        ),
+        Draft(
+            text=f"x{verdict}: {server}",
+            author=f"x{words}"[:200],
+            source=Source.MITIGATION,
+            kind=Kind.OUTCOME,
+            evidence={"outcome": {"verdict": verdict, "sent": sent, "seconds": 1, "undo": {"words": words}}},
+            level="bad",
+        ),
+    ),
+    *[HOSTILE] * 6,
+    st.sampled_from([True, False, None]),
 )
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 NEVER = {"html_block", "code_block", "hr"}
@@ -118,6 +142,36 @@ def test_hostile_entries_come_back_from_both_exports_as_what_was_stored(
         assert not invisible(review.read_text(encoding="utf-8"))
 
 
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(acts=st.lists(st.tuples(ACTS, st.sampled_from(["open", "ended", "twice", "unsent"])), min_size=1, max_size=3))
+def test_hostile_acts_stay_in_their_cells_in_the_timeline_and_in_what_was_tried(
+    acts: list[tuple[tuple[Draft, Draft], str]],
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        incident, entries = asyncio.run(acted(Path(directory) / "warroom.db", acts))
+    check_json(to_json(incident, entries), incident, entries)
+    review = to_markdown(incident, entries)
+    check_markdown(review, entries)
+    intents = [entry for entry in entries if entry.kind is Kind.MITIGATION]
+    tried = tables(MARKDOWN.parse(review))[1]
+    assert tried == [6] * (1 + len(intents))
+
+
+async def acted(path: Path, acts: Sequence[tuple[tuple[Draft, Draft], str]]) -> tuple[Incident, list[Entry]]:
+    """An incident with these acts: open, ended once or twice, or never sent."""
+    async with await Store.open(path) as store:
+        declared = await store.declare(title="x", author="x", severity=2)
+        for (intent, outcome), how in acts:
+            if how == "unsent":
+                both = {**(intent.evidence or {}), **(outcome.evidence or {})}
+                await store.append(declared.id, replace(intent, evidence=both))
+                continue
+            begun = await store.append(declared.id, intent)
+            for _ in range({"open": 0, "ended": 1, "twice": 2}[how]):
+                await store.append(declared.id, replace(outcome, refers_to=begun.id))
+        return await store.incident(declared.id), await store.entries(declared.id)
+
+
 def check_json(text: str, incident: Incident, entries: Sequence[Entry]) -> None:
     assert text.isascii()
     assert not invisible(text)
@@ -143,7 +197,8 @@ def check_markdown(text: str, entries: Sequence[Entry]) -> None:
     # Header and rows of each table have the same number of cells: nothing broke out of its own.
     timeline, *others = [table for table in tables(tokens) if table]
     assert len(set(timeline)) == 1
-    lines = [entry for entry in entries if entry.kind not in (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT)]
+    referring = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
+    lines = [entry for entry in entries if entry.kind not in referring]
     assert len(timeline) == 1 + len(lines)
     assert all(len(set(table)) == 1 for table in others)
 
