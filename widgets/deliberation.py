@@ -9,6 +9,7 @@ from collections import deque
 
 SHOWN = 0.7  # seconds that something must have been on the screen before it can be confirmed
 CALM = 0.35  # seconds without any key before the one that confirms; a held key repeats every 0.03
+ALONE = 0.03  # seconds in which no other key may follow: a burst begins with a key that came after a pause, too
 MOST = 512  # keys that are remembered
 TYPED = 0.012  # seconds per character: who types is slower than that, what is pasted is not
 
@@ -23,6 +24,7 @@ class Deliberation:
     def __init__(self) -> None:
         self._shown_at = float("inf")
         self._pressed: deque[float] = deque(maxlen=MOST)
+        self.count = 0  # keys so far
 
     def shown(self, at: float) -> None:
         """What would be confirmed is on the screen from now on."""
@@ -31,6 +33,7 @@ class Deliberation:
     def pressed(self, at: float) -> None:
         """A key, any key."""
         self._pressed.append(at)
+        self.count += 1
 
     def objection(self, at: float, typed: int = 0) -> str:
         """Why a confirmation by the key that came last does not count; empty if it does.

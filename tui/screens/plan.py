@@ -26,7 +26,7 @@ from runbook.gate import Confirmation, Gate
 from runbook.plan import Aim, Level, Plan
 from tui import writing
 from tui.screens.plan_fields import FieldChanged, PlanFields
-from widgets.deliberation import Deliberation
+from widgets.deliberation import ALONE, HASTY, Deliberation
 from widgets.diff_view import DiffView
 from widgets.plain import plain
 
@@ -363,14 +363,23 @@ class PlanScreen(ModalScreen[None]):
         if why:
             self._say(why)
             return
-        plan = self._plan
-        assert plan is not None
         self._sending = True
         self.query_one("#plan-yes", Button).disabled = True
         self._say("…", "$foreground 60%")
-        confirmation = Confirmation(
-            by=self._host.journal.author, phrase=plan.phrase, acknowledged=frozenset(self._read)
-        )
+        heard = self.deliberation.count
+        self.set_timer(ALONE, lambda: self._confirmed(heard), name="no key follows")
+
+    def _confirmed(self, heard: int) -> None:
+        """No other key came right after it: it was meant."""
+        plan = self._plan
+        if plan is None or self._unready or self.deliberation.count != heard:
+            self._sending = False
+            if plan is not None:
+                self.query_one("#plan-yes", Button).disabled = bool(self._unready)
+                self._say(HASTY)
+            return
+        by, read = self._host.journal.author, frozenset(self._read)
+        confirmation = Confirmation(by=by, phrase=plan.phrase, acknowledged=read)
         writing.begin(self._host, self._carry_out(plan, confirmation), f"begins: {plan.title}")
 
     async def _carry_out(self, plan: Plan, confirmation: Confirmation) -> None:
