@@ -182,6 +182,18 @@ async def test_a_statefulset_cannot_replace_a_pod_whose_name_is_taken_and_nobody
         assert plan.steps["replacement"] is None
 
 
+async def test_in_quarantine_nothing_is_reached_any_more_and_released_it_is() -> None:
+    async with village() as at:
+        aim = at.aim("Pod", first(at))
+        check = {"url": "http://card-service/health", "timeout": "2"}
+        _, before = await at.carried_out("connectivity", aim, **check)
+        plan, _ = await at.carried_out("quarantine", aim, evidence="no")
+        _, held = await at.carried_out("connectivity", aim, **check)
+        await at.undone(plan)
+        _, after = await at.carried_out("connectivity", aim, **check)
+        assert ["timed out" in one.text for one in (before, held, after)] == [False, True, False], held.text
+
+
 async def test_released_everything_is_as_it_was() -> None:
     async with village() as at:
         name = first(at)
