@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual import on
 from textual.message import Message
 
@@ -76,3 +78,16 @@ def entry(
 def timeline(count: int) -> Timeline:
     """A timeline of ``count`` numbered notes, a second apart."""
     return Timeline(entry(seq, f"note number {seq}") for seq in range(1, count + 1))
+
+
+def intent(seq: int, title: str = "Restart deployment/payment-service", **fields: Any) -> Entry:
+    """An act that has begun."""
+    text = f"{title}\nkubectl rollout restart deployment/payment-service -n prod"
+    return entry(seq, text, **{"source": Source.MITIGATION, "kind": Kind.MITIGATION, **fields})
+
+
+def outcome(seq: int, of: str, text: str, level: str, **fields: Any) -> Entry:
+    """How it ended."""
+    return entry(
+        seq, text, **{"source": Source.MITIGATION, "kind": Kind.OUTCOME, "refers_to": of, "level": level, **fields}
+    )

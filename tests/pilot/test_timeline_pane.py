@@ -6,9 +6,9 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from incident.entry import Kind, Source
+from incident.entry import Entry, Kind, Source
 from incident.timeline import Timeline
-from tests.pilot.paper_harness import SECOND, T0, PaperApp, entry, timeline
+from tests.pilot.paper_harness import SECOND, T0, PaperApp, entry, intent, outcome, timeline
 from widgets.timeline import TimelinePane
 
 SIZE = (76, 20)
@@ -321,3 +321,177 @@ async def test_a_copied_line_carries_its_date_and_zone() -> None:
     async with PaperApp(pane).run_test(size=SIZE):
         pane.show(timeline(1))
         assert pane.copy_text() == "Mon 23 Nov 2026 14:02:32 UTC ● note number 1\ntech-lead"
+
+
+# Acts
+
+COMMAND = "kubectl rollout restart deployment/payment-service -n prod"
+
+
+def style_of(pane: TimelinePane, part: str) -> str:
+    """The component style of the row with this part: its name, as the pane's CSS has it."""
+    for _, row in pane.in_window():
+        for segment in row:
+            if part in segment.text:
+                names = [name for name in TimelinePane.COMPONENT_CLASSES if pane.ink(name) == segment.style]
+                return ", ".join(sorted(name.removeprefix("timeline--") for name in names))
+    raise AssertionError(f"{part!r} is not shown")
+
+
+async def test_an_act_grows_from_running_to_its_verdict_on_the_same_line() -> None:
+    pane, lines = TimelinePane(), Timeline([entry(1), intent(2)])
+    async with PaperApp(pane).run_test(size=SIZE) as pilot:
+        pane.show(lines)
+        pane.running = {"e2"}
+        await settle(pilot)
+        begun = [
+            "14:02:33 ▶ Restart deployment/payment-service",
+            f"           {COMMAND}",
+            "           running…",
+            "           mitigation · tech-lead",
+        ]
+        assert shown(pane)[3:] == begun
+        assert style_of(pane, "Restart") == style_of(pane, "running…") == "act"
+        assert style_of(pane, COMMAND[:20]) == style_of(pane, "mitigation")
+
+        pane.running = set()
+        pane.update(lines.add([outcome(3, "e2", "worked after 1.0 s: 3 of 3 ready", "good")]))
+        await settle(pilot)
+        assert shown(pane)[3:] == [
+            "14:02:33 ✓ Restart deployment/payment-service",
+            f"           {COMMAND}",
+            "           worked after 1.0 s: 3 of 3 ready",
+            "           mitigation · tech-lead",
+        ]
+        assert style_of(pane, "worked") == style_of(pane, "✓") == "good"
+        assert style_of(pane, "Restart") == "act"
+        assert pane.selected_id == "e2"
+
+
+async def test_an_act_that_nobody_is_at_says_loudly_that_its_outcome_is_unknown() -> None:
+    pane = TimelinePane()
+    async with PaperApp(pane).run_test(size=SIZE) as pilot:
+        pane.show(Timeline([intent(1)]))
+        await settle(pilot)
+        assert shown(pane)[1].startswith("14:02:32 ▶ ")
+        assert shown(pane)[3] == "           outcome unknown: look at the cluster before you go on"
+        assert style_of(pane, "outcome unknown") == "unknown"
+        assert "outcome unknown" in pane.copy_text()
+        pane.running = ["e1"]
+        await settle(pilot)
+        assert shown(pane)[3] == "           running…"
+        assert "running…" in pane.copy_text()
+        pane.running = []
+        await settle(pilot)
+        assert "outcome unknown" in shown(pane)[3]
+
+
+async def test_every_verdict_has_a_mark_and_words_of_its_own() -> None:
+    pane = TimelinePane()
+    entries = [
+        *(intent(seq, f"act {seq}") for seq in (1, 2, 3, 4)),
+        outcome(11, "e1", "worked after 12 s: 3 of 3 ready", "good"),
+        outcome(12, "e2", "did not work after 5 min 00 s: 0 of 3 ready", "bad"),
+        outcome(13, "e3", "unknown after 12 s: the console was left before the verdict", "warn"),
+        refused(5, "act 5\nrefused: blocked: allowed: may not patch", "warn"),
+        refused(6, "act 6\ncancelled: nothing was sent", "info"),
+    ]
+    async with PaperApp(pane).run_test(size=(76, 40)) as pilot:
+        pane.show(Timeline(entries))
+        await settle(pilot)
+        rows = shown(pane)
+        assert "".join(row[9] for row in rows if row[:2] == "14") == "✓✗!▶!–"
+        for said, style in (
+            ("worked", "good"),
+            ("did not work", "bad"),
+            ("unknown after", "warn"),
+            ("outcome unknown", "unknown"),
+            ("refused: blocked", "warn"),
+            ("cancelled", "note"),
+        ):
+            assert style in style_of(pane, said), said
+        # How one ended that was never sent is not said twice.
+        assert sum("refused: blocked" in row for row in rows) == 1
+
+
+def refused(seq: int, text: str, level: str) -> Entry:
+    """An act that was never sent, complete by itself."""
+    verdict = text.partition("\n")[2].partition(":")[0]
+    return entry(
+        seq,
+        text,
+        source=Source.MITIGATION,
+        kind=Kind.MITIGATION,
+        level=level,
+        evidence={"act": {}, "outcome": {"verdict": verdict, "sent": False}},
+    )
+
+
+async def test_who_found_out_when_and_what_was_said_before_are_told() -> None:
+    pane = TimelinePane()
+    entries = [
+        intent(1),
+        outcome(2, "e1", "unknown after 1.0 s: left", "warn"),
+        outcome(3, "e1", "worked after 1 h: 3 of 3 ready", "good", author="ann", at=T0 + 3600 * SECOND),
+    ]
+    async with PaperApp(pane).run_test(size=SIZE) as pilot:
+        pane.show(Timeline(entries))
+        await settle(pilot)
+        assert shown(pane)[3:] == [
+            "           worked after 1 h: 3 of 3 ready",
+            "           before that: unknown after 1.0 s: left",
+            "           mitigation · tech-lead · found out by ann · ended 15:02:31",
+        ]
+
+
+async def test_a_long_command_leaves_room_for_how_it_ended() -> None:
+    pane = TimelinePane()
+    manifest = "\n".join(f"line {number}" for number in range(60))
+    act = entry(1, f"Redirect\nkubectl apply -f - <<EOF\n{manifest}", source=Source.MITIGATION, kind=Kind.MITIGATION)
+    async with PaperApp(pane).run_test(size=SIZE) as pilot:
+        pane.show(Timeline([act, outcome(2, "e1", "worked after 1.0 s: there", "good")]))
+        await settle(pilot)
+        assert shown(pane)[2:] == [
+            "           kubectl apply -f - <<EOF",
+            "           line 0",
+            "           line 1",
+            "           line 2",
+            "           … 57 more lines, enter shows all",
+            "           worked after 1.0 s: there",
+            "           mitigation · tech-lead",
+        ]
+
+
+async def test_acts_are_found_by_their_outcome_and_by_their_source() -> None:
+    pane = TimelinePane()
+    app = PaperApp(pane)
+    entries = [entry(1), intent(2), outcome(3, "e2", "did not work: quota", "bad"), intent(4), entry(5)]
+    async with app.run_test(size=SIZE) as pilot:
+        pane.show(Timeline(entries))
+        await pilot.press("slash", *"QUOTA", "enter")
+        await settle(pilot)
+        assert pane.selected_id == "e2"
+        assert "1 of 4" in app.text
+        await pilot.press("escape", "o", "o", "o")
+        await settle(pilot)
+        assert "2 of 4" in app.text
+        assert "only mitigations" in app.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (30, 12)])
+async def test_an_act_is_readable_on_a_small_screen(size: tuple[int, int]) -> None:
+    pane = TimelinePane()
+    app = PaperApp(pane)
+    async with app.run_test(size=size) as pilot:
+        pane.show(
+            Timeline([intent(1), outcome(2, "e1", "did not work after 5 min 00 s: 0 of 3 ready", "bad"), intent(3)])
+        )
+        await settle(pilot)
+        assert app.widths() == {size[0]}
+        told = " ".join(row.strip() for row in shown(pane))
+        assert "outcome unknown: look at the cluster before you go on" in told
+        pane.action_top()
+        await settle(pilot)
+        told = " ".join(row.strip() for row in shown(pane))
+        assert " ✗ " in told
+        assert "did not work after 5 min 00 s: 0 of 3 ready" in told
