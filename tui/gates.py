@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runbook.act import Act
     from runbook.gate import Book, Gate
     from runbook.mitigation import Mitigation
+    from runbook.playbook import Playbook
     from tui.feeds import Feeds
     from tui.options import ConsoleOptions
     from tui.session import View
@@ -46,7 +47,7 @@ class Gates:
 
     async def table(self) -> dict[str, Mitigation]:
         """The mitigations; imported in a thread when first asked for."""
-        return await asyncio.to_thread(_table)
+        return await asyncio.to_thread(_table, self._options.playbook)
 
     def known(self, view: View | None) -> Gate | None:
         """The gate of what is in view, if it was made already."""
@@ -102,7 +103,7 @@ def _place(view: View) -> Place:
     return view.kubeconfig, view.context
 
 
-def _table() -> dict[str, Mitigation]:
-    from runbook.mitigations import TABLE
+def _table(playbook: Playbook) -> dict[str, Mitigation]:
+    from runbook.mitigations import table_of
 
-    return dict(TABLE)
+    return table_of(playbook)

@@ -15,7 +15,7 @@ from tui import collector, writing
 from tui.act_book import ActBook
 from tui.gates import Gates
 from tui.journal import Journal
-from tui.keys import KeymapError, checked_keymap
+from tui.keys import KeymapError, act_keys, checked_keymap
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
 from tui.session import SOURCES
 from widgets.plain import plain
@@ -82,7 +82,9 @@ class ControlRoom:
     async def open(self, looking: asyncio.Task[bool]) -> None:
         """Put the console in front, then open the store; ``looking`` is the lookout's `look`, begun before."""
         try:
-            keymap = checked_keymap(self.settings.keys)
+            # The keys that act are looked at only where somebody changed any: their table takes a moment to import.
+            acts = act_keys((await self.gates.table()).values()) if self.settings.keys else ()
+            keymap = checked_keymap(self.settings.keys, acts)
         except KeymapError as error:
             self._refuse(f"{self.settings.path}: {error}")
             return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.widgets import Button
 
 from drill.observing import Request
@@ -65,6 +68,16 @@ class Stage:
         for _ in plan.warnings:
             await self.console.press("space")
         await asyncio.sleep(READ)
+
+    async def burst(self, text: str) -> None:
+        """As a paste without brackets comes: every character at the same instant, however busy the machine is."""
+        driver, at = self.console.app._driver, time.monotonic()
+        assert driver is not None
+        for character in text:
+            event = events.Key(_character_to_key(character), character)
+            event.time = at
+            driver.process_message(event)
+        await self.console.pilot.pause()
 
     async def type_slowly(self, text: str) -> None:
         """As fingers do."""

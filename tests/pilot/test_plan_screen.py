@@ -95,9 +95,9 @@ async def test_a_key_that_is_held_or_pressed_twice_confirms_nothing(tmp_path: Pa
 async def test_nothing_is_confirmed_before_the_plan_could_be_read(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         await at.select("account-service")
-        await at.console.typed("R!!!!")
+        await at.burst("R!!!!")
         await at.planned()
-        await at.console.typed("!!!!!!")
+        await at.burst("!!!!!!")
 
         assert at.console.room.gates.acts == []
         assert at.writes == []
@@ -136,7 +136,7 @@ async def test_where_the_name_is_wanted_only_typing_it_confirms(tmp_path: Path) 
         await at.console.until(lambda: "pasting does not confirm" in at.said(screen), "that pasting does not count")
         assert phrase.value == ""
 
-        await at.console.typed("account-service")  # all at once, as an unbracketed paste comes
+        await at.burst("account-service")
         await asyncio.sleep(READ)
         await at.console.press("enter")
         assert at.said(screen) == PASTED
