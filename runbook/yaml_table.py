@@ -37,7 +37,7 @@ def read(path: Path) -> Table:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = content.decode("utf-8-sig")
-        if _depth(text, loader) > DEEPEST:
+        if _too_deep(text, loader):
             raise YamlError(f"{path}: nested deeper than {DEEPEST}: this is no runbook file")
         node = yaml.compose(text, Loader=loader)
     except UnicodeDecodeError as error:
@@ -179,15 +179,13 @@ class Table:
         return f"{self.name}.{key}" if self.name else key
 
 
-def _depth(text: str, loader: Any) -> int:
-    deepest = depth = 0
+def _too_deep(text: str, loader: Any) -> bool:
+    depth = 0
     for event in yaml.parse(text, Loader=loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return deepest
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def close_to(name: str, known: Sequence[str]) -> str:
