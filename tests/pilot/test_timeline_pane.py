@@ -478,7 +478,7 @@ async def test_acts_are_found_by_their_outcome_and_by_their_source() -> None:
         assert "only mitigations" in app.text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (30, 12)])
+@pytest.mark.parametrize("size", [(80, 24), (30, 18)])
 async def test_an_act_is_readable_on_a_small_screen(size: tuple[int, int]) -> None:
     pane = TimelinePane()
     app = PaperApp(pane)
