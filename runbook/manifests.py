@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from runbook.diffs import difference, hunk
@@ -154,7 +155,9 @@ def _documents(text: str, namespace: str) -> Iterator[Document]:
 
     for item in items:
         if isinstance(item, dict):
-            yield Document(to_yaml(item), _ident(item, namespace), item)
+            secret = item.get("kind") == "Secret"  # whose values must differ here, though they are never shown
+            text = msgspec.json.encode(item).decode() if secret else to_yaml(item)
+            yield Document(text, _ident(item, namespace), item)
 
 
 def _glanced(text: str, namespace: str) -> Ident | None:
