@@ -170,9 +170,9 @@ def disk(order: Order) -> Finding:
     if free is None:
         return Finding("disk", Level.AMBER, f"how much room is left in {order.folder} cannot be told")
     if free < HEADROOM:
-        text = f"only {sized(free)} are free for {order.folder}: logs will be left out"
+        text = f"only {sized(free)} are free where it goes: logs will be left out"
         return Finding("disk", Level.AMBER, text, "free some room, or set XDG_STATE_HOME")
-    return Finding("disk", Level.GREEN, f"{sized(free)} free for {order.folder}")
+    return Finding("disk", Level.GREEN, f"{sized(free)} are free where it goes")
 
 
 def commands(order: Order, *owners_above: str) -> tuple[tuple[str, ...], ...]:
