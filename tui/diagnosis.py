@@ -62,6 +62,7 @@ async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
         ]
     return [
         _settings(options),
+        *_runbook(options.runbook),
         *cluster.result(),
         *_variables(options),
         store.result(),
@@ -76,6 +77,28 @@ def _settings(options: ConsoleOptions) -> Check:
     if path is None:
         return Check("settings", Level.OK, f"no file at {paths.settings_file()}: defaults")
     return Check("settings", Level.OK, str(path))
+
+
+def _runbook(name: str) -> list[Check]:
+    """The runbook file, and what its commands need."""
+    from tui.options import read_playbook
+    from tui.toml_table import SettingsError
+
+    if not name:
+        return [Check("runbook", Level.OK, "no file: mitigations as they suit any cluster")]
+    try:
+        playbook = read_playbook(name)
+    except SettingsError as error:
+        return [Check("runbook", Level.MISSING, str(error), "correct the file, or choose another with --runbook")]
+    settings, commands = len(playbook.mitigations), len(playbook.commands)
+    checks = [
+        Check("runbook", Level.OK, f"{name}: settings for {settings} mitigations, {commands} commands of its own")
+    ]
+    for command, wanted in playbook.commands.items():
+        if shutil.which(wanted.argv[0]) is None:
+            found = f"its command {command} needs {wanted.argv[0]}, which is not there"
+            checks.append(Check("runbook", Level.WARN, found, "install it, or name it by its path in the file"))
+    return checks
 
 
 def _variables(options: ConsoleOptions) -> list[Check]:

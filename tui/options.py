@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from runbook.playbook import Playbook
 from tui import logfile
-from tui.settings import ALL_NAMESPACES, Settings
+from tui.settings import ALL_NAMESPACES, Settings, SettingsError
 
 if TYPE_CHECKING:
     import argparse
 
     from tui.drill_process import DrillProcess, DrillReady
+
+DRILL_RUNBOOK = "banking-platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class ConsoleOptions:
     ``kubeconfig``, ``context`` None means the usual: KUBECONFIG or ~/.kube/config, and its current context.
     ``namespaces``  empty: the context's own; ``("*",)``: all. `scope` turns them into names.
     ``store``       the timeline's database; ``log_file`` the program's own log, None if it cannot be written.
-    ``playbook``    how this platform wants its mitigations.
+    ``runbook``     the file that says how this platform wants its mitigations, as it was named; empty for none.
+    ``playbook``    what it says, see `with_playbook`.
     ``drill``       the embedded platform, started and not yet waited for. What its `ready()` says goes to
                     `on_platform`, which gives the options that the console then looks with.
     """
@@ -39,6 +42,7 @@ class ConsoleOptions:
     read_only: bool = False
     no_color: bool = False
     drill: DrillProcess | None = None
+    runbook: str = ""
     playbook: Playbook = field(default_factory=Playbook)
 
     def scope(self, context_namespace: str) -> tuple[str, ...]:
@@ -46,6 +50,10 @@ class ConsoleOptions:
         if self.namespaces == ALL_NAMESPACES:
             return ()
         return self.namespaces or (context_namespace,)
+
+    def with_playbook(self) -> ConsoleOptions:
+        """These options with the runbook file read, for who acts. Raises SettingsError if it is wrong."""
+        return replace(self, playbook=read_playbook(self.runbook)) if self.runbook else self
 
     def on_platform(self, ready: DrillReady) -> ConsoleOptions:
         """These options, looking at a drill's platform. Raises SettingsError if its settings file is wrong."""
@@ -62,7 +70,7 @@ class ConsoleOptions:
 def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = None) -> ConsoleOptions:
     """Load the settings, open the log file. Raises SettingsError.
 
-    In a drill neither the settings' cluster nor their namespaces count: the platform has its own.
+    In a drill neither the settings' cluster nor their namespaces nor runbook count: the platform has its own.
     """
     settings = Settings.load(Path(arguments.config).expanduser() if arguments.config else None)
     cluster = settings.cluster
@@ -76,7 +84,18 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
         read_only=arguments.read_only,
         no_color=arguments.no_color or bool(os.environ.get("NO_COLOR")),
         drill=drill,
+        runbook=arguments.runbook or (DRILL_RUNBOOK if drill else settings.runbook.file),
     )
+
+
+def read_playbook(name: str) -> Playbook:
+    """The runbook file of this path, or of this name among those that ship. Raises SettingsError."""
+    from runbook import playbook_file
+
+    try:
+        return playbook_file.load(playbook_file.find(name))
+    except playbook_file.PlaybookError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _namespaces(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ NARROW = 110
 
 BANNER_ROWS = 3
 LOG_ROWS = 3
-KEY_ROWS = 1
+KEY_ROWS, TALL_KEY_ROWS, TALL = 1, 2, 42
+"""Rows of the keys, on a screen of at least `TALL` rows and on a lower one."""
+
 LEFT_SHARE = 0.62
 
 
@@ -26,7 +28,7 @@ class Box(NamedTuple):
     def edges(self, width: int, height: int) -> tuple[int, int, int, int]:
         """(left, top, right, bottom), inclusive, on a screen of this size."""
         middle = round(width * LEFT_SHARE)
-        bottom = height - KEY_ROWS - 1 - self.below
+        bottom = height - (TALL_KEY_ROWS if height >= TALL else KEY_ROWS) - 1 - self.below
         top = BANNER_ROWS + self.above if self.height is None or self.above >= 0 else bottom - self.height + 1
         if self.height is not None and self.above >= 0:
             bottom = top + self.height - 1

@@ -26,6 +26,7 @@ __all__ = [
     "EndpointSettings",
     "GitSettings",
     "ProbeSettings",
+    "RunbookSettings",
     "Settings",
     "SettingsError",
     "TimelineSettings",
@@ -135,6 +136,13 @@ class ToolSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookSettings:
+    """How this platform wants its mitigations: a path, or the name of a file that ships; empty: what suits any."""
+
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     theme: str = "warroom"
     clock: str = "utc"
@@ -151,6 +159,7 @@ class Settings:
     git: GitSettings = field(default_factory=GitSettings)
     timeline: TimelineSettings = field(default_factory=TimelineSettings)
     tools: ToolSettings = field(default_factory=ToolSettings)
+    runbook: RunbookSettings = field(default_factory=RunbookSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # binding id → key
 
@@ -204,6 +213,7 @@ class Settings:
 def _settings(file: Table) -> Settings:
     cluster, probes, git = file.table("cluster"), file.table("probes"), file.table("git")
     timeline, console, tools = file.table("timeline"), file.table("console"), file.table("tools")
+    runbook = file.table("runbook")
     settings = Settings(
         path=file.path,
         cluster=ClusterSettings(
@@ -224,13 +234,14 @@ def _settings(file: Table) -> Settings:
         ),
         timeline=TimelineSettings(author=timeline.text("author").strip(), store=_path_text(timeline, "store")),
         tools=ToolSettings(helm=_command(tools, "helm")),
+        runbook=RunbookSettings(file=_runbook(runbook)),
         console=ConsoleSettings(
             theme=console.choice("theme", "warroom", THEMES),
             clock=console.choice("clock", "utc", CLOCKS),
         ),
         keys=MappingProxyType(file.table("keys").rest()),
     )
-    for table in (cluster, probes, git, timeline, tools, console, file):
+    for table in (cluster, probes, git, timeline, tools, runbook, console, file):
         table.done()
     return settings
 
@@ -255,6 +266,12 @@ def _command(table: Table, key: str) -> tuple[str, ...]:
         return (str((table.path.parent / Path(command[0]).expanduser()).absolute()), *command[1:])
     except RuntimeError as error:
         raise table.wrong(key, "a program") from error
+
+
+def _runbook(table: Table) -> str:
+    """A bare word is the name of a runbook that ships, all else a path."""
+    value = table.text("file")
+    return value if value.replace("-", "").isalnum() else _path_text(table, "file")
 
 
 def _since(table: Table) -> str:

@@ -1,4 +1,7 @@
-"""The last row of the console: the keys that look, a line, the keys that act. Dim where a key does nothing now."""
+"""The last rows of the console: the keys that look, and below them the keys that act; on a small screen in one row.
+
+Dim where a key does nothing now.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class KeyBar(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._hints = tuple(hints)
         self._help = KeyHint(help_key, "", action="help")
-        self._places: list[tuple[int, int, KeyHint]] = []
+        self._places: dict[int, list[tuple[int, int, KeyHint]]] = {}  # by row
 
     def show(self, hints: Sequence[KeyHint]) -> None:
         """Shows other hints, in this order, those that look before those that act."""
@@ -83,8 +86,10 @@ class KeyBar(Widget):
         cells, base = self.size.width, self.rich_style
         styles = {name: base + self.get_component_rich_style(name) for name in sorted(self.COMPONENT_CLASSES)}
         segments = [Segment("  ", base)]
-        self._places, at, before = [], 2, None
-        for hint in self._fitting(cells - _HELP_CELLS - 2):
+        places: list[tuple[int, int, KeyHint]] = []
+        at, before = 2, None
+        last = y == self.size.height - 1
+        for hint in self._fitting(self._hints_of(y), cells - (_HELP_CELLS if last else 0) - 2):
             if before is not None:
                 gap = _DIVIDER if hint.act and not before.act else _GAP
                 segments.append(Segment(gap, styles["key--label"]))
@@ -92,22 +97,30 @@ class KeyBar(Widget):
             texts = self._texts(hint)
             segments += _drawn(hint, texts, styles)
             length = sum(map(width, texts))
-            self._places.append((at, at + length, hint))
+            places.append((at, at + length, hint))
             at += length
             before = hint
-        shown_help = crop(plain(self._help.key, 3), 2)
-        blank = max(cells - at - width(shown_help) - 1, 0)
-        segments += [Segment(" " * blank, base), Segment(shown_help, styles["key--look"]), Segment(" ", base)]
-        self._places.append((at + blank, cells, self._help))
+        if last:
+            shown_help = crop(plain(self._help.key, 3), 2)
+            blank = max(cells - at - width(shown_help) - 1, 0)
+            segments += [Segment(" " * blank, base), Segment(shown_help, styles["key--look"]), Segment(" ", base)]
+            places.append((at + blank, cells, self._help))
+        self._places[y] = places
         return Strip(segments).adjust_cell_length(cells, base)
+
+    def _hints_of(self, y: int) -> list[KeyHint]:
+        """With two rows those that look stand above those that act."""
+        if self.size.height < 2:
+            return list(self._hints)
+        return [hint for hint in self._hints if hint.act == (y == 1)]
 
     def _texts(self, hint: KeyHint) -> tuple[str, str]:
         reason = f" ({plain(hint.disabled, 40)})" if hint.disabled not in ("", _UNSAID) else ""
         return plain(hint.key, 12), f" {plain(hint.label, 40)}{reason}"
 
-    def _fitting(self, cells: int) -> list[KeyHint]:
+    def _fitting(self, hints: Sequence[KeyHint], cells: int) -> list[KeyHint]:
         """The hints that fit. A reason why a key is off goes before a key does."""
-        kept = list(self._hints)
+        kept = list(hints)
         while kept and self._taken(kept) > cells:
             if talkative := [hint for hint in kept if hint.disabled not in ("", _UNSAID)]:
                 longest = max(talkative, key=lambda hint: (hint.weight, len(hint.disabled)))
@@ -125,7 +138,7 @@ class KeyBar(Widget):
         return total + (len(_DIVIDER) - len(_GAP) if divided else 0)
 
     def on_click(self, event: events.Click) -> None:
-        for start, end, hint in self._places:
+        for start, end, hint in self._places.get(event.y, ()):
             if start <= event.x < end and not hint.disabled:
                 self.post_message(self.Pressed(hint))
                 return

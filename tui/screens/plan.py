@@ -67,6 +67,7 @@ class PlanScreen(ModalScreen[None]):
         Binding("y", "copy", "copy", id="plan-copy", tooltip="Copy the equivalent command (OSC 52)"),
         Binding("down,j", "scroll(1)", "down", show=False, id="plan-down", tooltip="Scroll the plan"),
         Binding("up,k", "scroll(-1)", "up", show=False, id="plan-up", tooltip="Scroll the plan"),
+        Binding("tab", "onward", "next", show=False, id="plan-onward", tooltip="To what has to be typed, or the next"),
         Binding("right", "app.focus_next", "next", show=False, id="plan-next", tooltip="The next button"),
         Binding("left", "app.focus_previous", "previous", show=False, id="plan-previous", tooltip="The button before"),
     ]
@@ -340,6 +341,14 @@ class PlanScreen(ModalScreen[None]):
         self._show_confirmation(self._plan)
         if not self._unread and self._plan.phrase:
             self.query_one("#plan-phrase").focus()
+
+    def action_onward(self) -> None:
+        """From Cancel to the place where the name is typed, if there is one; else as everywhere."""
+        phrase = self.query_one("#plan-phrase", PhraseInput)
+        if self.focused is not None and self.focused.id == "plan-no" and phrase.display and not phrase.disabled:
+            phrase.focus()
+        else:
+            self.focus_next()
 
     def action_copy(self) -> None:
         if self._plan is not None:
