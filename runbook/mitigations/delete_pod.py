@@ -16,7 +16,7 @@ from runbook.mitigation import Choices, Mitigation, Tell
 from runbook.plan import Aim, Diff, Field, Finding, Hunk, Json, Level, Need, Outcome, Plan, Undo, Verdict
 from runbook.scene import api_path
 from runbook.stamps import new_act
-from runbook.verification import LOOK_EVERY, rollout_of, settled, unwell
+from runbook.verification import LOOK_EVERY, rollout_of, settled, stuck_pod, unwell
 from runbook.workloads import PLURALS, controller_of, is_ready, pods_of
 
 if TYPE_CHECKING:
@@ -129,9 +129,10 @@ class DeletePod(Mitigation):
             owner = plan.steps.get("owner")
             text = f"it is gone; what comes next is up to {owner}" if owner else "it is gone, and nothing replaces it"
             return Outcome(verdict=Verdict.WORKED, text=text)
-        tell("it is gone")
         kind, namespace, name = workload
-        await _followed(scene, kind, namespace, name, plan.target.uid, tell)
+        stuck = await _followed(scene, (kind, namespace, name), plan.target.uid, since, tell)
+        if stuck:
+            return Outcome(verdict=Verdict.FAILED, text=stuck)
         unwell_before = plan.steps.get("unwell", ())
         return await settled(scene, [(kind, namespace, name)], tell, unhealthy_before=unwell_before, since=since)
 
@@ -170,22 +171,27 @@ async def _gone(scene: Scene, plan: Plan, tell: Tell) -> None:
         await asyncio.sleep(LOOK_EVERY)
 
 
-async def _followed(scene: Scene, kind: str, namespace: str, name: str, uid: str, tell: Tell) -> None:
-    """Wait until another pod is there for it: before that, a status may still count the one that is gone."""
-    while True:
+async def _followed(scene: Scene, workload: tuple[str, str, str], uid: str, since: float, tell: Tell) -> str:
+    """Wait until another pod is ready for it, counted by the pods themselves: the workload's status lags behind them.
+
+    Returns why that will not be, if it is plain. Raises `NotFound` when the workload is gone.
+    """
+    while not (stuck := stuck_pod(scene, workload, since)):
         try:
-            workload = await scene.fetch(kind, namespace, name)
-            pods = [pod["metadata"] for pod in await pods_of(scene, workload)]
+            obj = await scene.fetch(*workload)
+            pods = await pods_of(scene, obj)
         except NotFound:
             raise
         except ProbeError as error:
             tell(f"cannot look: {error}")
         else:
-            here = sum("deletionTimestamp" not in pod and pod.get("uid") != uid for pod in pods)
-            if here >= (wanted := rollout_of(workload).wanted):
-                return
-            tell(f"{here} of {wanted} pods are there")
+            ready = sum(is_ready(pod) and pod["metadata"].get("uid") != uid for pod in pods)
+            wanted = rollout_of(obj).wanted
+            tell(f"it is gone; {ready} of {wanted} ready")
+            if ready >= wanted:
+                break
         await asyncio.sleep(LOOK_EVERY)
+    return stuck
 
 
 async def _owner(scene: Scene, pod: Json) -> tuple[Owner, list[Finding]]:
