@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from incident.entry import Entry, Kind, Line, Source
 
 _REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
+_ACT = Kind.MITIGATION
 _BULK = 64  # from so many new lines on, sorting all is cheaper than inserting each
 
 _Key = tuple[int, int]  # happened_at, seq
@@ -136,7 +137,7 @@ class Timeline:
     def _fits(self, line_id: str, entry: Entry) -> bool:
         """Only acts have outcomes: one of anything else, which no store takes, stays a line of its own."""
         line = self.get(line_id)
-        return entry.kind is not Kind.OUTCOME or (line is not None and line.entry.kind is Kind.MITIGATION)
+        return entry.kind is not Kind.OUTCOME or (line is not None and line.entry.kind is _ACT)
 
     def filtered(
         self, query: str = "", *, sources: Collection[Source] | None = None, kinds: Collection[Kind] | None = None
@@ -157,7 +158,8 @@ class Timeline:
     def _insert(self, fresh: list[Line]) -> None:
         keys = [(line.happened_at, line.entry.seq) for line in fresh]
         self._key_of.update(zip([line.entry.id for line in fresh], keys, strict=True))
-        self._unended.update(line.entry.id for line in fresh if line.unended)
+        # Asked of the kind first: of 100,000 lines few are acts.
+        self._unended.update([line.entry.id for line in fresh if line.entry.kind is _ACT and line.unended])
         for source, count in Counter([line.entry.source for line in fresh]).items():
             self._counts[source] += count
         if len(fresh) < _BULK:
@@ -236,7 +238,7 @@ def _line(
         last_at=last_at,
         level=entry.level,
     )
-    return line if entry.kind is not Kind.MITIGATION and not outcomes else _ended(line, outcomes)
+    return _ended(line, outcomes) if entry.kind is _ACT else line
 
 
 def _ended(line: Line, outcomes: Sequence[Entry]) -> Line:
