@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from runbook.evidence_folder import INCOMPLETE, check_folder
+from runbook.evidence_report import verdict_on
 from runbook.plan import Verdict
 from tests.faults.evidence_elsewhere import NO_DISK
 from tests.faults.evidence_server import POD, Bank, bank_capturing, capturing, folder_of, hang_up, lines
@@ -49,6 +50,10 @@ def piece(folder: Path, what: str) -> dict[str, Any]:
 
 def files_outside(folder: Path, above: Path) -> list[str]:
     return [str(path.relative_to(above)) for path in above.rglob("*") if path.is_file() and folder not in path.parents]
+
+
+def files_called(name: str, above: Path) -> list[Path]:
+    return list(above.rglob(name))
 
 
 def sound(folder: Path) -> bool:
@@ -225,6 +230,25 @@ async def test_a_capture_that_is_stopped_is_sealed_with_what_there_is(tmp_path: 
     assert sound(folder_of(plan))
 
 
+async def test_a_console_that_is_killed_leaves_a_folder_that_nobody_takes_for_whole(
+    tmp_path: Path, state: Path
+) -> None:
+    async def linger(response: web.StreamResponse) -> None:
+        await asyncio.Event().wait()
+
+    bank = Bank(logs={"ledger": lines(LINE, 100, then=linger)})
+    async with serving(bank.answer) as port:
+        process = await asyncio.create_subprocess_exec(*_capture(port, tmp_path), cwd=REPOSITORY)
+        await until(lambda: any(log.stat().st_size for log in state.rglob("ledger.log")), limit=30)
+        process.kill()
+        await process.wait()
+    (marker,) = files_called(INCOMPLETE, state)
+    found = verdict_on(marker.parent, check_folder(marker.parent))
+    assert found.verdict is Verdict.FAILED
+    assert found.text.startswith("it was broken off: ")
+    assert str(marker.parent) in found.text
+
+
 async def test_a_secret_in_a_log_is_in_the_original_only(tmp_path: Path) -> None:
     key = (
         b"-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq8\nqW3tYh5f9Jk2LmN0pQrS\n-----END RSA PRIVATE KEY-----\n"
@@ -310,9 +334,13 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _capture(port: int, directory: Path, most: int = 0, disk: str = "") -> list[str]:
+    return [sys.executable, "-m", "tests.faults.evidence_elsewhere", str(port), str(directory), str(most), disk]
+
+
 async def _elsewhere(port: int, directory: Path, *, most: int = 0, disk: str = "") -> dict[str, Any]:
     """What a capture by another process says, one that has less room."""
-    command = [sys.executable, "-m", "tests.faults.evidence_elsewhere", str(port), str(directory), str(most), disk]
+    command = _capture(port, directory, most, disk)
     if disk:
         unshare = shutil.which("unshare")
         if unshare is None:
