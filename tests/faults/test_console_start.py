@@ -117,6 +117,16 @@ def test_a_mistake_in_the_settings_is_named_with_its_file(home: Path, text: str,
     assert part in sentence
 
 
+def test_a_mistake_in_the_runbook_file_is_named_with_its_file_and_line(home: Path) -> None:
+    cluster = str(kubeconfig(home, "https://127.0.0.1:1"))
+    path = written(home, "runbook.yaml", "acts:\n  quiet_for: long\n")
+    named = refused(home, "--runbook", path, "--kubeconfig", cluster)
+    assert f"{path}:2: acts.quiet_for: expected a number of seconds from 0 to 3600, found 'long'" in named
+
+    settings = written(home, "settings.toml", '[runbook]\nfile = "runbook.yaml"\n')
+    assert f"{path}:2: acts.quiet_for" in refused(home, "--config", settings, "--kubeconfig", cluster)
+
+
 # ---------------------------------------------------------------- a console that has to wait
 
 

@@ -204,3 +204,11 @@ def test_a_drill_keeps_its_users_theme_keys_and_author(tmp_path: Path) -> None:
 
 def test_every_theme_of_textual_may_be_named() -> None:
     assert set(TEXTUAL_THEMES) == set(BUILTIN_THEMES)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"), [("banking-platform", "banking-platform"), ("own.yaml", "{here}/own.yaml"), ("", "")]
+)
+def test_a_runbook_is_one_that_ships_or_a_file_beside_the_settings(tmp_path: Path, file: str, expected: str) -> None:
+    settings = load(tmp_path, f'[runbook]\nfile = "{file}"\n')
+    assert settings.runbook.file == expected.format(here=tmp_path)

@@ -1,0 +1,58 @@
+"""What the command line makes of flags and settings: which runbook is in force, and when it is read."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from runbook.playbook import Playbook
+from tui.drill_process import DrillProcess
+from tui.options import from_arguments
+from tui.toml_table import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def arguments(**given: Any) -> Namespace:
+    blank = dict.fromkeys(("config", "context", "kubeconfig", "store", "runbook"))
+    flags = {"namespace": [], "all_namespaces": False, "read_only": False, "no_color": False}
+    return Namespace(**{**blank, **flags, **given})
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_without_a_runbook_mitigations_are_as_they_suit_any_cluster() -> None:
+    assert from_arguments(arguments()).with_playbook().playbook == Playbook()
+
+
+def test_the_flag_wins_over_the_setting(tmp_path: Path) -> None:
+    config = written(tmp_path / "config.toml", '[runbook]\nfile = "a.yaml"\n')
+    written(tmp_path / "a.yaml", "acts: {quiet_for: 1}\n")
+    flag = written(tmp_path / "b.yaml", "acts: {quiet_for: 2}\n")
+    assert from_arguments(arguments(config=config)).with_playbook().playbook.quiet_for == 1
+    assert from_arguments(arguments(config=config, runbook=flag)).with_playbook().playbook.quiet_for == 2
+
+
+def test_a_drill_has_the_banking_platforms_unless_the_flag_says_otherwise(tmp_path: Path) -> None:
+    config = written(tmp_path / "config.toml", '[runbook]\nfile = "a.yaml"\n')
+    drill = cast(DrillProcess, object())
+    own = from_arguments(arguments(config=config), drill).with_playbook().playbook
+    assert "cluster-info" in own.commands
+    flag = written(tmp_path / "b.yaml", "acts: {quiet_for: 2}\n")
+    assert from_arguments(arguments(runbook=flag), drill).with_playbook().playbook.quiet_for == 2
+
+
+def test_only_who_acts_reads_it(tmp_path: Path) -> None:
+    options = from_arguments(arguments(runbook=str(tmp_path / "nowhere.yaml")))  # log, status, export …
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        options.with_playbook()
