@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
 from textual.widget import Widget
 
-from tui.keys import KEYS, PANE_KEYS, STEP_KEYS, readable
+from tui.keys import KEYS, PANE_KEYS, STEP_KEYS, Key, readable
 from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
 from widgets.editor import QuickLog
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 HEADINGS = {"look": "Look", "record": "Record", "view": "View", "act": "Act"}
 
 
-def help_sections(app: App[Any]) -> list[HelpSection]:
+def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
     """Everything there is to press, the console's own keys first."""
     keymap = app._keymap
     sections: list[HelpSection] = []
     for group, heading in HEADINGS.items():
-        rows = [(_keys(keymap.get(key.id, key.keys)), key.tooltip) for key in KEYS if key.group == group]
+        rows = [(_keys(keymap.get(key.id, key.keys)), key.tooltip) for key in (*acts, *KEYS) if key.group == group]
         sections.append((heading, rows))
     panes = [(_keys(keymap.get(f"pane-{name}", number)), f"Go to {name}") for name, number in PANE_KEYS]
     steps = [(_keys(keymap.get(name, keys)), sentence) for name, keys, _, sentence in STEP_KEYS]
@@ -40,6 +40,7 @@ def help_sections(app: App[Any]) -> list[HelpSection]:
         ("In the log line", _rows(keymap, QuickLog)),
         ("In logs", _rows(keymap, LogView)),
         ("In a detail", _rows(keymap, DetailView)),
+        ("In a plan", _plan_rows(keymap)),
         MARKS,
     ]
     return sections
@@ -52,6 +53,12 @@ def _rows(keymap: Any, widget: type[Widget]) -> list[tuple[str, str]]:
         for binding in own
         if isinstance(binding, Binding) and binding.tooltip
     ]
+
+
+def _plan_rows(keymap: Any) -> list[tuple[str, str]]:
+    from tui.screens.plan import PlanScreen
+
+    return _rows(keymap, PlanScreen)
 
 
 def _keys(keys: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def commands(room: ControlRoom) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
     console, keymap = room.desk, room.app._keymap
-    for key in KEYS:
+    for key in (*KEYS, *console.act_keys):
 
         async def run(action: str = key.action) -> None:
             await console.run_action(action)

@@ -20,7 +20,7 @@ from incident.entry import ACTS, Line
 from probes.freshness import Freshness, Snapshot, State
 from tui import acting, looking, writing
 from tui.banner_facts import banner_state
-from tui.keys import PANE_KEYS, act_keys, bar_keys, bindings, first_key
+from tui.keys import PANE_KEYS, Key, act_keys, bar_keys, bindings, first_key
 from tui.looking import pods_of
 from tui.outline import NARROW
 from tui.subjects import Subject, subject_of
@@ -221,6 +221,11 @@ class ConsoleScreen(Screen[None]):
         """Why a mitigation makes no sense for ``aim``, or an empty string."""
         return self._mitigations[name].refuses(aim) if name in self._mitigations else "not ready yet"
 
+    @property
+    def act_keys(self) -> tuple[Key, ...]:
+        """The keys of the mitigations, once they are known."""
+        return act_keys(self._mitigations.values())
+
     def act_label(self, name: str) -> str:
         return self._mitigations[name].label if name in self._mitigations else name
 
@@ -232,8 +237,7 @@ class ConsoleScreen(Screen[None]):
 
         aim = aim_of(self.selected_row(), self.host.feeds.latest)
         off = {name: mitigation.refuses(aim) for name, mitigation in self._mitigations.items()}
-        acts = act_keys(self._mitigations.values())
-        self.query_one(KeyBar).show(bar_keys(self.app._keymap, acts, off))
+        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self.act_keys, off))
 
     @on(TablePane.Selected)
     def _row_selected(self, event: TablePane.Selected) -> None:
@@ -436,7 +440,7 @@ class ConsoleScreen(Screen[None]):
         from tui.help_text import help_sections
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(help_sections(self.app)))
+        self.app.push_screen(HelpScreen(help_sections(self.app, self.act_keys)))
 
     def _subject(self, refusal: str) -> Subject | None:
         subject = self.subject()
