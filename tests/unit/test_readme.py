@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from runbook.mitigations import MITIGATIONS
 from tui.cli import build_parser
-from tui.keys import KEYS, PANE_KEYS
+from tui.keys import KEYS, PANE_KEYS, act_keys
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", [*(key.id for key in KEYS), *(f"pane-{name}" for name, _ in PANE_KEYS)])
+NAMES = [*(key.id for key in (*KEYS, *act_keys(MITIGATIONS))), *(f"pane-{name}" for name, _ in PANE_KEYS)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_action_is_in_the_table_of_keys_with_the_name_that_remaps_it(name: str) -> None:
     assert f"| `{name}` |" in README
 
