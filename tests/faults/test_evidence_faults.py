@@ -26,8 +26,8 @@ from tests.unit.loopback_api import serving
 REPOSITORY = Path(__file__).resolve().parents[2]
 MB = 1_000_000
 LINE = b"2026-11-23T14:02:42.000000000Z " + b"transferred 42 of 42 rows of the ledger " * 400 + b"\n"
-GROWTH = 96 * 1024 * 1024
-"""Bytes by which a process may grow while it captures a log of twice that."""
+GROWTH = 64 * 1024 * 1024
+"""Bytes by which a process may grow while it captures a log of three times that."""
 
 
 @pytest.fixture(autouse=True)
