@@ -192,7 +192,12 @@ def _global_flags(parser: argparse.ArgumentParser, *, after: bool) -> None:
     flags.add_argument("-A", "--all-namespaces", action="store_true", default=off, help="look at all namespaces")
     ours = parser.add_argument_group("this program")
     ours.add_argument("--config", metavar="FILE", default=none, help="settings; default: ~/.config/warroom/config.toml")
-    ours.add_argument("--runbook", metavar="FILE", default=none, help="how mitigations are carried out; see the README")
+    ours.add_argument(
+        "--runbook",
+        metavar="FILE",
+        default=none,
+        help="how mitigations are carried out: a YAML file, or banking-platform, which ships",
+    )
     ours.add_argument("--store", metavar="PATH", default=none, help="the timeline's database")
     ours.add_argument("--read-only", action="store_true", default=off, help="never change the cluster")
     ours.add_argument("--no-color", action="store_true", default=off, help="no colours, as NO_COLOR does")

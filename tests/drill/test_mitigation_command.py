@@ -17,6 +17,7 @@ import pytest
 
 from incident.entry import Draft
 from probes.cluster import Cluster
+from runbook import playbook_file
 from runbook.errors import Changed, NoPlan
 from runbook.gate import Gate
 from runbook.mitigations import table_of
@@ -219,8 +220,6 @@ async def test_a_console_after_a_crash_finds_out_what_became_of_it(tmp_path: Pat
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> None:
-    from runbook import playbook_file
-
     told = playbook_file.load(playbook_file.find("banking-platform"))
     async with desk(playbook=told, table=table_of(told), jobs=tmp_path / "acts") as at:
         plan, outcome = await at.carried_out("cluster-info", Aim())
@@ -228,3 +227,21 @@ async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> 
         assert outcome.verdict is Verdict.WORKED
         assert at.server.url in outcome.evidence["command"]["stdout"]
         assert os.environ.get("KUBECONFIG") != str(at.running.kubeconfig)
+
+
+async def test_the_banking_platforms_file_makes_plans_more_careful_and_breaks_none() -> None:
+    told = playbook_file.load(playbook_file.find("banking-platform"))
+    async with desk(playbook=told, table=table_of(told)) as at:
+        pod = at.aim("Pod", at.pods("card-service")[0]["metadata"]["name"])
+        redirect = await at.plan("redirect", at.aim("Deployment", "card-service"))
+        quarantine = await at.plan("quarantine", pod)
+        check = await at.plan("connectivity", pod)
+
+        assert {"status": "503", "match": "header"}.items() <= redirect.choices.items()
+        assert "status page" in finding(redirect, "runbook", Level.AMBER).text
+        assert "Security Specialist" in finding(quarantine, "runbook", Level.AMBER).text
+        assert quarantine.phrase == pod.name
+        assert redirect.phrase
+        assert check.choices["url"] == "https://external-payment-gateway.com/health"
+        assert not check.phrase
+        assert not [one for plan in (redirect, quarantine, check) for one in plan.blocked]
