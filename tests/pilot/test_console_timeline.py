@@ -15,8 +15,10 @@ import pytest_asyncio
 from drill.platform import Running, running
 from incident.entry import Kind, Source
 from incident.store import Store
+from runbook.plan import Verdict
 from tests.drill.shell import fresh_user, warroom
 from tests.pilot.console_harness import NARROW, Console, opened, options_for
+from tests.unit.act_drafts import intent, outcome
 from tui.screens.choose import ChooseScreen
 from tui.screens.declare import DeclareScreen
 from tui.screens.detail import DetailScreen
@@ -267,6 +269,30 @@ async def test_an_entry_opens_with_its_evidence(console: Console) -> None:
     await console.until(lambda: "evidence:" in view.copy_text(), "the evidence")
     await console.until(lambda: "pinned: pod/payment-service" in view.copy_text(), "the pin's object")
     assert "recorded_at: '20" in view.copy_text()
+
+
+async def test_an_act_reads_as_unknown_until_its_outcome_comes_and_stands_as_it_is(console: Console) -> None:
+    incident = console.room.journal.incident
+    assert incident is not None
+    async with await Store.open(console.room.journal.path) as other:
+        begun = await other.append(incident.id, intent())
+        await console.notes("^Scale deployment/payment-service")
+        await console.point_at("Scale deployment")
+        await console.says("outcome unknown")
+        await other.append(incident.id, outcome(begun.id, Verdict.FAILED, "quota exceeded"))
+    await console.says("did not work after 12 s: quota exceeded")
+    assert "outcome unknown" not in console.text
+
+    for key in ("a", "x"):
+        await console.press(key)
+        await console.tells("what was done stands as it is")
+        assert console.app.screen is console.desk
+    await console.press("enter")
+    screen = await console.on(DetailScreen)
+    view = screen.query_one(DetailView)
+    await console.until(lambda: "outcome_evidence:" in view.copy_text(), "the outcome's evidence")
+    assert "kubectl scale deployment/payment-service" in view.copy_text()
+    assert "verdict: did not work" in view.copy_text()
 
 
 # ---------------------------------------------------------------- reading
