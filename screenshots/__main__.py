@@ -19,6 +19,7 @@ from tui.screens.console import ConsoleScreen
 from tui.screens.detail import DetailScreen
 from tui.screens.help import HelpScreen
 from tui.screens.logs import LogsScreen
+from tui.screens.plan import PlanScreen
 from tui.session import SOURCES
 from tui.settings import Settings, TimelineSettings
 from widgets.detail import DetailView
@@ -98,6 +99,43 @@ async def wide() -> None:
         await pilot.press("escape", "question_mark")
         await until(lambda: isinstance(app.screen, HelpScreen), "the help")
         save(app, "help")
+        await pilot.press("escape")
+        await acts(app, pilot)
+
+
+async def plan(app: WarroomApp, pilot: Pilot[None], key: str) -> PlanScreen:
+    """The plan behind a key, for the row at the top of the pods."""
+    room = app.room
+    assert room is not None
+    await until(lambda: bool(room.desk.act_keys), "the keys that act")
+    await pilot.press("1", "home", key)
+    await until(lambda: isinstance(app.screen, PlanScreen) and app.screen.plan is not None, "the plan")
+    assert isinstance(app.screen, PlanScreen)
+    await pilot.pause()
+    return app.screen
+
+
+async def acts(app: WarroomApp, pilot: Pilot[None]) -> None:
+    screen = await plan(app, pilot, "B")
+    name = screen.plan.phrase if screen.plan else ""
+    await asyncio.sleep(1)  # nothing is confirmed before it could be read
+    await pilot.press("tab")
+    for letter in name[:-4]:
+        await pilot.press(letter)
+        await asyncio.sleep(0.02)  # as fingers do: what comes all at once does not count
+    save(app, "plan")
+    for letter in name[-4:]:
+        await pilot.press(letter)
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)
+    await pilot.press("enter")
+    room = app.room
+    assert room is not None
+    await until(lambda: bool(room.gates.acts) and len(room.gates.acts[0].progress) > 3, "the act's progress")
+    await until(lambda: app.screen is room.desk, "the console")
+    await until(lambda: any("recovered" in line.text for line in room.journal.timeline.lines), "the recovery")
+    await pilot.press("1")
+    save(app, "act")
 
 
 async def narrow() -> None:
@@ -105,6 +143,8 @@ async def narrow() -> None:
         save(app, "console-80x24")
         await pilot.press("6")
         save(app, "timeline-80x24")
+        await plan(app, pilot, "R")
+        save(app, "plan-80x24")
 
 
 async def themes() -> None:
