@@ -75,9 +75,10 @@ class Job:
 
     @property
     def complaint(self) -> str:
-        """The last line on stderr, empty if there is none."""
+        """What stderr ends with, in one line: from the last ``Error:`` on, or the last line; empty if it is empty."""
         lines = [line.strip() for line in _end_of(self.stderr).splitlines() if line.strip()]
-        return lines[-1] if lines else ""
+        errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
+        return "; ".join(lines[errors[-1] if errors else -1 :])
 
     @property
     def size(self) -> int:

@@ -63,6 +63,13 @@ def test_somebody_who_comes_later_knows_whether_it_runs_and_how_it_ended(tmp_pat
     assert later.status == 0  # … until the one that started it had
 
 
+def test_its_complaint_is_the_last_error_with_what_belongs_to_it(tmp_path: Path) -> None:
+    job = begun(tmp_path, "echo 'Error: one' >&2; echo more >&2; echo 'Error: two' >&2; echo '  because' >&2; echo x")
+    wait(lambda: not job.running)
+
+    assert job.complaint == "Error: two; because"
+
+
 def test_what_was_never_started_is_not_known(tmp_path: Path) -> None:
     job = Jobs(tmp_path).of("0123456789")
 
