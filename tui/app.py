@@ -115,6 +115,10 @@ class WarroomApp(App[None]):
         if self.room is not None:
             self.room.desk.set_local_time(local)
 
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """A key that is still on its way when the console is left finds no screen, and means nothing any more."""
+        return bool(self._screen_stack) and await super()._check_bindings(key, priority)
+
     def copy_to_clipboard(self, text: str) -> None:
         """Half a surrogate pair, which JSON may hold, has no bytes: it is copied as a question mark."""
         super().copy_to_clipboard(text.encode(errors="replace").decode())

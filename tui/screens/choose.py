@@ -88,6 +88,8 @@ class ChooseScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
     def _fill(self, query: str) -> None:
+        if not self.query(OptionList):
+            return  # typed on while the screen was being left
         words = query.casefold().split()
         found = [c for c in self._choices if all(w in f"{c.label} {c.detail}".casefold() for w in words)]
         width = max((len(plain(choice.label)) for choice in found), default=0)
