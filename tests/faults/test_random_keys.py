@@ -37,7 +37,10 @@ def key(chance: random.Random) -> events.Key:
 @pytest.mark.skipif(not SECONDS, reason="WARROOM_RANDOM_KEYS does not say for how many seconds")
 @pytest.mark.timeout(SECONDS * 4 + 120)
 @pytest.mark.parametrize("seed", [1])
-async def test_two_hundred_random_keys_a_second_send_nothing(tmp_path: Path, seed: int) -> None:
+async def test_two_hundred_random_keys_a_second_send_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.chdir(tmp_path)  # exports land where the console runs
     chance = random.Random(seed)  # noqa: S311
     async with stage(tmp_path, speed=1.0) as at:
         console = at.console
