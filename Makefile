@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check format lock bench screenshots clean
+# The tests' own Helm, built by .ci/helm where Go is at hand; tests whose Helm is not there are skipped.
+HELM_CACHE := $(or $(WARROOM_HELM_CACHE),$(HOME)/.cache/warroom-helm)
+export WARROOM_HELM_V3 ?= $(HELM_CACHE)/v3/helm
+export WARROOM_HELM_V4 ?= $(HELM_CACHE)/v4/helm
+
+.PHONY: run test helm check format lock bench screenshots clean
 
 run: $(STAMP)
 	@$(BIN)/warroom drill
 
-test: $(STAMP)
+test: $(STAMP) helm
 	$(BIN)/pytest
+
+helm:
+	@.ci/helm
 
 check: $(STAMP)
 	$(BIN)/ruff check .
