@@ -112,6 +112,11 @@ class Gate:
             incident=lambda: book.incident,
         )
 
+    def prepare(self) -> None:
+        """Find out, beside everything else, what the first plan would wait for."""
+        if self._scene.helm.command:
+            self._scene.helm.ask()
+
     # ------------------------------------------------------------------ arming
 
     @property
@@ -315,6 +320,7 @@ class Gate:
         for act in running:
             act.leave()
         await asyncio.gather(*(act.done() for act in running), return_exceptions=True)
+        await self._scene.helm.close()
         await self._cluster.close()
 
 

@@ -49,13 +49,27 @@ class Helm:
 
     def __init__(self, command: Sequence[str] = ()) -> None:
         self.command = tuple(command)
-        self._asking: asyncio.Task[Version] | None = None
+        self._asking: asyncio.Task[Version | NoHelm] | None = None
 
     async def version(self) -> Version:
         """Which one it is; asked once, and again only after it failed. Raises `NoHelm`."""
-        if self._asking is None or (self._asking.done() and (self._asking.cancelled() or self._asking.exception())):
-            self._asking = asyncio.create_task(_version_of(self.command), name="helm version")
-        return await asyncio.shield(self._asking)
+        answer = await asyncio.shield(self.ask())
+        if isinstance(answer, NoHelm):
+            raise answer
+        return answer
+
+    def ask(self) -> asyncio.Task[Version | NoHelm]:
+        """Begin to ask, so that nobody waits later: a program of 100 MB takes a second to start for the first time."""
+        asking = self._asking
+        if asking is None or (asking.done() and (asking.cancelled() or isinstance(asking.result(), NoHelm))):
+            self._asking = asking = asyncio.create_task(_asked(self.command), name="helm version")
+        return asking
+
+    async def close(self) -> None:
+        """Nobody waits for an answer any more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
 
     def rollback(
         self,
@@ -110,6 +124,13 @@ def duration(seconds: float) -> str:
     """As Go writes it: ``5m0s``, ``45s``."""
     minutes, rest = divmod(max(1, round(seconds)), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+async def _asked(command: Sequence[str]) -> Version | NoHelm:
+    try:
+        return await _version_of(command)
+    except NoHelm as error:
+        return error
 
 
 async def _version_of(command: Sequence[str]) -> Version:

@@ -76,7 +76,7 @@ class Gates:
             word = environment(globs, context=cluster.context, namespaces=where, server=cluster.server)
             return word is Environment.PRODUCTION
 
-        return Gate(
+        gate = Gate(
             cluster,
             self._book,
             table,
@@ -88,6 +88,8 @@ class Gates:
             changed=self._changed,
             now=self._now,
         )
+        gate.prepare()
+        return gate
 
     @property
     def acts(self) -> list[Act]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ async def test_a_helm_that_is_put_right_is_asked_again(tmp_path: Path) -> None:
 
     program(tmp_path / "helm", "echo v4.2.4")
     assert (await helm.version()).major == 4
+
+
+async def test_it_is_asked_before_anybody_waits_and_left_without_a_word(tmp_path: Path) -> None:
+    helm = Helm(program(tmp_path / "helm", "echo v4.2.4"))
+    asking = helm.ask()
+    assert helm.ask() is asking
+    assert str(await helm.version()) == "helm v4.2.4"
+
+    slow = Helm(program(tmp_path / "slow", "exec sleep 60"))
+    slow.ask()
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0.05)
+        await slow.close()
 
 
 async def test_none_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
