@@ -128,14 +128,17 @@ def test_a_long_output_is_read_from_its_end(tmp_path: Path) -> None:
 
 
 def test_it_outlives_the_event_loop_and_whoever_forgets_it(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+
     async def start() -> None:
-        begun(tmp_path, "sleep 0.3; echo done")
+        begun(tmp_path, f"while [ ! -e {go} ]; do sleep 0.05; done; echo done")
 
     asyncio.run(start())
     gc.collect()
     later = Job(tmp_path / "acts" / "0123456789")
 
     assert later.running
+    go.touch()
     wait(lambda: not later.running)
     assert later.said() == ["done"]
 
