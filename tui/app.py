@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import var
@@ -114,6 +114,14 @@ class WarroomApp(App[None]):
     def watch_local_time(self, local: bool) -> None:
         if self.room is not None:
             self.room.desk.set_local_time(local)
+
+    async def on_event(self, event: events.Event) -> None:
+        """A screen that has to tell deliberate keys from others hears each one, whichever widget it is for."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._screen_stack:
+            hear = getattr(self.screen, "hear", None)
+            if hear is not None:
+                hear(event)
+        await super().on_event(event)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
         """A key that is still on its way when the console is left finds no screen, and means nothing any more."""

@@ -20,7 +20,6 @@ from runbook.playbook import Playbook
 from tests.pilot.console_harness import WIDE, Console, opened, options_for
 from tui.screens.plan import PlanScreen
 from widgets.deliberation import CALM, SHOWN
-from widgets.key_bar import KeyBar
 
 QUICK = Playbook(quiet_for=0.2, verify_within=30.0)
 READ = SHOWN + CALM + 0.15
@@ -133,7 +132,7 @@ async def stage(
         # Usage is polled: where time runs faster than the poll, it is live a while after everything else.
         async with opened(options, size, live=False) as console:
             await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
-            await console.until(lambda: console.desk.query(KeyBar), "the console's panes")
+            await console.until(lambda: console.room._furnished, "the console's panes")
             await console.until(lambda: console.table("pods").freshness.live, "pods live")
             await console.until(lambda: console.table("nodes").freshness.live, "nodes live")
             await console.until(lambda: console.room.journal.ready, "the store open")

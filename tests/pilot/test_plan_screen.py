@@ -285,3 +285,13 @@ async def test_leaving_a_plan_sends_nothing(tmp_path: Path, key: str) -> None:
 
         assert at.writes == []
         assert at.console.room.gates.acts == []
+
+
+async def test_the_plan_hears_every_key_whichever_widget_has_the_focus(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        before = screen.deliberation.count
+        await at.console.press("j", "k", "right", "left")
+
+        assert screen.deliberation.count == before + 4

@@ -282,11 +282,9 @@ class PlanScreen(ModalScreen[None]):
 
     # ------------------------------------------------------------------ keys
 
-    def _forward_event(self, event: events.Event) -> None:
+    def hear(self, event: events.Key) -> None:
         """Every key is heard here before it means anything: a burst of them is nobody's decision."""
-        if isinstance(event, events.Key):
-            self.deliberation.pressed(event.time)
-        super()._forward_event(event)
+        self.deliberation.pressed(event.time)
 
     @on(Input.Changed, "#plan-phrase")
     def _phrase_typed(self, event: Input.Changed) -> None:
