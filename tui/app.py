@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 from textual import events, work
 from textual.app import App, ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
@@ -114,6 +115,13 @@ class WarroomApp(App[None]):
     def watch_local_time(self, local: bool) -> None:
         if self.room is not None:
             self.room.desk.set_local_time(local)
+
+    def pop_screen(self) -> AwaitComplete:
+        """A dialog that is left twice at once (escape and its button) must not take the console along."""
+        if self.room is not None and self.screen is self.room.desk:
+            nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
+            return nothing
+        return super().pop_screen()
 
     async def on_event(self, event: events.Event) -> None:
         """A screen that has to tell deliberate keys from others hears each one, whichever widget it is for."""

@@ -295,3 +295,13 @@ async def test_the_plan_hears_every_key_whichever_widget_has_the_focus(tmp_path:
         await at.console.press("j", "k", "right", "left")
 
         assert screen.deliberation.count == before + 4
+
+
+async def test_a_plan_that_is_left_twice_at_once_leaves_the_console_where_it_is(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        screen.dismiss()
+        screen.dismiss()
+        await at.console.home()
+        await at.console.says("account-service")
