@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,7 +50,7 @@ def pods_of(subject: Subject, latest: Mapping[str, Snapshot[Any]]) -> LogPods:
 
 def choose_namespaces(host: ControlRoom) -> None:
     """Ask which namespace to look at."""
-    host.app.run_worker(_choose_namespaces(host), group="choose", exclusive=True, exit_on_error=False)
+    host.app.run_worker(partial(_choose_namespaces, host), group="choose", exclusive=True, exit_on_error=False)
 
 
 async def _choose_namespaces(host: ControlRoom) -> None:
@@ -97,7 +98,7 @@ async def _namespaces(host: ControlRoom) -> tuple[list[str], str]:
 
 def choose_context(host: ControlRoom) -> None:
     """Ask which context of the kubeconfig to look at."""
-    host.app.run_worker(_choose_context(host), group="choose", exclusive=True, exit_on_error=False)
+    host.app.run_worker(partial(_choose_context, host), group="choose", exclusive=True, exit_on_error=False)
 
 
 async def _choose_context(host: ControlRoom) -> None:
