@@ -50,7 +50,8 @@ def pods_of(subject: Subject, latest: Mapping[str, Snapshot[Any]]) -> LogPods:
 
 def choose_namespaces(host: ControlRoom) -> None:
     """Ask which namespace to look at."""
-    host.app.run_worker(partial(_choose_namespaces, host), group="choose", exclusive=True, exit_on_error=False)
+    work: Any = partial(_choose_namespaces, host)
+    host.app.run_worker(work, group="choose", exclusive=True, exit_on_error=False)
 
 
 async def _choose_namespaces(host: ControlRoom) -> None:
@@ -98,7 +99,8 @@ async def _namespaces(host: ControlRoom) -> tuple[list[str], str]:
 
 def choose_context(host: ControlRoom) -> None:
     """Ask which context of the kubeconfig to look at."""
-    host.app.run_worker(partial(_choose_context, host), group="choose", exclusive=True, exit_on_error=False)
+    work: Any = partial(_choose_context, host)
+    host.app.run_worker(work, group="choose", exclusive=True, exit_on_error=False)
 
 
 async def _choose_context(host: ControlRoom) -> None:
