@@ -103,6 +103,8 @@ async def _ours(kubeconfig: str, namespace: str, plans: int, acts: int) -> tuple
             answered.clear()
             await answered.wait()
         sent.append(time.perf_counter() - began)
+        while not act.can_stop and act.outcome is None:
+            await asyncio.sleep(0.005)
         act.stop("bench")
         await act.done()
     await gate.close()

@@ -173,6 +173,8 @@ class PlanScreen(ModalScreen[None]):
 
     def _fit(self) -> None:
         """What is asked and the two buttons are always on the screen; what explains them scrolls between."""
+        if not self.query("#plan-body"):
+            return  # the screen was left before it was laid out
         short = self.has_class("-short")
         for button in self.query(Button):
             button.compact = short
