@@ -356,7 +356,8 @@ class PlanScreen(ModalScreen[None]):
             self._say("copied", "$foreground 60%")
 
     def action_scroll(self, lines: int) -> None:
-        self.query_one("#plan-body", VerticalScroll).scroll_relative(y=lines, animate=False)
+        for body in self.query("#plan-body").results(VerticalScroll):  # none while the screen is being left
+            body.scroll_relative(y=lines, animate=False)
 
     def action_leave(self) -> None:
         plan = self._plan
