@@ -17,7 +17,7 @@ LONGEST = 4_096  # characters of a line that are drawn
 _STYLES = {"-": "diff--minus", "+": "diff--plus", " ": "diff--same"}
 
 
-class DiffView(ItemView):
+class DiffView(ItemView, can_focus=False):
     """Shows objects, each a title and lines that begin with ``-``, ``+`` or a blank. The mark tells, not the colour."""
 
     FOLLOWS = False

@@ -305,3 +305,15 @@ async def test_a_plan_that_is_left_twice_at_once_leaves_the_console_where_it_is(
         screen.dismiss()
         await at.console.home()
         await at.console.says("account-service")
+
+
+async def test_a_number_is_typed_entered_and_its_warnings_acknowledged_without_a_detour(tmp_path: Path) -> None:
+    async with stage(tmp_path, playbook=Playbook(mitigations={"scale": MitigationSettings(warnings=("quota",))})) as at:
+        await at.select("account-service")
+        screen = await at.plan("S")
+        await at.console.press("tab", "end", "backspace", "5")
+        await at.console.until(lambda: screen.plan is not None and "to 5" in screen.plan.title, "the plan for 5")
+        await at.console.press("enter")
+        await at.confirm(screen)
+        await at.console.until(lambda: len(at.writes) == 1, "one write")
+        assert at.writes[0].json()["spec"] == {"replicas": 5}

@@ -67,6 +67,8 @@ class PlanScreen(ModalScreen[None]):
         Binding("y", "copy", "copy", id="plan-copy", tooltip="Copy the equivalent command (OSC 52)"),
         Binding("down,j", "scroll(1)", "down", show=False, id="plan-down", tooltip="Scroll the plan"),
         Binding("up,k", "scroll(-1)", "up", show=False, id="plan-up", tooltip="Scroll the plan"),
+        Binding("pagedown", "diff(1)", "more", show=False, id="plan-diff-down", tooltip="A page down in what changes"),
+        Binding("pageup", "diff(-1)", "back", show=False, id="plan-diff-up", tooltip="A page up in what changes"),
         Binding("tab", "onward", "next", show=False, id="plan-onward", tooltip="To what has to be typed, or the next"),
         Binding("right", "app.focus_next", "next", show=False, id="plan-next", tooltip="The next button"),
         Binding("left", "app.focus_previous", "previous", show=False, id="plan-previous", tooltip="The button before"),
@@ -358,6 +360,10 @@ class PlanScreen(ModalScreen[None]):
     def action_scroll(self, lines: int) -> None:
         for body in self.query("#plan-body").results(VerticalScroll):  # none while the screen is being left
             body.scroll_relative(y=lines, animate=False)
+
+    def action_diff(self, pages: int) -> None:
+        for view in self.query(DiffView):
+            view.action_pages(pages)
 
     def action_leave(self) -> None:
         plan = self._plan

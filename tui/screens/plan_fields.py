@@ -105,9 +105,9 @@ class FieldRow(Horizontal):
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        """Enter in a field is not a confirmation."""
+        """Enter in a field is not a confirmation: back to where the plan began, where space acknowledges."""
         event.stop()
-        self.screen.focus_next()
+        self.screen.query_one("#plan-no").focus()
 
     def _tell(self, value: str) -> None:
         if value != self._value:
