@@ -200,18 +200,22 @@ HARD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("piece", HARD)
-def test_a_megabyte_of_anything_takes_less_than_half_a_second(piece: str) -> None:
-    text = (piece * (MEGABYTE // len(piece) + 1))[:MEGABYTE]
+def cost(text: str) -> float:
+    """Processor seconds, the fastest of three: the machine may be busy; the pattern may not."""
     fastest = float("inf")
-    for _ in range(3):  # the machine may be busy; the pattern may not
+    for _ in range(3):
         began = time.thread_time()
         redact(text)
         redact_json(text)
-        fastest = min(fastest, (time.thread_time() - began) / 2)
-        if fastest < 0.5:
-            break
-    assert fastest < 0.5
+        fastest = min(fastest, time.thread_time() - began)
+    return fastest
+
+
+@pytest.mark.parametrize("piece", HARD)
+def test_ten_times_as_much_of_anything_takes_about_ten_times_as_long(piece: str) -> None:
+    text = (piece * (MEGABYTE // len(piece) + 1))[:MEGABYTE]
+
+    assert cost(text) < 30 * cost(text[: MEGABYTE // 10]) + 0.02  # quadratic would be a hundred times
 
 
 @settings(max_examples=20, deadline=None)
