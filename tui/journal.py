@@ -179,13 +179,19 @@ class Journal:
             cluster=cluster,
             namespace=namespace,
         )
-        since = self._clock() - STANDBY_WINDOW
-        for draft in list(self._standby):
-            if draft.happened_at is None or draft.happened_at >= since:
-                await self._recorder.observe(incident.id, draft)
-        self._standby.clear()
+        await self._end_standby(incident.id)
         await self.show(incident)
+        await self._end_standby(incident.id)  # what was seen while the timeline was read
         return incident
+
+    async def _end_standby(self, incident_id: str) -> None:
+        """Record what waits, and what is seen while that is being written."""
+        assert self._recorder is not None
+        since = self._clock() - STANDBY_WINDOW
+        while self._standby:
+            draft = self._standby.popleft()
+            if draft.happened_at is None or draft.happened_at >= since:
+                await self._recorder.observe(incident_id, draft)
 
     async def follow(self) -> None:
         """Bring in what this and other processes append, for as long as the console is open."""

@@ -50,6 +50,27 @@ async def test_what_probes_saw_before_the_declaration_begins_the_timeline(tmp_pa
     await book.close()
 
 
+async def test_what_probes_see_while_the_incident_is_being_declared_is_not_lost(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    seen: list[str] = []
+
+    async def see() -> None:
+        while len(seen) < 300:
+            seen.append(f"payments down {len(seen)}")
+            await book.observe([transition(seen[-1])])
+            await asyncio.sleep(0.001)
+
+    watching = asyncio.create_task(see())
+    await asyncio.sleep(0.01)
+    await book.declare("Payments failing", 2, cluster="prod", namespace="bank")
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert len(seen) > 10
+    assert {entry.text for entry in await book.all_entries() if entry.source is Source.PROBE} == set(seen)
+    await book.close()
+
+
 async def test_the_detail_of_an_observation_is_there_when_the_timeline_is_opened_again(tmp_path: Path) -> None:
     book = journal(tmp_path / "w.db")
     await book.open()
