@@ -107,9 +107,14 @@ async def test_every_pane_is_live_and_what_crashes_is_first(console: Console) ->
 
 
 async def test_the_detail_of_a_crashing_pod_is_its_raw_object_with_its_events(console: Console) -> None:
+    pods = console.table("pods")
+
+    def waits() -> bool:
+        return "CrashLoopBackOff" in pods.search_text(pods.selected_row)
+
     await console.press("1", "home", "down")
     # The lab's kubelet says how a container ended only until it starts it again, for a second and a half.
-    await console.until(lambda: "CrashLoopBackOff" in console.names("pods")[1], "the pod waiting after a crash", SLOW)
+    await console.until(waits, "the pod waiting after a crash", SLOW)
     await console.press("enter")
     view = (await console.on(DetailScreen)).query_one(DetailView)
     await console.until(lambda: "kind: Pod" in view.copy_text(), "the raw object")
