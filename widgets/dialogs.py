@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from incident.entry import Line
+from widgets.backdrop import Dialog
 from widgets.entry_editor import EntryEditor, KeptText, ReadTime, RetractPrompt
 
 
-class EntryDialog(ModalScreen[bool]):
+class EntryDialog(Dialog[bool]):
     """`EntryEditor` over the console. Its `EntryEditor.Submitted` reaches the application; dismissed with True once
     that has called `saved`, with False if the person left."""
 
@@ -40,7 +40,7 @@ class EntryDialog(ModalScreen[bool]):
         self.dismiss(event.saved)
 
 
-class RetractDialog(ModalScreen[bool]):
+class RetractDialog(Dialog[bool]):
     """`RetractPrompt` over the console. Its `RetractPrompt.Submitted` reaches the application; dismissed with True once
     that has called `saved`, with False if the person left."""
 

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui import acting
+from widgets.backdrop import Dialog
 from widgets.banner_state import countdown
 from widgets.plain import clock, plain
 
@@ -25,7 +25,7 @@ NOTHING = "Nothing was carried out by this console yet."
 _STYLES = {"good": "$text-success", "bad": "bold $text-error", "warn": "$text-warning", "dim": "$foreground 60%"}
 
 
-class ActsScreen(ModalScreen[None]):
+class ActsScreen(Dialog[None]):
     """The newest act first. Leaving stops nothing."""
 
     AUTO_FOCUS = "#acts-list"

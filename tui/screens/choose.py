@@ -11,10 +11,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from widgets.backdrop import Dialog
 from widgets.plain import plain
 
 
@@ -32,7 +32,7 @@ class Choice:
         return Text.assemble(mark, (plain(self.label).ljust(width), "bold"), "  ", (plain(self.detail), "dim"))
 
 
-class ChooseScreen(ModalScreen[str | None]):
+class ChooseScreen(Dialog[str | None]):
     """Answers with the chosen key, or None when the person left with escape.
 
     What is typed filters; enter takes the highlighted line. ``free`` allows an answer that is not listed

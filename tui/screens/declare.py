@@ -10,8 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
+
+from widgets.backdrop import Dialog
 
 # The runbook's "Severity Levels".
 SEVERITIES = (
@@ -28,7 +29,7 @@ class Declaration:
     severity: int | None
 
 
-class DeclareScreen(ModalScreen[Declaration | None]):
+class DeclareScreen(Dialog[Declaration | None]):
     """Answers with what was declared, or None. Cancel has the focus once the title was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,8 +9,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from widgets.backdrop import Dialog
 
 HelpSection = tuple[str, Sequence[tuple[str, str]]]
 """A heading and its (keys, sentence) rows."""
@@ -26,7 +27,7 @@ MARKS: HelpSection = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Shows ``sections``; any of the usual keys leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Static
 
@@ -26,6 +25,7 @@ from runbook.gate import Confirmation, Gate
 from runbook.plan import Aim, Level, Plan
 from tui import writing
 from tui.screens.plan_fields import FieldChanged, PlanFields
+from widgets.backdrop import Dialog
 from widgets.deliberation import ALONE, HASTY, Deliberation
 from widgets.diff_view import DiffView
 from widgets.plain import plain
@@ -55,7 +55,7 @@ class PhraseInput(Input):
         self.post_message(self.Pasted())
 
 
-class PlanScreen(ModalScreen[None]):
+class PlanScreen(Dialog[None]):
     """``aim`` was captured when the key was pressed. ``note`` says why the plan is shown, e.g. that it is an undo."""
 
     AUTO_FOCUS = "#plan-no"
