@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,30 @@ def render(source: str, values: Mapping[str, Any], name: str = "status-update") 
     if len(text) > VALUE_LIMIT:
         raise TemplateError(f"The template {name} makes {len(text):,} characters; at most {VALUE_LIMIT:,} are kept.")
     return text.strip()
+
+
+def fault_of(source: str, known: Collection[str] = ()) -> tuple[int, str] | None:
+    """What is wrong with a template as far as it can be told without values: its line and words; None: nothing.
+
+    It may name what is in ``known``, or anything where that is empty. As slow as `render`.
+    """
+    if len(source) > SOURCE_LIMIT:
+        return 1, f"{len(source):,} characters; at most {SOURCE_LIMIT:,} are read"
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
+    environment = _environment()
+    try:
+        tree = environment.parse(source)
+        environment.from_string(source)  # compiled: what it names of filters and tests is there
+        missing = meta.find_undeclared_variables(tree) - set(known) - set(environment.globals) if known else set()
+    except TemplateSyntaxError as error:
+        return error.lineno, str(error.message).rstrip(".")
+    except RecursionError:
+        return 1, "it goes too deep"
+    for node in tree.find_all(nodes.Name):
+        if node.name in missing:
+            return node.lineno, f"there is no {node.name}; there are: {', '.join(known)}"
+    return None
 
 
 def _line(error: BaseException) -> int:

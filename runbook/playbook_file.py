@@ -26,34 +26,30 @@ There are no other keys. Errors name the file, the line, the key and what was ex
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from runbook.known import CONSOLE_KEYS, MITIGATIONS, ROWS
 from runbook.placeholders import PLACEHOLDERS, names_in
 from runbook.playbook import CommandSettings, Friction, MitigationSettings, Playbook
-from runbook.yaml_table import Table, YamlError, close_to, read
+from runbook.yaml_table import LONGEST_NAME, NAME, Table, YamlError, close_to
 
 PlaybookError = YamlError
 
 SHIPPED = Path(__file__).parent  # *.yaml
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_LABEL = 20
-_LONGEST_ID = 40
 _HOUR, _DAY = 3600.0, 86_400.0
 
 
 def find(name: str) -> Path:
     """The file that ``--runbook`` names: a path, or the name of one that ships (``banking-platform``)."""
     shipped = SHIPPED / f"{name}.yaml"
-    if _ID.fullmatch(name) and shipped.exists() and not Path(name).exists():
+    if NAME.fullmatch(name) and shipped.exists() and not Path(name).exists():
         return shipped
     return Path(name).expanduser()
 
 
-def load(path: Path) -> Playbook:
-    """Read and check the whole file. Raises `PlaybookError`."""
-    file = read(path)
+def playbook_of(file: Table) -> Playbook:
+    """The part about mitigations of a file that was read. Raises `PlaybookError`."""
     acts, ours = file.table("acts"), Playbook()
     playbook = Playbook(
         verify_within=acts.seconds("verify_within", ours.verify_within, low=1, high=_DAY),
@@ -63,7 +59,6 @@ def load(path: Path) -> Playbook:
         commands=_commands(file.table("commands")),
     )
     acts.done()
-    file.done()
     return playbook
 
 
@@ -101,7 +96,7 @@ def _commands(file: Table) -> dict[str, CommandSettings]:
     for name, table in file.tables():
         if name in MITIGATIONS:
             raise file.fault(name, "this is the name of a mitigation; expected a name of its own")
-        if not _ID.fullmatch(name) or len(name) > _LONGEST_ID:
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise file.fault(name, "expected a name of lower-case letters, digits and dashes")
         command = CommandSettings(
             key=_key(table, taken),

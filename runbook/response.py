@@ -41,6 +41,7 @@ class SeverityLevel(Struct, frozen=True, kw_only=True):
     examples: tuple[str, ...] = ()
     notify: str = ""  # whom, in the runbook's words
     response: str = ""  # how fast, in the runbook's words
+    updates: str = ""  # how often, in the runbook's words
     detect_within: float | None = None
     respond_within: float | None = None
     resolve_within: float | None = None
@@ -94,6 +95,12 @@ class Channel(Struct, frozen=True, kw_only=True):
     options: dict[str, str] = field(default_factory=dict)
 
 
+LookAt = Literal["pods", "nodes", "services", "changes", "events", "databases", "logs", "version", "connectivity"]
+Language = Literal["", "bash", "sql", "yaml"]
+Asks = Literal["", "service-responding", "pods-running", "errors-in-logs"]
+When = Literal["respond", "resolve", "after", "review"]
+
+
 class Look(Struct, frozen=True, kw_only=True):
     """A step that the console can take by looking: it never writes.
 
@@ -102,7 +109,7 @@ class Look(Struct, frozen=True, kw_only=True):
     ``of``: the workload or label value it is about; empty: what is selected, or everything.
     """
 
-    what: Literal["pods", "nodes", "services", "changes", "events", "databases", "logs", "version", "connectivity"]
+    what: LookAt
     of: str = ""
 
 
@@ -116,7 +123,7 @@ class Step(Struct, frozen=True, kw_only=True):
     id: str
     text: str
     code: str = ""
-    language: Literal["", "bash", "sql", "yaml"] = ""
+    language: Language = ""
     notes: tuple[str, ...] = ()
     look: Look | None = None
     mitigation: str = ""
@@ -171,7 +178,10 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """One item of a checklist. ``signal``: a probe ticks it. ``severities`` and ``scenarios`` it is for; empty: all."""
+    """One item of a checklist. ``signal``: a probe ticks it.
+
+    It is for incidents of one of ``severities`` or in one of ``scenarios``; with neither it is for all.
+    """
 
     id: str
     text: str
@@ -185,7 +195,7 @@ class Checklist(Struct, frozen=True, kw_only=True):
 
     id: str
     title: str
-    when: Literal["respond", "resolve", "after", "review"]
+    when: When
     items: tuple[Item, ...]
 
 
@@ -198,7 +208,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     id: str
     text: str
-    asks: Literal["", "service-responding", "pods-running", "errors-in-logs"] = ""
+    asks: Asks = ""
     yes: str = ""
     no: str = ""
     next: str = ""

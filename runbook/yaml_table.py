@@ -6,6 +6,7 @@ document stays nodes, and only the scalars that somebody asks for become values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,9 +17,12 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 MOST = 256 * 1024  # bytes of a file
 DEEPEST = 20  # libyaml's composer calls itself for each level, until the process dies of it
+NAME, LONGEST_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 40
 _TEXT, _BOOL, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("str", "bool", "null"))
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TRUE = ("yes", "true", "on")
+_DURATION = re.compile(r"(\d{1,9}) ?(s|sec|min|m|h|hours?|d|days?|w|weeks?)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds, by a unit's first letter
 
 
 class YamlError(Exception):
@@ -79,6 +83,11 @@ class Table:
         line = line or (self._entries[key][0] if key in self._entries else self.line)
         return YamlError(f"{self.path}:{line}: {self._dotted(key)}: {what}")
 
+    def line_of(self, key: str, number: int = 1) -> int:
+        """The file's line on which line ``number`` of a block of text stands."""
+        _, node = self._entries[key]
+        return int(node.start_mark.line) + number + (getattr(node, "style", None) in ("|", ">"))
+
     def text(self, key: str, default: str | None = None) -> str:
         """Text on one line. Without a default the key must be there."""
         if not self._ask(key):
@@ -92,7 +101,20 @@ class Table:
             raise self.wrong(key, "text on one line, without control characters")
         return value.strip()
 
-    def choice(self, key: str, default: str, known: Sequence[str]) -> str:
+    def block(self, key: str, default: str | None = None) -> str:
+        """Text of any number of lines, as ``|`` writes it, without the empty lines at its end."""
+        if not self._ask(key):
+            if default is None:
+                raise self.fault(key, "missing, expected text")
+            return default
+        value = _text(self._entries[key][1])
+        if value is None or not value.strip():
+            raise self.wrong(key, "text")
+        if not all(line.replace("\t", " ").isprintable() for line in value.split("\n")):
+            raise self.wrong(key, "text without control characters")
+        return value.rstrip()
+
+    def choice(self, key: str, default: str | None, known: Sequence[str]) -> str:
         value = self.text(key, default)
         if value not in known:
             raise self.wrong(key, f"one of {', '.join(known)}", close_to(value, known))
@@ -110,6 +132,45 @@ class Table:
         if not low <= value <= high:
             raise self.wrong(key, expected)
         return value
+
+    def duration(self, key: str, default: float | None, *, low: float, high: float) -> float | None:
+        """Seconds, from a number of them or a text like ``15 min``, ``2 h``, ``1 week``."""
+        if not self._ask(key):
+            return default
+        node = self._entries[key][1]
+        value = float("nan")
+        if isinstance(node, ScalarNode):
+            told = _DURATION.fullmatch(node.value) if node.tag == _TEXT else None
+            if told:
+                value = float(told[1]) * _UNITS[told[2][0]]
+            elif node.tag in _NUMBERS and node.value.isdecimal():
+                value = float(node.value)
+        if not low <= value <= high:
+            raise self.wrong(key, f'a duration like "15 min", from {words_of(low)} to {words_of(high)}')
+        return value
+
+    def number(self, key: str, default: int | None, *, low: int, high: int) -> int:
+        """A whole number. Without a default the key must be there."""
+        expected = f"a whole number from {low} to {high}"
+        if not self._ask(key):
+            if default is None:
+                raise self.fault(key, f"missing, expected {expected}")
+            return default
+        value = _whole(self._entries[key][1])
+        if value is None or not low <= value <= high:
+            raise self.wrong(key, expected)
+        return value
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers; none when it is absent."""
+        if not self._ask(key):
+            return ()
+        node = self._entries[key][1]
+        found = [_whole(item) for item in node.value] if isinstance(node, SequenceNode) else [None]
+        numbers = [number for number in found if number is not None]
+        if len(numbers) != len(found):
+            raise self.wrong(key, "a list of whole numbers, e.g. [1, 2]")
+        return tuple(numbers)
 
     def flag(self, key: str, default: bool) -> bool:
         if not self._ask(key):
@@ -156,6 +217,33 @@ class Table:
         for key in self._entries:
             yield key, self.table(key)
 
+    def rows(self, key: str) -> tuple[Table, ...]:
+        """A list of mappings; none when it is absent."""
+        if not self._ask(key):
+            return ()
+        node = self._entries[key][1]
+        if not isinstance(node, SequenceNode):
+            raise self.wrong(key, "a list, each of its items keys with values")
+        return tuple(
+            _table(self.path, f"{self._dotted(key)}[{number}]", item) for number, item in enumerate(node.value)
+        )
+
+    def keys_there(self) -> tuple[str, ...]:
+        """The keys as they stand, none of them asked for by that."""
+        return tuple(self._entries)
+
+    def names(self) -> Iterator[str]:
+        """The keys, where they are names that a person made up: lower-case words joined by dashes."""
+        for key in self._entries:
+            if not NAME.fullmatch(key) or len(key) > LONGEST_NAME:
+                raise self.fault(key, "expected a name of lower-case letters, digits and dashes")
+            yield key
+
+    def named(self) -> Iterator[tuple[str, Table]]:
+        """`names`, each with the mapping below it."""
+        for key in self.names():
+            yield key, self.table(key)
+
     def answers(self) -> Iterator[tuple[str, str]]:
         """Every key of this table with its value as text; true and false are ``yes`` and ``no``, as in a plan."""
         for key, (_, node) in self._entries.items():
@@ -176,7 +264,7 @@ class Table:
         return key in self._entries
 
     def _dotted(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
+        return f"{self.name}.{key}" if self.name and key else self.name or key
 
 
 def _too_deep(text: str, loader: Any) -> bool:
@@ -186,6 +274,14 @@ def _too_deep(text: str, loader: Any) -> bool:
         if depth > DEEPEST:
             return True
     return False
+
+
+def words_of(seconds: float) -> str:
+    """A duration as `Table.duration` reads it: ``90 s``, ``15 min``, ``2 h``, ``1 d``."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def close_to(name: str, known: Sequence[str]) -> str:
@@ -215,6 +311,11 @@ def _table(path: Path, name: str, node: Node) -> Table:
 
 def _text(node: Node) -> str | None:
     return str(node.value) if isinstance(node, ScalarNode) and node.tag == _TEXT else None
+
+
+def _whole(node: Node) -> int | None:
+    plain = isinstance(node, ScalarNode) and node.tag in _NUMBERS and len(node.value) <= 9
+    return int(node.value) if plain and node.value.isdecimal() and node.value.isascii() else None
 
 
 def _is_number(node: Node) -> bool:

@@ -90,10 +90,10 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
 
 def read_playbook(name: str) -> Playbook:
     """The runbook file of this path, or of this name among those that ship. Raises SettingsError."""
-    from runbook import playbook_file
+    from runbook import playbook_file, response_file
 
     try:
-        return playbook_file.load(playbook_file.find(name))
+        return response_file.load(playbook_file.find(name)).playbook
     except playbook_file.PlaybookError as error:
         raise SettingsError(str(error)) from error
 

@@ -17,12 +17,13 @@ import pytest
 
 from incident.entry import Draft
 from probes.cluster import Cluster
-from runbook import playbook_file
 from runbook.errors import Changed, NoPlan
 from runbook.gate import Gate
 from runbook.mitigations import table_of
 from runbook.plan import Aim, Level, Outcome, Verdict
 from runbook.playbook import CommandSettings, Playbook
+from runbook.playbook_file import find
+from runbook.response_file import load
 from tests.drill.mitigation_desk import PROD, Book, Desk, desk, finding, until
 
 PYTHON = sys.executable
@@ -220,7 +221,7 @@ async def test_a_console_after_a_crash_finds_out_what_became_of_it(tmp_path: Pat
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> None:
-    told = playbook_file.load(playbook_file.find("banking-platform"))
+    told = load(find("banking-platform")).playbook
     async with desk(playbook=told, table=table_of(told), jobs=tmp_path / "acts") as at:
         plan, outcome = await at.carried_out("cluster-info", Aim())
         assert "kubectl --context drill-prod --request-timeout 10s cluster-info" in plan.commands[0]
@@ -230,7 +231,7 @@ async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> 
 
 
 async def test_the_banking_platforms_file_makes_plans_more_careful_and_breaks_none() -> None:
-    told = playbook_file.load(playbook_file.find("banking-platform"))
+    told = load(find("banking-platform")).playbook
     async with desk(playbook=told, table=table_of(told)) as at:
         pod = at.aim("Pod", at.pods("card-service")[0]["metadata"]["name"])
         redirect = await at.plan("redirect", at.aim("Deployment", "card-service"))

@@ -13,6 +13,7 @@ from runbook.mitigations import TABLE, table_of
 from runbook.placeholders import put_in, used_in
 from runbook.playbook import MitigationSettings, Playbook
 from runbook.playbook_file import PlaybookError
+from runbook.response_file import load as load_file
 
 SHIPPED = playbook_file.SHIPPED / "banking-platform.yaml"
 
@@ -29,7 +30,7 @@ commands:
 def load(directory: Path, text: str | bytes) -> Playbook:
     file = directory / "runbook.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return playbook_file.load(file)
+    return load_file(file).playbook
 
 
 def refusal(directory: Path, text: str | bytes) -> str:
@@ -193,16 +194,16 @@ def test_two_commands_cannot_have_one_key(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(PlaybookError, match=r"nothing\.yaml: cannot be read: No such file or directory"):
-        playbook_file.load(tmp_path / "nothing.yaml")
+        load_file(tmp_path / "nothing.yaml")
     with pytest.raises(PlaybookError, match="cannot be read: Is a directory"):
-        playbook_file.load(tmp_path)
+        load_file(tmp_path)
 
 
 def test_the_file_that_ships_can_be_read_and_is_found_by_its_name(tmp_path: Path) -> None:
     assert playbook_file.find("banking-platform") == SHIPPED
     assert playbook_file.find("nobody") == Path("nobody")
     assert playbook_file.find(str(tmp_path / "own.yaml")) == tmp_path / "own.yaml"
-    playbook = playbook_file.load(SHIPPED)
+    playbook = load_file(SHIPPED).playbook
     assert playbook.default("connectivity", "url", "") == "https://external-payment-gateway.com/health"
     assert "migrations" in playbook.of("rollback").warnings[0]
     assert playbook.of("redirect").friction == "name"
