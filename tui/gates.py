@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.production import Environment, environment
@@ -27,17 +27,22 @@ Place = tuple[str | None, str | None]  # kubeconfig, context
 
 
 class Gates:
-    """``changed`` is called when an act has news or something was armed."""
+    """``playbook`` gives what the runbook says about mitigations.
+
+    ``changed`` is called when an act has news or something was armed.
+    """
 
     def __init__(
         self,
         options: ConsoleOptions,
+        playbook: Callable[[], Awaitable[Playbook]],
         book: Book,
         feeds: Feeds,
         now: Callable[[], float],
         changed: Callable[[], None],
     ) -> None:
         self._options = options
+        self._playbook = playbook
         self._book = book
         self._feeds = feeds
         self._now = now
@@ -46,8 +51,8 @@ class Gates:
         self._making = asyncio.Lock()
 
     async def table(self) -> dict[str, Mitigation]:
-        """The mitigations; imported in a thread when first asked for."""
-        return await asyncio.to_thread(_table, self._options.playbook)
+        """The mitigations; imported in a thread when first asked for. Raises SettingsError for a wrong runbook."""
+        return await asyncio.to_thread(_table, await self._playbook())
 
     def known(self, view: View | None) -> Gate | None:
         """The gate of what is in view, if it was made already."""
@@ -80,7 +85,7 @@ class Gates:
             cluster,
             self._book,
             table,
-            self._options.playbook,
+            await self._playbook(),
             latest=lambda: self._feeds.latest,
             production=production,
             read_only=self._options.read_only,

@@ -15,6 +15,7 @@ from tui.settings import ALL_NAMESPACES, Settings, SettingsError
 if TYPE_CHECKING:
     import argparse
 
+    from runbook.response_file import Runbook
     from tui.drill_process import DrillProcess, DrillReady
 
 DRILL_RUNBOOK = "banking-platform"
@@ -27,8 +28,8 @@ class ConsoleOptions:
     ``kubeconfig``, ``context`` None means the usual: KUBECONFIG or ~/.kube/config, and its current context.
     ``namespaces``  empty: the context's own; ``("*",)``: all. `scope` turns them into names.
     ``store``       the timeline's database; ``log_file`` the program's own log, None if it cannot be written.
-    ``runbook``     the file that says how this platform wants its mitigations, as it was named; empty for none.
-    ``playbook``    what it says, see `with_playbook`.
+    ``runbook``     the runbook file as it was named; empty for the neutral one, which ships. See `read_runbook`.
+    ``playbook``    how mitigations are carried out where no file says it.
     ``drill``       the embedded platform, started and not yet waited for. What its `ready()` says goes to
                     `on_platform`, which gives the options that the console then looks with.
     """
@@ -51,9 +52,21 @@ class ConsoleOptions:
             return ()
         return self.namespaces or (context_namespace,)
 
-    def with_playbook(self) -> ConsoleOptions:
-        """These options with the runbook file read, for who acts. Raises SettingsError if it is wrong."""
-        return replace(self, playbook=read_playbook(self.runbook)) if self.runbook else self
+    def read_runbook(self, *, compiled: bool = False) -> Runbook:
+        """The runbook in force, read from its file and checked, which takes 20 ms. Raises SettingsError.
+
+        With ``compiled`` its templates are checked too, which takes 200 ms more.
+        """
+        from msgspec.structs import replace as instead
+
+        from runbook import playbook_file, response_file
+
+        path = playbook_file.find(self.runbook) if self.runbook else response_file.NEUTRAL
+        try:
+            runbook = response_file.load(path, compiled=compiled)
+        except playbook_file.PlaybookError as error:
+            raise SettingsError(str(error)) from error
+        return runbook if self.runbook else instead(runbook, playbook=self.playbook)
 
     def on_platform(self, ready: DrillReady) -> ConsoleOptions:
         """These options, looking at a drill's platform. Raises SettingsError if its settings file is wrong."""
@@ -86,16 +99,6 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
         drill=drill,
         runbook=arguments.runbook or (DRILL_RUNBOOK if drill else settings.runbook.file),
     )
-
-
-def read_playbook(name: str) -> Playbook:
-    """The runbook file of this path, or of this name among those that ship. Raises SettingsError."""
-    from runbook import playbook_file, response_file
-
-    try:
-        return response_file.load(playbook_file.find(name)).playbook
-    except playbook_file.PlaybookError as error:
-        raise SettingsError(str(error)) from error
 
 
 def _namespaces(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -16,14 +16,17 @@ from tui.act_book import ActBook
 from tui.gates import Gates
 from tui.journal import Journal
 from tui.keys import KeymapError, act_keys, checked_keymap
+from tui.runbook_reader import RunbookReader
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
 from tui.session import SOURCES
+from tui.settings import SettingsError
 from widgets.plain import plain
 
 if TYPE_CHECKING:
     from probes.freshness import Snapshot
     from probes.transitions import Transition, Watcher
     from runbook.gate import Gate
+    from runbook.response import Response
     from tui.app import WarroomApp
     from tui.drill_process import DrillReady
     from tui.lookout import Lookout
@@ -65,7 +68,9 @@ class ControlRoom:
             changed=self._timeline_changed,
         )
         self.book = ActBook(self.journal)
-        self.gates = Gates(options, self.book, self.feeds, now, self._acts_changed)
+        self.runbook = RunbookReader(options)
+        self.response: Response | None = None  # how to respond to incidents, once the runbook is read
+        self.gates = Gates(options, self.runbook.playbook, self.book, self.feeds, now, self._acts_changed)
         self.plan_opening = False  # a plan is on its way to the screen
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
@@ -88,11 +93,16 @@ class ControlRoom:
         except KeymapError as error:
             self._refuse(f"{self.settings.path}: {error}")
             return
+        except SettingsError as error:
+            self._refuse(str(error))
+            return
         if keymap:
             self.app.set_keymap(keymap)
         self.app.stylesheet.read(LAYOUT)
         self._opening = asyncio.create_task(self._open_journal(looking), name="open the store")
         await self.app.push_screen(self.desk)
+        read: Any = self._read_runbook
+        self.app.run_worker(read, group="runbook", exit_on_error=False, name="read the runbook")
         self.app.call_after_refresh(self.app.stylesheet.read, DIALOGS)
         self.app.set_interval(1.0, self._tick, name="clock")
         self.app.set_interval(COUNTS_EVERY, self.journal.flush, name="counts")
@@ -125,6 +135,7 @@ class ControlRoom:
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
+        await self.runbook.close()
         await self.gates.close()
         await self.session.close()
         await self.journal.close()
@@ -157,6 +168,12 @@ class ControlRoom:
         self.app.run_worker(record, group="record", exit_on_error=False, name="recorder")
         if self._seated:
             self.desk.show_incident()
+
+    async def _read_runbook(self) -> None:
+        try:
+            self.response = (await self.runbook.read()).response
+        except SettingsError as error:
+            self._refuse(str(error))
 
     def _refuse(self, sentence: str) -> None:
         """There is nothing to look at: leave with one clear sentence."""
@@ -248,7 +265,7 @@ class ControlRoom:
     def _prepare_acts(self) -> None:
         """After the start, and after looking elsewhere: the keys that act, and what earlier consoles left open."""
         view = self.session.view
-        if view is None or view is self._prepared or not self.journal.ready:
+        if view is None or view is self._prepared or not self.journal.ready or self.response is None:
             return
         self._prepared = view
         writing.begin(self, self._make_ready(view), "makes acts ready")

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("warroom: a console needs a terminal; without one, try: warroom status", file=sys.stderr)
         return FAILED
     before_textual()
-    options = from_arguments(arguments).with_playbook()
+    options = from_arguments(arguments)
     from tui.app import run_console
 
     return run_console(options)

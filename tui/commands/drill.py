@@ -33,7 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
         options = from_arguments(arguments, platform)
         if has_terminal():
             before_textual()
-            options = options.with_playbook()
             from tui.app import run_console
 
             return run_console(options)
