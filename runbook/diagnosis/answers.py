@@ -1,0 +1,286 @@
+"""The framework's questions, answered from what was seen, each with its evidence; and what is to be seen in each pane.
+
+An answer is yes or no only where a live probe says so. Otherwise it is unknown, and the evidence says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from runbook.diagnosis.findings import Answer, Place, Seen, Suspect
+from runbook.diagnosis.sightings import Illness
+from runbook.diagnosis.situation import (
+    SKEW,
+    Situation,
+    answer,
+    endpoint_place,
+    ill_place,
+    ill_text,
+    more,
+    node_place,
+    node_trouble,
+)
+from runbook.diagnosis.symptoms import event_place, latency_text, slow, still_counts
+from runbook.diagnosis.warnings import Group
+from runbook.diagnosis.wording import clip, listed, many, not_live, span
+from runbook.response import Asks
+
+SHOWN = 2  # workloads, endpoints, nodes that a sentence names
+
+
+class Evidence(NamedTuple):
+    """A sentence, where to see for oneself, and since when; with the answer, if a question was asked."""
+
+    text: str
+    place: Place | None = None
+    since: float | None = None
+    answer: Answer = ""
+
+
+def answered(asks: Asks, now: Situation, suspects: Sequence[Suspect]) -> Evidence:
+    match asks:
+        case "service-responding":
+            return _responding(now)
+        case "pods-running":
+            return _running(now, suspects)
+        case "errors-in-logs":
+            return _errors(now)
+    return Evidence("", answer="unknown")
+
+
+def shown(pane: str, now: Situation, suspects: Sequence[Suspect], symptoms: Sequence[Seen]) -> Evidence:
+    """What a pane has to say to somebody who is told to look there."""
+    match pane:
+        case "nodes":
+            return _nodes(now)
+        case "pods":
+            return _logs(now, suspects)
+        case "services":
+            return _performance(now)
+        case "events":
+            return _patterns(now)
+        case "changes":
+            return _changes(now, suspects)
+        case "databases":
+            return _databases(now, symptoms)
+    onset = now.onset
+    if onset is None:
+        return Evidence("nothing is ill" if now.sight.live("pods") else _unknown(now, "pods"))
+    return Evidence(f"first symptom {now.clock(onset.at)}: {onset.text}", onset.place, onset.at)
+
+
+def _unknown(now: Situation, source: str) -> str:
+    return f"not known: {not_live(source, now.sight.snapshots.get(source), now.clock)}"
+
+
+def _since(now: Situation, at: float | None) -> str:
+    return f" since {now.clock(at)}" if at is not None else ""
+
+
+# ------------------------------------------------------------------ the questions
+
+
+def _responding(now: Situation) -> Evidence:
+    """By health endpoints; and whatever they say, a workload without a replica that is available does not respond."""
+    sight = now.sight
+    dead = now.dead() if sight.live("workloads") else ()
+    told = [f"{ill.name} has none of {ill.total} replicas available{_since(now, ill.since)}" for ill in dead[:SHOWN]]
+    gone = listed(told, SHOWN, "workload") + more(len(dead), SHOWN, "workload")
+    place = ill_place(dead[0]) if dead else Place(pane="services")
+    since = dead[0].since if dead else None
+    checked = [endpoint for endpoint in sight.endpoints if endpoint.ok is not None]
+    if not sight.live("endpoints") or not checked:
+        if dead:
+            return Evidence(gone, place, since, "no")
+        rows = sight.rows("endpoints")
+        why = not_live("endpoints", sight.snapshots.get("endpoints"), now.clock) or (
+            "no endpoint was checked yet" if rows else "no health endpoint is configured"
+        )
+        beside = ""
+        if sight.live("workloads") and sight.has_workloads and not now.illnesses:
+            beside = "; every workload has all its replicas"
+        return Evidence(f"not known: {why}{beside}", Place(pane="services"), None, "unknown")
+    failing = now.failing_endpoints
+    if failing:
+        some = [f"{one.name} {answer(one)}{_since(now, one.changed_at)}" for one in failing[:SHOWN]]
+        verb = "fails" if len(failing) == 1 else "fail"
+        text = f"{len(failing)} of {many(len(checked), 'endpoint')} {verb}: {', '.join(some)}"
+        text += more(len(failing), SHOWN, "endpoint") + (f"; {gone}" if gone else "")
+        return Evidence(text, endpoint_place(failing[0]), failing[0].changed_at or since, "no")
+    well = "the only endpoint answers" if len(checked) == 1 else f"all {len(checked)} endpoints answer"
+    if dead:
+        return Evidence(f"{gone}, though {well}", place, since, "no")
+    return Evidence(well + _slowest(now), Place(pane="services"), None, "yes")
+
+
+def _slowest(now: Situation) -> str:
+    timed = [endpoint for endpoint in now.sight.endpoints if endpoint.ok and endpoint.latency_ms is not None]
+    if not timed:
+        return ""
+    last = max(timed, key=lambda endpoint: (endpoint.latency_ms or 0.0, endpoint.url))
+    return f", the slowest in {latency_text(last)}"
+
+
+def _running(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
+    sight, place = now.sight, Place(pane="pods")
+    ill = [illness for illness in now.illnesses if illness.sick or illness.failing]
+    if not sight.live("pods"):
+        last = f"; before that {ill_text(ill[0])}" if ill and sight.seen("pods") else ""
+        return Evidence(_unknown(now, "pods") + last, place, None, "unknown")
+    rows, detail = sight.rows("pods"), sight.snapshots["pods"].freshness.detail
+    seen = f" ({clip(detail)})" if detail else ""
+    if ill:
+        first = ill[0]
+        told = [ill_text(first) + _since(now, first.since) + _after(first, suspects)]
+        told += [ill_text(illness) + _since(now, illness.since) for illness in ill[1:SHOWN]]
+        return Evidence("; ".join(told) + more(len(ill), SHOWN, "workload") + seen, ill_place(first), first.since, "no")
+    if not rows:
+        if sight.live("workloads") and sight.has_workloads:
+            return Evidence(f"there is not one pod, though workloads want some{seen}", place, None, "no")
+        return Evidence(f"not known: there are no pods here{seen}", place, None, "unknown")
+    chronic = f"; {many(now.chronic, 'workload')} ill for more than a day" if now.chronic else ""
+    return Evidence(f"all {len(rows):,} pods run or are done{chronic}{seen}", place, None, "yes")
+
+
+def _after(illness: Illness, suspects: Sequence[Suspect]) -> str:
+    """``, 40 s after revision 12``: the suspect that touches this very workload, if it came before its illness."""
+    if illness.since is None:
+        return ""
+    for suspect in suspects:
+        if suspect.touch in ("workload", "node") and suspect.kind != "commit":
+            passed = illness.since - suspect.at
+            if passed < -SKEW:
+                continue
+            return f", {span(passed)} after {suspect.short}"
+    return ""
+
+
+def _errors(now: Situation) -> Evidence:
+    """From log lines that somebody read, else from the cluster's warnings; says which of them it is."""
+    for read in now.told.read:
+        if read.errors:
+            excerpt = f": {clip(read.excerpt)}" if read.excerpt else ""
+            text = f"{read.errors} of {many(read.lines, 'line')} read of {read.of} are errors{excerpt}"
+            return Evidence(text, Place(pane="pods"), None, "yes")
+    place, lines = Place(pane="events"), sum(read.lines for read in now.told.read)
+    nothing = f"no error in {many(lines, 'line')} that were read" if lines else "no log line was read here"
+    if not now.sight.live("events"):
+        if lines:
+            return Evidence(nothing, Place(pane="pods"), None, "no")
+        why = not_live("events", now.sight.snapshots.get("events"), now.clock)
+        return Evidence(f"not known: {nothing}, and {why}", place, None, "unknown")
+    groups = _groups(now)
+    if groups:
+        newest = groups[0].newest
+        return Evidence(f"warning events say so: {_grouped(groups)}", event_place(newest), groups[0].first_at, "yes")
+    quiet = f"no warning event for {span(now.response.errors_gone_for)}"
+    if lines:
+        return Evidence(f"{nothing}, and {quiet}", place, None, "no")
+    return Evidence(f"not known: {nothing}, and {quiet}", place, None, "unknown")
+
+
+def _groups(now: Situation) -> list[Group]:
+    """The warnings that still count, those about what is ill before the others, then the most frequent first."""
+    limit = still_counts(now)
+    found = [group for group in now.sight.warnings.groups.values() if group.newest.last_at >= limit]
+    return sorted(found, key=lambda one: (one.owner not in now.names, -one.times, one.reason, one.owner))
+
+
+def _grouped(groups: Sequence[Group]) -> str:
+    told = [f"{clip(group.reason)} {group.owner} × {group.times:,}" for group in groups]
+    return listed(told, SHOWN + 1, "kind")
+
+
+# ------------------------------------------------------------------ what the panes show
+
+
+def _nodes(now: Situation) -> Evidence:
+    place = Place(pane="nodes")
+    if not now.sight.live("nodes"):
+        return Evidence(_unknown(now, "nodes"), place)
+    total, sick = len(now.sight.rows("nodes")), now.sick_nodes
+    if not sick:
+        well = f"all {many(total, 'node')} ready, none under pressure" if total > 1 else "the only node is ready"
+        return Evidence(well + _hottest(now) if total else "no nodes", place)
+    told = [f"{node.name} {node_trouble(node)}{_since(now, node.changed_at)}" for node in sick[:SHOWN]]
+    text = ", ".join(told) + more(len(sick), SHOWN, "node")
+    others = total - len(sick)
+    return Evidence(
+        f"{text}; {many(others, 'other')} fine" if others else text, node_place(sick[0]), sick[0].changed_at
+    )
+
+
+def _hottest(now: Situation) -> str:
+    """The node that uses most of what it has, if it was measured."""
+    if not now.sight.live("usage"):
+        return ""
+    usage, worst, told = now.sight.rows("usage"), 0.0, ""
+    for node in now.sight.nodes:
+        used = usage.get(node.name)
+        for word, share in (
+            ("CPU", used.cpu / node.cpu_allocatable if used and node.cpu_allocatable else 0.0),
+            ("memory", used.memory / node.memory_allocatable if used and node.memory_allocatable else 0.0),
+        ):
+            if share > worst:
+                worst, told = share, f", at most {share:.0%} {word} on {node.name}"
+    return told
+
+
+def _logs(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
+    found = _running(now, suspects)
+    ended = next((illness for illness in now.illnesses if illness.exit_code is not None), None)
+    if found.answer != "no" or ended is None:
+        return found._replace(answer="")
+    restarts = f", {many(ended.restarts, 'restart')}" if ended.restarts else ""
+    said = (
+        f": {clip(ended.message)}"
+        if ended.message and (ended.row is None or ended.message != ended.row.message)
+        else ""
+    )
+    return Evidence(f"{ended.name} ended with exit {ended.exit_code}{restarts}{said}", ill_place(ended), ended.since)
+
+
+def _performance(now: Situation) -> Evidence:
+    place = Place(pane="services")
+    if not now.sight.live("endpoints"):
+        return Evidence(_unknown(now, "endpoints"), place)
+    found = sorted((one for one in now.sight.endpoints if slow(one)), key=lambda one: (-(one.latency_ms or 0), one.url))
+    if found:
+        told = ", ".join(f"{one.name} in {latency_text(one)}" for one in found[:SHOWN])
+        return Evidence(f"slow: {told}{more(len(found), SHOWN, 'endpoint')}", endpoint_place(found[0]))
+    slowest = _slowest(now)
+    if not slowest:
+        why = "no endpoint answers" if now.failing_endpoints else "no health endpoint is configured"
+        return Evidence(f"not known: {why}", place)
+    return Evidence(f"no endpoint is slower than usual{slowest}", place)
+
+
+def _patterns(now: Situation) -> Evidence:
+    if not now.sight.live("events"):
+        return Evidence(_unknown(now, "events"), Place(pane="events"))
+    groups = _groups(now)
+    if not groups:
+        return Evidence(f"no warning for {span(now.response.errors_gone_for)}", Place(pane="events"))
+    return Evidence(_grouped(groups), event_place(groups[0].newest), groups[0].first_at)
+
+
+def _changes(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
+    if suspects:
+        first = suspects[0]
+        return Evidence(f"{first.what}, {span(first.before)} before the first symptom", first.place, first.at)
+    began = now.began
+    for source in ("releases", "commits"):
+        if not now.sight.live(source):
+            return Evidence(_unknown(now, source), Place(pane="changes"))
+    nothing = "nothing is ill" if began is None else f"no change within a day before {now.clock(began)}"
+    return Evidence(nothing, Place(pane="changes"))
+
+
+def _databases(now: Situation, symptoms: Sequence[Seen]) -> Evidence:
+    found = next((seen for seen in symptoms if seen.symptom == "database-timeouts"), None)
+    if found is not None:
+        return Evidence(found.text, replace(found.place), found.since)
+    return Evidence("not known: no database is watched, and no message speaks of one", None)
