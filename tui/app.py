@@ -158,7 +158,7 @@ class WarroomApp(App[None]):
     async def on_news(self, message: News) -> None:
         message.stop()
         if self.room is not None:
-            self.room.take_news()
+            self.room.hear_news()
 
     def on_entry_editor_submitted(self, message: EntryEditor.Submitted) -> None:
         message.stop()

@@ -45,6 +45,9 @@ COUNTS_EVERY = 20.0
 ACTS_AFTER = 3.0
 """Seconds after which the keys that act are made ready even if not every source is live."""
 
+BEHIND_EVERY = 0.25
+"""Seconds between two repaints of the console behind a dialog."""
+
 STARTED_AFTER = 20.0
 """Seconds after which the start counts as over even if not every source is live."""
 
@@ -74,6 +77,7 @@ class ControlRoom:
         self.plan_opening = False  # a plan is on its way to the screen
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
+        self._news_waits = False  # behind a dialog
         self._opened_at = now()
         self._opening: asyncio.Task[None] | None = None
         self._watcher: Watcher | None = None
@@ -203,6 +207,18 @@ class ControlRoom:
     def _seated(self) -> bool:
         """Whether the console has its widgets: when it is left, they go before probes and store do."""
         return self._furnished and self.app.is_running
+
+    def hear_news(self) -> None:
+        """The feeds have news: shown at once, and a few times a second behind a dialog, where a repaint takes both."""
+        if not self._seated or self.app._screen_stack[-1:] in ([], [self.desk]):
+            self.take_news()
+        elif not self._news_waits:
+            self._news_waits = True
+            self.app.set_timer(BEHIND_EVERY, self._take_late_news)
+
+    def _take_late_news(self) -> None:
+        self._news_waits = False
+        self.take_news()
 
     def take_news(self) -> None:
         """Hand every pending snapshot to the console, and what changed to the timeline."""
