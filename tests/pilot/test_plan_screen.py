@@ -14,7 +14,7 @@ from tests.pilot.acting import READ, Stage, stage
 from tests.pilot.console_harness import NARROW
 from tui.screens.acts import ActsScreen
 from tui.screens.choose import ChooseScreen
-from tui.screens.plan import PhraseInput
+from tui.screens.plan_confirmation import PhraseInput
 from widgets.acts_strip import ActsStrip
 from widgets.deliberation import PASTED
 

@@ -1,0 +1,138 @@
+"""What a plan says for itself: what and where it is, its commands, what changes, findings, what comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from runbook.plan import Finding, Level, Plan
+from widgets.diff_view import DiffView
+from widgets.plain import plain
+
+MOST_COMMANDS = 12  # lines
+MOST_DIFF = 14  # rows
+QUIET = "$foreground 60%"
+_STYLES = {Level.GREEN: "$text-success", Level.AMBER: "$text-warning", Level.RED: "bold $text-error"}
+_ORDER = {Level.RED: 0, Level.AMBER: 1, Level.GREEN: 2}
+
+
+def place(plan: Plan) -> Content:
+    """Where it would act: production says so in a word, not by its colour alone."""
+    where = " · ".join(filter(None, (plain(plan.target.context, 80), plain(plan.target.namespace, 80))))
+    return Content.styled(f"{' PRODUCTION  ' if plan.production else ' '}{where} ", "bold")
+
+
+def heading(plan: Plan) -> Content:
+    return Content.assemble((plain(plan.title, 300), "bold"), (f"   {plain(plan.remark, 300)}", QUIET))
+
+
+class PlanBody(VerticalScroll, can_focus=False):
+    """Scrolls where the screen is short; the keys for that are the screen's."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="plan-commands")
+        yield DiffView(id="plan-diff")
+        yield Static(id="plan-findings")
+        yield Static(id="plan-after")
+
+    def on_mount(self) -> None:
+        self.query_one(DiffView).display = False
+
+    def show(self, plan: Plan, read: Collection[str]) -> None:
+        """Draw all of it. ``read`` are the texts of the warnings that were acknowledged."""
+        self.query_one("#plan-commands", Static).update(_commands(plan))
+        self.show_diff(plan)
+        self.show_findings(plan, read)
+        self.query_one("#plan-after", Static).update(_afterwards(plan))
+
+    def fit(self, plan: Plan | None, margin: int) -> None:
+        """What is asked and the two buttons are always on the screen; what explains them scrolls between.
+
+        ``margin`` are the rows that stay free above and below the box that this is in.
+        """
+        box = self.parent
+        assert isinstance(box, Widget)
+        shown = [widget for widget in box.children if widget.display and widget is not self]
+        others = sum(widget.outer_size.height + widget.styles.margin.height for widget in shown)
+        room = self.app.size.height - margin - box.gutter.height - others - self.styles.margin.height
+        self.styles.max_height = max(room, 3)
+        if plan is not None:
+            self.show_diff(plan)
+
+    def show_diff(self, plan: Plan) -> None:
+        """What changes, as high as the screen has room for now."""
+        view = self.query_one(DiffView)
+        view.show(
+            [(hunk.title, hunk.lines) for hunk in plan.diff.hunks],
+            unchanged=plan.diff.unchanged,
+            remark=plan.diff.source if plan.diff.hunks else "",
+        )
+        view.display = bool(plan.diff.hunks)
+        room = max(5, self.app.size.height - 36)
+        view.styles.height = min(view.line_count, room, MOST_DIFF) + 2
+
+    def show_findings(self, plan: Plan, read: Collection[str]) -> None:
+        self.query_one("#plan-findings", Static).update(_findings(plan, read))
+
+    def page_diff(self, pages: int) -> None:
+        self.query_one(DiffView).action_pages(pages)
+
+    def show_nothing(self) -> None:
+        for part in self.query(Static):
+            part.update("")
+        self.query_one(DiffView).display = False
+
+
+def _commands(plan: Plan) -> Content:
+    parts: list[tuple[str, str]] = []
+    lines = [line for command in plan.commands for line in command.split("\n")]
+    for number, line in enumerate(lines[:MOST_COMMANDS]):
+        parts.append(("$ " if line in plan.commands or number == 0 else "  ", QUIET))
+        parts.append((plain(line, 600), "$text-accent"))
+        parts.append(("   y copies\n" if number == 0 else "\n", QUIET))
+    if len(lines) > MOST_COMMANDS:
+        parts.append((f"  … {len(lines) - MOST_COMMANDS} more lines\n", QUIET))
+    return Content.assemble(*parts)
+
+
+def _findings(plan: Plan, read: Collection[str]) -> Content:
+    parts: list[tuple[str, str]] = [("Before it runs", QUIET)]
+    if plan.blast:
+        parts += [("   hits: ", QUIET), (plain(plan.blast, 200), "bold")]
+    unread = [finding for finding in plan.warnings if finding.text not in read]
+    for finding in sorted(plan.findings, key=lambda finding: _ORDER[finding.level]):
+        parts += _finding(finding, finding.text in read, finding in unread[:1])
+    return Content.assemble(*parts)
+
+
+def _finding(finding: Finding, read: bool, is_next: bool) -> list[tuple[str, str]]:
+    seen = finding.level is Level.AMBER and read
+    style = QUIET if finding.level is Level.GREEN or seen else _STYLES[finding.level]
+    parts = [
+        (f"\n  {finding.level.mark} ", _STYLES[finding.level]),
+        (f"{plain(finding.name, 40)}: ", "bold"),
+        (plain(finding.text, 500), style),
+    ]
+    if seen:
+        parts.append(("   acknowledged", QUIET))
+    elif is_next:
+        parts.append(("   space acknowledges", "$text-accent"))
+    if finding.advice and finding.level is not Level.GREEN:
+        parts.append((f"\n      → {plain(finding.advice, 300)}", "$foreground 80%"))
+    return parts
+
+
+def _afterwards(plan: Plan) -> Content:
+    return Content.assemble(
+        ("Afterwards  ", QUIET),
+        ("verified by: ", "bold"),
+        (plain(plan.verified_by, 300), "$foreground 80%"),
+        ("\n            ", ""),
+        ("undo: ", "bold"),
+        (plain(plan.undo.words, 300), "$foreground 80%"),
+    )
