@@ -32,9 +32,7 @@ MARKS = {"worked": "✓", "did not work": "✗", "unknown": "?", "refused": "!",
 
 def plan(host: ControlRoom, name: str) -> None:
     """Show the plan of a mitigation for what is selected right now."""
-    from tui.aims import aim_of
-
-    aim = aim_of(host.desk.selected_row(), host.feeds.latest)
+    aim = host.desk.aim()
     refusal = host.desk.refusal(name, aim)
     if refusal:
         host.tell(f"{host.desk.act_label(name)}: {refusal}", "warning", timeout=4)

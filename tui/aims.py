@@ -15,19 +15,33 @@ from widgets.changes import Change
 from widgets.pod_groups import PodRow, WorkloadGroup
 
 
-def aim_of(row: object, latest: Mapping[str, Snapshot[Any]]) -> Aim:
-    """What this row means. An empty aim is about nothing that can be acted on."""
-    aim = _aim(row)
-    if aim.kind == "Pod" and not aim.owner_kind:
-        aim = _with_owner(aim, latest)
-    if aim.kind and not aim.release:
-        kind, name = (aim.owner_kind, aim.owner_name) if aim.kind == "Pod" else (aim.kind, aim.name)
-        workload = _workload_named(latest, kind, aim.namespace, name)
-        if workload is not None:
-            aim = replace(aim, release=workload.release)
-            if aim.kind == workload.kind and not aim.uid:
-                aim = replace(aim, uid=workload.uid)
-    return aim
+class Aims:
+    """Rows in, aims out. The workloads are indexed once for each snapshot of them: a held cursor key asks often."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot[Any] | None = None
+        self._workloads: dict[tuple[str, str, str], Workload] = {}
+
+    def of(self, row: object, latest: Mapping[str, Snapshot[Any]]) -> Aim:
+        """What this row means. An empty aim is about nothing that can be acted on."""
+        aim = _aim(row)
+        if aim.kind == "Pod" and not aim.owner_kind:
+            aim = _with_owner(aim, latest)
+        if aim.kind and not aim.release:
+            kind, name = (aim.owner_kind, aim.owner_name) if aim.kind == "Pod" else (aim.kind, aim.name)
+            workload = self._named(latest.get("workloads"), kind, aim.namespace, name)
+            if workload is not None:
+                aim = replace(aim, release=workload.release)
+                if aim.kind == workload.kind and not aim.uid:
+                    aim = replace(aim, uid=workload.uid)
+        return aim
+
+    def _named(self, snapshot: Snapshot[Any] | None, kind: str, namespace: str, name: str) -> Workload | None:
+        if snapshot is not self._snapshot:
+            rows = snapshot.rows.values() if snapshot is not None else ()
+            self._workloads = {(row.kind, row.namespace, row.name): row for row in rows}
+            self._snapshot = snapshot
+        return self._workloads.get((kind, namespace, name))
 
 
 def _with_owner(aim: Aim, latest: Mapping[str, Snapshot[Any]]) -> Aim:
@@ -37,15 +51,6 @@ def _with_owner(aim: Aim, latest: Mapping[str, Snapshot[Any]]) -> Aim:
     if pod is None or pod.owner is None or (pod.namespace, pod.name) != (aim.namespace, aim.name):
         return aim
     return replace(aim, owner_kind=pod.owner.kind, owner_name=pod.owner.name, pods=(pod.name,))
-
-
-def _workload_named(latest: Mapping[str, Snapshot[Any]], kind: str, namespace: str, name: str) -> Workload | None:
-    snapshot = latest.get("workloads")
-    for row in snapshot.rows.values() if snapshot else ():
-        if (row.kind, row.namespace, row.name) == (kind, namespace, name):
-            found: Workload = row
-            return found
-    return None
 
 
 @singledispatch

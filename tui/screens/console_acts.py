@@ -18,6 +18,7 @@ from widgets.timeline import TimelinePane
 if TYPE_CHECKING:
     from runbook.mitigation import Mitigation
     from runbook.plan import Aim
+    from tui.aims import Aims
     from tui.room import ControlRoom
 
 
@@ -27,12 +28,16 @@ class ConsoleActs(ConsoleLayout):
     def __init__(self, host: ControlRoom) -> None:
         super().__init__(host)
         self._mitigations: dict[str, Mitigation] = {}
+        self._act_keys: tuple[Key, ...] = ()
+        self._aims: Aims | None = None
+        self._keys_due = False
 
     def furnish_acts(self, mitigations: Mapping[str, Mitigation]) -> None:
         """The mitigations there are: their keys work from now on. They are not needed for the first frame."""
         self._mitigations = dict(mitigations)
+        self._act_keys = act_keys(mitigations.values())
         known = {binding.id for _, binding in self._bindings}
-        for key in act_keys(mitigations.values()):
+        for key in self._act_keys:
             if key.id not in known:
                 pressed = self.app._keymap.get(key.id, key.keys)
                 self._bindings.bind(pressed, key.action, key.label, show=False)
@@ -53,31 +58,43 @@ class ConsoleActs(ConsoleLayout):
     @property
     def act_keys(self) -> tuple[Key, ...]:
         """The keys of the mitigations, once they are known."""
-        return act_keys(self._mitigations.values())
+        return self._act_keys
 
     def act_label(self, name: str) -> str:
         return self._mitigations[name].label if name in self._mitigations else name
 
+    def aim(self) -> Aim:
+        """What the keys that act are about, as of now."""
+        from tui.aims import Aims
+
+        self._aims = self._aims or Aims()
+        return self._aims.of(self.selected_row(), self.host.feeds.latest)
+
     def _show_keys(self) -> None:
         """The footer: what acts is dim where it makes no sense on this row."""
+        self._keys_due = False
         if not self._mitigations or not self.children:
             return
-        from tui.aims import aim_of
-
-        aim = aim_of(self.selected_row(), self.host.feeds.latest)
+        aim = self.aim()
         off = {name: mitigation.refuses(aim) for name, mitigation in self._mitigations.items()}
-        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self.act_keys, off))
+        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self._act_keys, off))
+
+    def _show_keys_soon(self) -> None:
+        """The cursor is painted first, and a held key changes the footer once for each paint and not for each row."""
+        if self._mitigations and not self._keys_due:
+            self._keys_due = True
+            self.call_after_refresh(self._show_keys)
 
     @on(TablePane.Selected)
     def _row_selected(self, event: TablePane.Selected) -> None:
         event.stop()
         if event.pane is self.pane:
-            self._show_keys()
+            self._show_keys_soon()
 
     @on(events.DescendantFocus)
     def _pane_focused(self) -> None:
         if isinstance(self.focused, TablePane | TimelinePane):
-            self._show_keys()
+            self._show_keys_soon()
 
     @on(KeyBar.Pressed)
     async def _hint_clicked(self, event: KeyBar.Pressed) -> None:
