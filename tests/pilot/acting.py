@@ -17,6 +17,7 @@ from textual.widgets import Button
 from drill.observing import Request
 from drill.platform import Running, running
 from runbook.playbook import Playbook
+from tests.drill.small_scenario import SMALL
 from tests.pilot.console_harness import WIDE, Console, opened, options_for
 from tui.screens.plan import PlanScreen
 from widgets.deliberation import CALM, SHOWN
@@ -125,7 +126,7 @@ async def stage(
     **overrides: Any,
 ) -> AsyncIterator[Stage]:
     """A console on a platform of its own, with an open incident unless ``declared`` is False."""
-    async with running(speed=speed) as platform:
+    async with running(SMALL, speed=speed) as platform:
         requests: list[Request] = []
         platform.platform.server.observers.append(requests.append)
         options = options_for(platform, tmp_path / "warroom.db", context=user, playbook=playbook, **overrides)
