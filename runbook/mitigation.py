@@ -1,6 +1,6 @@
 """What every mitigation is: one small module that plans, acts, verifies, and says how it is undone.
 
-Adding one touches no other file than the table in `runbook.mitigations`.
+Adding one touches no other file than the table in `runbook.known`, which has its id, its key and its fields.
 """
 
 from __future__ import annotations
@@ -27,22 +27,24 @@ Choices = Mapping[str, str]
 class Mitigation(ABC):
     """One row of the table.
 
+    ``choosable`` the ids of the fields that the runbook file may give a default for.
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
     ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
     ``detached``  it acts outside of this process and goes on when the console is left; the next one follows it.
     ``patience``  seconds that a verdict may take longer after a crash, because what was begun may still be going on.
-    ``choosable`` the ids of the fields that its plans may have: what the runbook file may give a default for.
     """
 
-    id: ClassVar[str]
-    key: ClassVar[str]  # an upper-case letter
     label: ClassVar[str]  # one or two words, for the footer
     sentence: ClassVar[str]  # for the help and the palette
     harmless: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
     detached: ClassVar[bool] = False
     patience: ClassVar[float] = 0.0
-    choosable: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, id: str, key: str, choosable: tuple[str, ...] = ()) -> None:  # noqa: A002
+        self.id = id
+        self.key = key
+        self.choosable = choosable
 
     @abstractmethod
     def refuses(self, aim: Aim) -> str:

@@ -37,7 +37,7 @@ _CLUSTER_TOOLS = frozenset({"kubectl", "oc", "helm", "istioctl", "flux", "stern"
 
 
 class Command(Mitigation):
-    """One of them; `commands_of` makes a class with its id, key, label and sentence for each."""
+    """One of them; `commands_of` makes a class with its label and sentence for each."""
 
     settings: ClassVar[CommandSettings]
 
@@ -130,9 +130,9 @@ def commands_of(playbook: Playbook) -> tuple[Mitigation, ...]:
 
 
 def _command(name: str, settings: CommandSettings) -> Mitigation:
-    own = {"key": settings.key, "label": settings.label, "sentence": settings.sentence, "settings": settings}
-    made: type[Command] = type(f"Command {name}", (Command,), {"id": name, **own, "__module__": __name__})
-    return made()
+    own = {"label": settings.label, "sentence": settings.sentence, "settings": settings, "__module__": __name__}
+    made: type[Command] = type(f"Command {name}", (Command,), own)
+    return made(name, settings.key)
 
 
 async def _target(scene: Scene, aim: Aim, *, named: bool) -> tuple[Target, Json | None]:

@@ -31,12 +31,9 @@ GRACE = 3.0  # seconds that we wait longer than curl is told to
 
 
 class Connectivity(Mitigation):
-    id: ClassVar[str] = "connectivity"
-    key: ClassVar[str] = "X"
     label: ClassVar[str] = "check from pod"
     sentence: ClassVar[str] = "Check from inside a pod whether a host answers: curl -v, its output goes to the timeline"
     stoppable: ClassVar[bool] = True
-    choosable: ClassVar[tuple[str, ...]] = ("url", "container", "timeout")
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind == "Pod" or workload_of(aim)[0] else "neither a pod nor a workload"

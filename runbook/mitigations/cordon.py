@@ -50,12 +50,9 @@ LOOKS = 2
 
 
 class Cordon(Mitigation):
-    id: ClassVar[str] = "cordon"
-    key: ClassVar[str] = "C"
     label: ClassVar[str] = "cordon"
     sentence: ClassVar[str] = "Cordon a node, so that it takes no new pods; uncordon it; or drain it"
     stoppable: ClassVar[bool] = True  # between two evictions
-    # No field is choosable: a default in the runbook file could only make it less careful.
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind == "Node" else "not a node"
@@ -117,7 +114,7 @@ class Cordon(Mitigation):
             ),
             needs=needs,
             verified_by="spec.unschedulable is as it was asked for",
-            undo=_undo(target, UNCORDON if act == CORDON else CORDON),
+            undo=_undo(self.id, target, UNCORDON if act == CORDON else CORDON),
             blast="no pod is touched" if act == CORDON else "nothing moves by itself",
             reaches=draining.reaches(running),
         )
@@ -189,7 +186,7 @@ async def _drain_plan(
     *,
     known: bool,
 ) -> Plan:
-    target, within = plan.target, scene.playbook.within(Cordon.id)
+    target, within = plan.target, scene.playbook.within(plan.mitigation)
     going = there.going
     unmanaged, scratch = choices.get("unmanaged", NO) == YES, choices.get("emptydir", NO) == YES
     spaces = draining.reaches(going)
@@ -204,7 +201,9 @@ async def _drain_plan(
     stays = f"{there.staying} stay" if there.staying else ""
     leaving = f"{counted(len(there.leaving))} already on the way out" if there.leaving else ""
     flags = ["--force"] * unmanaged + ["--delete-emptydir-data"] * scratch
-    back = _undo(target, UNCORDON, "uncordons it; the evicted pods do not come back to it by themselves")
+    back = _undo(
+        plan.mitigation, target, UNCORDON, "uncordons it; the evicted pods do not come back to it by themselves"
+    )
     return replace(
         plan,
         title=f"Drain {target}: evict {counted(len(going))}",
@@ -253,8 +252,8 @@ def _changed(node: Json, act: str) -> Json:
     return {**node, "spec": spec if act == UNCORDON else {**spec, "unschedulable": True}}
 
 
-def _undo(target: Target, act: str, words: str = "") -> Undo:
-    return Undo(words or f"{act}s it", Recipe(mitigation=Cordon.id, aim=workload_aim(target), choices={"act": act}))
+def _undo(mitigation: str, target: Target, act: str, words: str = "") -> Undo:
+    return Undo(words or f"{act}s it", Recipe(mitigation=mitigation, aim=workload_aim(target), choices={"act": act}))
 
 
 async def _pods(scene: Scene, node: str) -> list[Json] | None:

@@ -41,11 +41,8 @@ class Owner(Struct, frozen=True):
 
 
 class DeletePod(Mitigation):
-    id: ClassVar[str] = "delete-pod"
-    key: ClassVar[str] = "K"
     label: ClassVar[str] = "delete pod"
     sentence: ClassVar[str] = "Delete one pod with its grace period; whoever owns it makes another"
-    choosable: ClassVar[tuple[str, ...]] = ("grace",)
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind == "Pod" else "not a pod"

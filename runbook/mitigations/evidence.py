@@ -28,8 +28,6 @@ STEP = "evidence"  # in a plan's steps: the order
 
 
 class Evidence(Mitigation):
-    id: ClassVar[str] = "evidence"
-    key: ClassVar[str] = "E"
     label: ClassVar[str] = "evidence"
     sentence: ClassVar[str] = (
         "Preserve evidence: logs, objects, events and node of a pod, into one folder with a manifest"

@@ -43,11 +43,8 @@ EVIDENCE_WITHIN = 60.0  # seconds; what is suspicious must not stay connected be
 
 
 class Quarantine(Mitigation):
-    id: ClassVar[str] = "quarantine"
-    key: ClassVar[str] = "Q"
     label: ClassVar[str] = "quarantine"
     sentence: ClassVar[str] = "Quarantine a pod: evidence first, then a network policy that denies all to and from it"
-    choosable: ClassVar[tuple[str, ...]] = (EVIDENCE, DETACH)
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind == "Pod" else "not a pod"

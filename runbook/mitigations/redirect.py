@@ -36,11 +36,8 @@ OUTSIDE = "a caller without an Istio sidecar is not affected"
 
 
 class Redirect(Mitigation):
-    id: ClassVar[str] = "redirect"
-    key: ClassVar[str] = "T"
     label: ClassVar[str] = "redirect"
     sentence: ClassVar[str] = "Have Istio answer a service's requests with an error, or take that away again"
-    choosable: ClassVar[tuple[str, ...]] = ("status", "match")
 
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind in KINDS else "not a service, nor one's pods"
@@ -126,7 +123,7 @@ class Redirect(Mitigation):
             steps={"act": APPLIED, "path": path, "body": body, "whom": whom, "unwell": list(unwell(scene))},
             needs=needs,
             verified_by="the VirtualService is there as applied, seen by Istio where it says so · health endpoints",
-            undo=Undo("T again takes it away", _recipe(target, {"act": REMOVED})),
+            undo=Undo("T again takes it away", _recipe(self.id, target, {"act": REMOVED})),
             blast=f"{whom} to {service}",
             wide=everybody,
         )
@@ -145,7 +142,7 @@ class Redirect(Mitigation):
         if abort is not None:
             match = EVERYBODY if abort.everybody else BY_HEADER
             values = {"act": APPLIED, "status": str(abort.status), "match": match}
-            back = Undo("applies it again with the same values", _recipe(target, values))
+            back = Undo("applies it again with the same values", _recipe(self.id, target, values))
         return Plan(
             id=new_act(),
             mitigation=self.id,
@@ -265,9 +262,9 @@ def _target(scene: Scene, service: Json, found: Json | None) -> Target:
     return target_of(scene.cluster, "Service", service, lambda obj: [(obj.get("spec") or {}).get("selector"), there])
 
 
-def _recipe(target: Target, choices: dict[str, str]) -> Recipe:
+def _recipe(mitigation: str, target: Target, choices: dict[str, str]) -> Recipe:
     aim = Aim(kind="Service", namespace=target.namespace, name=target.name, uid=target.uid)
-    return Recipe(mitigation=Redirect.id, aim=aim, choices=choices)
+    return Recipe(mitigation=mitigation, aim=aim, choices=choices)
 
 
 def _service_field(services: dict[str, Json], name: str) -> list[Field]:

@@ -34,8 +34,6 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # kubectl's own, so that its
 
 
 class Restart(Mitigation):
-    id: ClassVar[str] = "restart"
-    key: ClassVar[str] = "R"
     label: ClassVar[str] = "restart"
     sentence: ClassVar[str] = "Restart a workload: its pods are replaced as its update strategy says"
 

@@ -44,8 +44,6 @@ SOURCE = "stored manifests"
 
 
 class Rollback(Mitigation):
-    id: ClassVar[str] = "rollback"
-    key: ClassVar[str] = "B"
     label: ClassVar[str] = "roll back"
     sentence: ClassVar[str] = "Roll a Helm release back to an earlier revision, the last that succeeded first"
     detached: ClassVar[bool] = True

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 
 class RolloutUndo(Mitigation):
-    id: ClassVar[str] = "rollout-undo"
-    key: ClassVar[str] = "O"
     label: ClassVar[str] = "undo rollout"
     sentence: ClassVar[str] = "Undo a rollout without Helm: back to an earlier revision of a workload's pods"
 

@@ -44,8 +44,6 @@ A_LEAP = 5  # times as many pods as now is more often a slip of the finger than 
 
 
 class Scale(Mitigation):
-    id: ClassVar[str] = "scale"
-    key: ClassVar[str] = "S"
     label: ClassVar[str] = "scale"
     sentence: ClassVar[str] = "Scale a workload: more pods, fewer, or none"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runbook.errors import Changed, NoPlan
-from runbook.mitigations.cordon import Cordon
+from runbook.mitigations import TABLE
 from runbook.nodes import sorted_out, workload_behind
 from runbook.plan import Aim, Level, Verdict
 from tests.drill.mitigation_desk import INCIDENT, PROD, desk, finding
@@ -112,8 +112,8 @@ async def test_a_viewer_gets_plans_that_name_what_is_missing() -> None:
 
 
 async def test_the_key_is_for_nodes_only() -> None:
-    assert Cordon().refuses(Aim(kind="Pod", name="p")) == "not a node"
-    assert Cordon().refuses(Aim(kind="Node", name="n")) == ""
+    assert TABLE["cordon"].refuses(Aim(kind="Pod", name="p")) == "not a node"
+    assert TABLE["cordon"].refuses(Aim(kind="Node", name="n")) == ""
     async with desk() as at:
         with pytest.raises(NoPlan, match="'reboot' cannot be done to a node"):
             await at.plan("cordon", node(at), act="reboot")

@@ -12,7 +12,7 @@ import yaml
 from runbook.errors import Changed, NoPlan, NotSent
 from runbook.istio import abort_of, complaints, holds, in_the_mesh, maintenance, rivals, unseen
 from runbook.media import APPLY
-from runbook.mitigations.redirect import Redirect
+from runbook.mitigations import TABLE
 from runbook.plan import Aim, Level, Verdict
 from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, agreed, desk, finding
 
@@ -135,8 +135,8 @@ async def test_a_row_of_a_pod_a_service_or_a_set_means_the_service_before_it() -
             assert str(plan.target) == "service/payment-service"
         cache = await at.plan("redirect", at.aim("StatefulSet", "session-cache"))
         assert cache.target.name == "session-cache"
-    assert Redirect().refuses(Aim(kind="Node", name="n"))
-    assert Redirect().refuses(Aim())
+    assert TABLE["redirect"].refuses(Aim(kind="Node", name="n"))
+    assert TABLE["redirect"].refuses(Aim())
 
 
 async def test_a_choice_is_offered_where_several_services_send_traffic_and_none_is_told() -> None:
@@ -249,7 +249,7 @@ async def test_what_somebody_else_made_of_it_is_told_before_it_goes() -> None:
 
 async def test_a_verdict_is_about_what_is_there_and_waits_for_istio_where_it_says_so() -> None:
     async with desk() as at:
-        mitigation, scene = Redirect(), at.gate._scene
+        mitigation, scene = TABLE["redirect"], at.gate._scene
         plan = await at.plan("redirect", payments(at))
         told: list[str] = []
         await at.ended(await at.confirm(plan))

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from runbook.act import Act
 from runbook.gate import Gate
-from runbook.mitigations.evidence import Evidence
+from runbook.mitigations import TABLE
 from runbook.plan import Aim, Outcome, Plan
 from runbook.playbook import Playbook
 from tests.drill.mitigation_desk import Book, agreed
@@ -124,9 +124,7 @@ def folder_of(plan: Plan) -> Path:
 async def capturing(port: int, directory: Path) -> AsyncIterator[Capturing]:
     """A gate on the server at that port. ``XDG_STATE_HOME`` says where the evidence goes."""
     async with connected(port, directory) as cluster:
-        gate = Gate(
-            cluster, Book([]), {"evidence": Evidence()}, Playbook(), latest=dict, production=lambda namespace: True
-        )
+        gate = Gate(cluster, Book([]), TABLE, Playbook(), latest=dict, production=lambda namespace: True)
         try:
             yield Capturing(gate)
         finally:

@@ -11,7 +11,7 @@ import yaml
 
 from probes.access import can_i
 from probes.cluster import Cluster
-from runbook.mitigations import MITIGATIONS
+from runbook.mitigations import TABLE
 from runbook.plan import Need
 from tests.live.lab import Lab
 
@@ -54,7 +54,7 @@ async def allowed(cluster: Cluster, need: Need) -> bool:
 
 
 def needs() -> list[Need]:
-    return list(dict.fromkeys(need for each in MITIGATIONS for need in each.permissions("default")))
+    return list(dict.fromkeys(need for each in TABLE.values() for need in each.permissions("default")))
 
 
 async def test_the_responder_may_do_what_every_mitigation_needs(lab: Lab) -> None:

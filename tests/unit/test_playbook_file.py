@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runbook import playbook_file
-from runbook.known import CONSOLE_KEYS, MITIGATIONS, Known
+from runbook.known import CONSOLE_KEYS, MITIGATIONS
 from runbook.mitigations import TABLE, table_of
 from runbook.placeholders import put_in, used_in
 from runbook.playbook import MitigationSettings, Playbook
@@ -219,10 +219,6 @@ def test_a_value_is_put_in_once_and_only_where_its_name_stands() -> None:
 
 
 # ---------------------------------------------------------------------- the file knows what the table has
-
-
-def test_the_file_may_speak_of_exactly_the_mitigations_there_are() -> None:
-    assert {name: Known(each.key, each.choosable) for name, each in TABLE.items()} == MITIGATIONS
 
 
 def test_every_default_that_a_mitigation_asks_for_may_be_given() -> None:

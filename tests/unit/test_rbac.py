@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from runbook.mitigations import MITIGATIONS
+from runbook.mitigations import TABLE
 from tui.permissions import NEEDS
 
 RBAC = Path(__file__).parents[2] / "docs" / "rbac"
@@ -59,7 +59,7 @@ def test_the_viewer_may_read_exactly_what_probes_and_plans_read() -> None:
 def test_the_responder_may_do_exactly_what_the_mitigations_need_besides() -> None:
     needed = {
         (need.group, named(need.resource, need.subresource), need.verb)
-        for mitigation in MITIGATIONS
+        for mitigation in TABLE.values()
         for need in mitigation.permissions("banking-platform-prod")
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.mitigations import MITIGATIONS
+from runbook.mitigations import TABLE
 from tui.cli import build_parser
 from tui.keys import KEYS, PANE_KEYS, act_keys
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-NAMES = [*(key.id for key in (*KEYS, *act_keys(MITIGATIONS))), *(f"pane-{name}" for name, _ in PANE_KEYS)]
+NAMES = [*(key.id for key in (*KEYS, *act_keys(TABLE.values()))), *(f"pane-{name}" for name, _ in PANE_KEYS)]
 
 
 @pytest.mark.parametrize("name", NAMES)
