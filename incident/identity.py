@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 
@@ -18,6 +19,12 @@ def incident_id(declared_at: int) -> str:
 def entry_id(recorded_at: int) -> str:
     """26 characters like a ULID: 48 bits of milliseconds since the epoch, then 80 random bits."""
     return _base32(recorded_at & (1 << 48) - 1, 10) + _base32(secrets.randbits(80), 16)
+
+
+def named_id(at: int, name: str) -> str:
+    """An entry's ID that every console makes alike: of an instant (ms) and of what the entry is. It is written once."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return _base32(at & (1 << 48) - 1, 10) + _base32(int.from_bytes(digest[:10]), 16)
 
 
 def _base32(number: int, width: int) -> str:

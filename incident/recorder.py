@@ -88,8 +88,13 @@ class Recorder:
         """What is kept aside and not in the store, in order."""
         return tuple(self._spill.pending)
 
-    async def record(self, incident_id: str, draft: Draft, *, durably: bool = False) -> Recorded:
+    async def record(
+        self, incident_id: str, draft: Draft, *, durably: bool = False, identity: str | None = None
+    ) -> Recorded:
         """Record a draft, durably if anything allows it.
+
+        ``identity``: the entry's ID (`incident.identity.named_id`) where several consoles may record the same thing:
+        only the first of them writes an entry, the others get that one.
 
         ``durably``: in the store or in a file, or not at all. What only memory could hold is let go, and
         `Recorded.durable` is False: then what the draft announces must not happen.
@@ -98,7 +103,7 @@ class Recorder:
             Refused: the draft makes no sense; the person must change it.
         """
         draft = take_in(draft)
-        stamp = Stamp.at(self.store.clock())
+        stamp = Stamp.at(self.store.clock()) if identity is None else Stamp(identity, self.store.clock())
         async with self._lock:
             try:
                 await self._replay()

@@ -267,7 +267,9 @@ class Journal:
             else:
                 self._standby.append(draft)
 
-    async def record(self, incident_id: str, draft: Draft, *, durably: bool = False) -> Recorded:
+    async def record(
+        self, incident_id: str, draft: Draft, *, durably: bool = False, identity: str | None = None
+    ) -> Recorded:
         """Record on this incident, whichever is shown (`Recorder.record`).
 
         Raises:
@@ -275,7 +277,7 @@ class Journal:
         """
         if self._recorder is None:
             raise Unusable(self.trouble or "The timeline's store is not open.")
-        recorded = await self._recorder.record(incident_id, draft, durably=durably)
+        recorded = await self._recorder.record(incident_id, draft, durably=durably, identity=identity)
         self.trouble = recorded.error or self._standing_trouble
         return recorded
 

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from incident.entry import Entry
+from incident.identity import named_id
+from incident.recorder import Recorder
 from incident.store import Store
 from tests.unit.incident_entries import note
 from tests.unit.incident_store import declared, path, store
@@ -71,6 +73,8 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from incident.entry import Draft
+from incident.identity import named_id
+from incident.recorder import Recorder
 from incident.store import Store
 
 async def main():
@@ -111,3 +115,19 @@ async def test_many_processes_may_create_the_store_at_the_same_moment(path: Path
     assert [await process.wait() for process in processes] == [0] * 5
     async with await Store.open(path) as store:
         assert len({incident.id for incident in await store.incidents()}) == 5
+
+
+async def test_what_two_consoles_find_out_at_once_is_written_once(store: Store, path: Path) -> None:
+    incident = await declared(store)
+    name = named_id(1_800_000_000_000, f"{incident} missed")
+    assert name == named_id(1_800_000_000_000, f"{incident} missed") != named_id(1_800_000_000_000, "another")
+    consoles = [await Recorder.open(path) for _ in range(3)]
+    found = await asyncio.gather(
+        *(console.record(incident, note(f"missed, says {n}"), identity=name) for n, console in enumerate(consoles))
+    )
+    assert len({one.entry for one in found}) == 1
+    assert {one.id for one in found} == {name}
+    assert [entry.id for entry in await store.entries(incident)][1:] == [name]
+    assert (await store.verify(incident)).ok
+    for console in consoles:
+        await console.close()
