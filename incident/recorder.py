@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -152,16 +152,20 @@ class Recorder:
         return await self.record(incident_id, severity_draft(severity, author, text))
 
     async def acts(self, incident_id: str) -> list[Entry]:
-        """`Store.acts`, and after them those that are kept aside, which have no hashes yet.
+        """`of_kinds` of intents and outcomes (see `incident.acts`)."""
+        return await self.of_kinds(incident_id, ACTS)
+
+    async def of_kinds(self, incident_id: str, kinds: Collection[Kind]) -> list[Entry]:
+        """`Store.of_kinds`, and after them those that are kept aside, which have no hashes yet.
 
         Raises:
             StoreFault: the store cannot be read.
         """
         pending = self.pending  # taken before reading, so that what is replayed meanwhile is not missed
-        stored = await self.store.acts(incident_id)
+        stored = await self.store.of_kinds(incident_id, kinds)
         known = {entry.id for entry in stored}
         last = stored[-1].seq if stored else 0
-        aside = [one for one in pending if one.incident == incident_id and one.draft.kind in ACTS]
+        aside = [one for one in pending if one.incident == incident_id and one.draft.kind in kinds]
         return [*stored, *(one.entry(last + n) for n, one in enumerate(aside, 1) if one.id not in known)]
 
     async def flush(self) -> int:

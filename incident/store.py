@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -285,8 +285,12 @@ class Store:
 
     async def acts(self, incident_id: str) -> list[Entry]:
         """Intents and outcomes of an incident with their evidence, in the order of the chain (see `incident.acts`)."""
-        sql = SELECT_ENTRY + "WHERE incident = ? AND kind IN (?, ?) ORDER BY seq"
-        return entries_of(await self._fetch(sql, (incident_id, *map(str, ACTS))))
+        return await self.of_kinds(incident_id, ACTS)
+
+    async def of_kinds(self, incident_id: str, kinds: Collection[Kind]) -> list[Entry]:
+        """The entries of these kinds with their evidence, in the order of the chain."""
+        sql = SELECT_ENTRY + f"WHERE incident = ? AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq"
+        return entries_of(await self._fetch(sql, (incident_id, *map(str, kinds))))
 
     async def evidence(self, entry_id: str) -> dict[str, Any] | None:
         """The evidence of one entry, or None if it has none.

@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,6 +284,10 @@ class Journal:
     async def acts(self, incident_id: str) -> list[Entry]:
         """The acts of an incident with their evidence, also those that are kept aside (`Recorder.acts`)."""
         return await self._recorder.acts(incident_id) if self._recorder is not None else []
+
+    async def of_kinds(self, incident_id: str, kinds: Collection[Kind]) -> list[Entry]:
+        """An incident's entries of these kinds with their evidence, also those that are kept aside."""
+        return await self._recorder.of_kinds(incident_id, kinds) if self._recorder is not None else []
 
     async def _record(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
         if self._recorder is None or self.incident is None:
