@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection
 from typing import cast, get_args
 
+from incident.channels.kinds import wrong_with
+from incident.channels.message import Channel as Delivered
 from runbook.response import Channel, ChannelKind, Notified, Party
 from runbook.response_guides import one_of, severities_of, severity
 from runbook.yaml_table import Table, YamlError
@@ -60,6 +62,11 @@ def channels(file: Table, levels: Collection[int], known: Collection[str]) -> tu
         )
         for party in channel.parties:
             one_of(table, "parties", party, known, "party")
+        wrong = wrong_with(
+            Delivered(id=name, name=channel.name, kind=channel.kind, env=channel.env, options=channel.options)
+        )
+        if wrong:
+            raise table.fault("", wrong)
         table.done()
         found.append(channel)
     return tuple(found)

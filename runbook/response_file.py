@@ -8,6 +8,7 @@ neutral one only the templates that it does not bring itself.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -66,11 +67,17 @@ def load(path: Path, *, compiled: bool = False) -> Runbook:
     own = any(file.has(key) for key in _PART)
     response = response_of(file, compiled=compiled) if own else None
     file.done()
-    return Runbook(playbook, response or load(NEUTRAL, compiled=compiled).response, own)
+    return Runbook(playbook, response or neutral(), own)
 
 
 def load_response(path: Path, *, compiled: bool = False) -> Response:
     return load(path, compiled=compiled).response
+
+
+@cache
+def neutral() -> Response:
+    """The response of those who have none of their own."""
+    return load(NEUTRAL).response
 
 
 def response_of(file: Table, *, compiled: bool = False) -> Response:
@@ -200,7 +207,7 @@ def _templates(file: Table, *, compiled: bool, whole: bool) -> dict[str, str]:
     for name in TEMPLATES:
         if name not in found and whole:
             raise file.fault(name, "missing, expected a template: this file stands in for others")
-    return found if whole or len(found) == len(TEMPLATES) else load_response(NEUTRAL).templates | found
+    return found if whole or len(found) == len(TEMPLATES) else neutral().templates | found
 
 
 def _extras(file: Table) -> tuple[Extra, ...]:
