@@ -150,7 +150,13 @@ class Gate:
         warned = tuple(Finding("runbook", Level.AMBER, text) for text in settings.warnings)
         findings = (*self._standing(mitigation, plan, production), *plan.findings, *warned)
         plan = replace(
-            plan, findings=findings, aim=aim, production=production, made_at=self._now(), diff=_kept(plan.diff)
+            plan,
+            findings=findings,
+            aim=aim,
+            production=production,
+            looks_only=mitigation.looks_only,
+            made_at=self._now(),
+            diff=_kept(plan.diff),
         )
         return replace(plan, phrase=phrase_of(plan, settings.friction == "name"))
 

@@ -29,6 +29,7 @@ class Mitigation(ABC):
 
     ``choosable`` the ids of the fields that the runbook file may give a default for.
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
+    ``looks_only`` it finds something out and mitigates nothing: a review does not count it as the first mitigation.
     ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
     ``detached``  it acts outside of this process and goes on when the console is left; the next one follows it.
     ``patience``  seconds that a verdict may take longer after a crash, because what was begun may still be going on.
@@ -37,6 +38,7 @@ class Mitigation(ABC):
     label: ClassVar[str]  # one or two words, for the footer
     sentence: ClassVar[str]  # for the help and the palette
     harmless: ClassVar[bool] = False
+    looks_only: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
     detached: ClassVar[bool] = False
     patience: ClassVar[float] = 0.0

@@ -152,6 +152,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     ``phrase``    what must be typed to confirm; empty: one deliberate key.
     ``blast``     in words, how much is hit.
     ``wide``      whether that is much: all pods of a workload, a node, a release.
+    ``looks_only`` it mitigates nothing, see `runbook.mitigation`; the gate says so.
     ``reaches``   namespaces that are hit beside the target's own: those of the pods on a node.
     """
 
@@ -176,6 +177,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     reaches: tuple[str, ...] = ()
     aim: Aim = Aim()
     production: bool = False
+    looks_only: bool = False
     made_at: float = 0.0  # epoch seconds
 
     @property

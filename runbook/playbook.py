@@ -26,7 +26,8 @@ class CommandSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A mitigation of the platform's own: a command, as an argument list and never as a shell string.
 
     ``argv`` may hold the placeholders ``{context}``, ``{namespace}``, ``{kind}``, ``{name}`` and ``{kubeconfig}``,
-    each as a part of one argument. ``kinds`` are the kinds of rows on which the key works; empty: all.
+    each as a part of one argument. ``kinds`` are the kinds of rows on which the key works; empty: all. ``looks``: it
+    only finds something out, so a review does not count it as a mitigation.
     """
 
     key: str
@@ -36,6 +37,7 @@ class CommandSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     kinds: tuple[str, ...] = ()
     timeout: float = 60.0
     wide: bool = False
+    looks: bool = False
     undone_by: str = ""  # in words, for the plan
 
 

@@ -19,6 +19,7 @@
         kinds: []               # of rows; empty: all
         timeout: 60
         wide: false
+        looks: false            # it only finds something out: no review counts it as a mitigation
         undone_by: ""
 
 There are no other keys. Errors name the file, the line, the key and what was expected.
@@ -106,6 +107,7 @@ def _commands(file: Table) -> dict[str, CommandSettings]:
             kinds=_kinds(table),
             timeout=table.seconds("timeout", 60.0, low=1, high=_HOUR),
             wide=table.flag("wide", False),
+            looks=table.flag("looks", False),
             undone_by=table.text("undone_by", ""),
         )
         table.done()

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from incident.entry import Draft, Entry, Kind, Source
 from runbook.plan import Finding, Json, Level, Outcome, Plan, Undo, Verdict
 
 ACT, OUTCOME = "act", "outcome"  # keys in the evidence
+PAIRS = "pairs"
 
 LEVELS = {
     Verdict.WORKED: "good",
@@ -60,7 +62,7 @@ def intent_draft(plan: Plan, author: str, acknowledged: Sequence[str]) -> Draft:
         author=author,
         source=Source.MITIGATION,
         kind=Kind.MITIGATION,
-        evidence={ACT: msgspec.to_builtins(intent)},
+        evidence={ACT: _told(intent)},
     )
 
 
@@ -72,6 +74,7 @@ def outcome_draft(
     evidence: Json = {
         "verdict": str(outcome.verdict),
         "sent": outcome.sent,
+        "looked": plan.looks_only,
         "seconds": round(seconds, 3),
         "undo": msgspec.to_builtins(undo) if outcome.sent is not False else None,
         "found": outcome.evidence,
@@ -92,7 +95,7 @@ def outcome_draft(
 def unsent_draft(plan: Plan, verdict: Verdict, why: str, author: str) -> Draft:
     """One entry for a plan that was looked at and not carried out: cancelled, or refused."""
     evidence: Json = {
-        ACT: msgspec.to_builtins(Intent(plan, "", (), socket.gethostname(), os.getpid())),
+        ACT: _told(Intent(plan, "", (), socket.gethostname(), os.getpid())),
         OUTCOME: {"verdict": str(verdict), "sent": False, "seconds": 0.0, "undo": None, "found": {}, "progress": []},
     }
     return Draft(
@@ -108,9 +111,36 @@ def unsent_draft(plan: Plan, verdict: Verdict, why: str, author: str) -> Draft:
 def intent_of(evidence: Json | None) -> Intent | None:
     """The intent in an entry's evidence; None if there is none, or none that this version understands."""
     try:
-        return msgspec.convert((evidence or {}).get(ACT), Intent)
-    except msgspec.ValidationError:
+        intent = msgspec.convert((evidence or {}).get(ACT), Intent)
+        steps = msgspec.convert(_unpaired(intent.plan.steps), Json)
+    except (msgspec.ValidationError, TypeError, ValueError):
         return None
+    return replace(intent, plan=replace(intent.plan, steps=steps))
+
+
+def _told(intent: Intent) -> Json:
+    """The intent's JSON form.
+
+    What is stored is redacted, by the names of keys too: a label ``auth`` of a selector would come back blank, and the
+    act that needs it could not be followed on after a crash. So the steps' objects are lists of pairs in there. Their
+    texts are still redacted by their form.
+    """
+    told: Json = msgspec.to_builtins(intent)
+    told["plan"]["steps"] = _paired(told["plan"]["steps"])
+    return told
+
+
+def _paired(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {PAIRS: [[key, _paired(item)] for key, item in value.items()]}
+    return [_paired(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _unpaired(value: Any) -> Any:
+    """What `_paired` was made from; an older version's steps were never paired and stay as they are."""
+    if isinstance(value, dict) and value.keys() == {PAIRS}:
+        return {key: _unpaired(item) for key, item in value[PAIRS]}
+    return [_unpaired(item) for item in value] if isinstance(value, list) else value
 
 
 def undo_of(evidence: Json | None) -> Undo | None:

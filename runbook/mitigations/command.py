@@ -130,8 +130,8 @@ def commands_of(playbook: Playbook) -> tuple[Mitigation, ...]:
 
 
 def _command(name: str, settings: CommandSettings) -> Mitigation:
-    own = {"label": settings.label, "sentence": settings.sentence, "settings": settings, "__module__": __name__}
-    made: type[Command] = type(f"Command {name}", (Command,), own)
+    own = {"label": settings.label, "sentence": settings.sentence, "looks_only": settings.looks, "settings": settings}
+    made: type[Command] = type(f"Command {name}", (Command,), {**own, "__module__": __name__})
     return made(name, settings.key)
 
 

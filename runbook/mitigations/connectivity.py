@@ -33,6 +33,7 @@ GRACE = 3.0  # seconds that we wait longer than curl is told to
 class Connectivity(Mitigation):
     label: ClassVar[str] = "check from pod"
     sentence: ClassVar[str] = "Check from inside a pod whether a host answers: curl -v, its output goes to the timeline"
+    looks_only: ClassVar[bool] = True
     stoppable: ClassVar[bool] = True
 
     def refuses(self, aim: Aim) -> str:

@@ -33,6 +33,7 @@ class Evidence(Mitigation):
         "Preserve evidence: logs, objects, events and node of a pod, into one folder with a manifest"
     )
     harmless: ClassVar[bool] = True
+    looks_only: ClassVar[bool] = True
     stoppable: ClassVar[bool] = True
 
     def refuses(self, aim: Aim) -> str:

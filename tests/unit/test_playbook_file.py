@@ -69,6 +69,7 @@ commands:
     kinds: [Pod, Deployment]
     timeout: 5
     wide: true
+    looks: true
     undone_by: it fills again by itself
 """
     playbook = load(tmp_path, text)
@@ -84,7 +85,8 @@ commands:
     assert playbook.within("flush-cache") == 20  # its own limit, and some time to end
     command = playbook.commands["flush-cache"]
     assert command.argv[3:5] == ("--tail", "5")
-    assert (command.kinds, command.timeout, command.wide) == (("Pod", "Deployment"), 5, True)
+    assert (command.kinds, command.timeout, command.wide, command.looks) == (("Pod", "Deployment"), 5, True, True)
+    assert table_of(playbook)["flush-cache"].looks_only
     assert command.undone_by == "it fills again by itself"
 
 
