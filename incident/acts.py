@@ -86,6 +86,11 @@ def unfinished(entries: Iterable[Entry]) -> list[Entry]:
     return [act.intent for act in acts(entries) if act.outcome is None]
 
 
+def only_looks(intent: Entry) -> bool:
+    """Whether this intent is to find something out, if it was read with its evidence; its outcome always says so."""
+    return _plan(intent).get("looks_only") is True
+
+
 def _plan(intent: Entry) -> dict[str, Any]:
     act = (intent.evidence or {}).get("act")
     plan = act.get("plan") if isinstance(act, dict) else None

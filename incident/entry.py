@@ -85,12 +85,14 @@ class Ending(Struct, frozen=True, kw_only=True, gc=False):
     """How an act ended, as the evidence of its outcome says; of a refused or cancelled one, as its own does.
 
     ``sent`` None: it is not known whether the cluster got the request. ``undo``: how to take back what was sent.
+    ``looked``: it found something out and mitigated nothing.
     """
 
     verdict: str
     sent: bool | None
     seconds: float
     undo: str
+    looked: bool = False
 
 
 class Entry(Struct, frozen=True, kw_only=True, gc=False):
@@ -136,6 +138,7 @@ def ending_of(evidence: dict[str, Any]) -> Ending | None:
         sent=sent if isinstance(sent, bool) else None,
         seconds=float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e9 else 0.0,
         undo=str(undo.get("words", "")) if isinstance(undo, dict) else "",
+        looked=outcome.get("looked") is True,
     )
 
 
@@ -147,6 +150,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False):
     ``ended_by`` who said so, ``ended_at`` (ms) when.
     ``earlier``  what was said of its end before that: two consoles may both find out after a crash.
     ``sent``     of an act that ended: whether the cluster got the request; None if that is not known.
+    ``looked``   of an act: it finds something out and mitigates nothing.
     """
 
     entry: Entry
@@ -162,6 +166,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False):
     ended_by: str = ""
     earlier: tuple[str, ...] = ()
     sent: bool | None = None
+    looked: bool = False
 
     @property
     def id(self) -> str:

@@ -55,10 +55,10 @@ def milestones(incident: Incident, lines: Iterable[Line]) -> Milestones:
 
 
 def _acted(line: Line) -> bool:
-    """Whether somebody did something about the incident here. What was refused or cancelled did nothing."""
+    """Whether somebody did something about the incident here. What was refused or only looks did nothing."""
     entry = line.entry
     if entry.kind in ACTS:
-        return line.acted
+        return line.acted and not line.looked
     if entry.kind is Kind.STATUS:
         return change_of(entry.evidence).get("status") == Status.MITIGATING
     return entry.source is Source.MITIGATION

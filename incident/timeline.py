@@ -14,6 +14,7 @@ from typing import overload
 
 from msgspec.structs import replace
 
+from incident.acts import only_looks
 from incident.entry import Entry, Kind, Line, Source
 
 _REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
@@ -248,7 +249,7 @@ def _ended(line: Line, outcomes: Sequence[Entry]) -> Line:
     told = [] if own is None else [line.text.partition("\n")[2].strip() or own.verdict or "ended"]
     told += [outcome.text for outcome in outcomes]
     if not told:
-        return line
+        return replace(line, looked=only_looks(entry))
     last = outcomes[-1] if outcomes else entry
     ending = last.ending
     return replace(
@@ -259,6 +260,7 @@ def _ended(line: Line, outcomes: Sequence[Entry]) -> Line:
         ended_by=last.author,
         earlier=tuple(told[:-1]),
         sent=None if ending is None else ending.sent,
+        looked=ending is not None and ending.looked,
         last_at=max(line.last_at, last.happened_at),
     )
 

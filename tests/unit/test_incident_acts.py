@@ -20,8 +20,8 @@ from incident.standing import status_draft
 from incident.store import Store
 from incident.timeline import Timeline
 from incident.verify import verify_json
-from runbook.plan import Verdict
-from runbook.record import intent_of
+from runbook.plan import Outcome, Verdict
+from runbook.record import intent_of, outcome_draft
 from tests.unit.act_drafts import COMMAND, TITLE, intent, outcome, plan, unsent
 from tests.unit.incident_entries import BEGAN, amendment, entry, incident_with, note, retraction
 from tests.unit.incident_store import declared, path, store
@@ -333,6 +333,16 @@ def test_the_first_mitigation_is_the_first_that_was_sent() -> None:
         [note("by hand", source=Source.MITIGATION, happened_at=at), retraction("e2", "-")]
     )
     assert milestones(incident, Timeline(entries).lines).first_action is None
+
+
+def test_what_only_looks_is_not_the_first_mitigation_while_it_runs_nor_when_it_worked() -> None:
+    worked = Outcome(verdict=Verdict.WORKED, text="captured")
+    ended = outcome_draft("e2", plan(looks_only=True), worked, "tech-lead", 2.0)
+    incident, entries = incident_with([intent(looks_only=True), ended, intent("a2"), outcome("e4")])
+
+    assert milestones(incident, Timeline(entries[:2]).lines).first_action is None
+    assert milestones(incident, Timeline(entries[:3]).lines).first_action is None
+    assert milestones(incident, Timeline(entries).lines).first_action == entries[3].happened_at
 
 
 def test_the_json_has_acts_as_they_are() -> None:
