@@ -27,7 +27,7 @@ class Kind(StrEnum):
     FOLLOWUP = "followup"  # a note that began with TODO
     PIN = "pin"  # a row, event or log line put on the timeline, with its original time and raw object
     DECLARED = "declared"
-    STATUS = "status"  # severity, status or role changed
+    STATUS = "status"  # the incident itself changed: severity, status, title, roles, facts, times
     OBSERVATION = "observation"  # a probe saw something change
     REPEAT = "repeat"  # the observation in `refers_to` happened again; `count` so far
     AMENDMENT = "amendment"  # new text and/or time for `refers_to`
@@ -35,10 +35,23 @@ class Kind(StrEnum):
     EXPORT = "export"
     MITIGATION = "mitigation"  # somebody is about to act: the intent, with its plan as evidence
     OUTCOME = "outcome"  # how the intent in `refers_to` ended
+    UPDATE = "update"  # a status update, word for word as it was sent (`incident.updates`)
+    DELIVERY = "delivery"  # how the update in `refers_to` fared with one channel
+    MISSED = "missed"  # an update that was due and not sent
+    CHECK = "check"  # an item of a checklist was ticked, opened again, or is not needed (`incident.checks`)
 
 
 ACTS = (Kind.MITIGATION, Kind.OUTCOME)
 """What an act leaves on the timeline. It happened: neither is ever amended or retracted."""
+
+SENT = (Kind.UPDATE, Kind.DELIVERY, Kind.MISSED)
+"""What was told to others, or was not. It is out in the world: none of these is ever amended or retracted."""
+
+CHANGES = (Kind.DECLARED, Kind.STATUS)
+"""What the incident's own row is made of (`incident.standing`)."""
+
+MARKS = ("began", "detected", "acknowledged", "mitigated", "resolved")
+"""The moments of an incident that a person may set, in the only order that makes sense."""
 
 
 class Status(StrEnum):
@@ -49,7 +62,12 @@ class Status(StrEnum):
 
 
 class Incident(Struct, frozen=True, kw_only=True):
-    """One incident. ``id`` is ``INC-YYYYMMDD-HHMM-xxxx``: sorts by time, never clashes between consoles."""
+    """One incident. ``id`` is ``INC-YYYYMMDD-HHMM-xxxx``: sorts by time, never clashes between consoles.
+
+    ``facts`` answer the decision matrix: service_down, customer_impact, degraded, complaints; what nobody knows is not
+    in it. ``roles`` are persons by the role's id. ``times`` (ms) are the `MARKS` that a person has set.
+    ``resolved_at`` is the mark of that name once it is set; until then, when it was said to be resolved.
+    """
 
     id: str
     title: str
@@ -60,6 +78,11 @@ class Incident(Struct, frozen=True, kw_only=True):
     drill: bool
     cluster: str
     namespace: str
+    services: tuple[str, ...] = ()  # affected
+    impact: str = ""  # on customers, in somebody's words
+    facts: dict[str, bool] = {}
+    roles: dict[str, str] = {}
+    times: dict[str, int] = {}
 
     @property
     def open(self) -> bool:
@@ -75,7 +98,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     kind: Kind = Kind.NOTE
     happened_at: int | None = None  # ms; None means now
     evidence: dict[str, Any] | None = None  # JSON; the store redacts secrets before writing
-    refers_to: str | None = None  # the entry amended, retracted or repeated; the intent that an outcome is of
+    refers_to: str | None = None  # what is amended, retracted, repeated; the outcome's intent, the delivery's update
     fold: str | None = None  # observations of the same fold key become one entry with a count
     level: str = "info"  # info, good, warn, bad: how loud the entry is on the screen
     count: int = 1  # of REPEAT: how often so far

@@ -7,21 +7,22 @@ import sqlite3
 from msgspec import Struct
 from msgspec.structs import replace
 
-from incident import chain, folding, standing
-from incident.entry import ACTS, Draft, Entry, Incident, Kind
+from incident import chain, change_rules, folding, standing
+from incident.entry import ACTS, CHANGES, SENT, Draft, Entry, Incident, Kind
 from incident.errors import Damaged, NoSuchEntry, NoSuchIncident, Refused
 from incident.identity import entry_id, incident_id
 from incident.rows import (
     INSERT_ENTRY,
     INSERT_INCIDENT,
     SELECT_ENTRY,
+    UPDATE_INCIDENT,
     entries_of,
     entry_row,
     fetch_incident,
     incident_row,
 )
 
-_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME)
+_REFERRING = (Kind.AMENDMENT, Kind.RETRACTION, Kind.REPEAT, Kind.OUTCOME, Kind.DELIVERY)
 
 
 class Stamp(Struct, frozen=True):
@@ -49,7 +50,7 @@ def declare(connection: sqlite3.Connection, draft: Draft, stamp: Stamp) -> Incid
     try:
         incident = standing.begin(identity, standing.change_of(draft.evidence), declared_at)
     except ValueError as error:
-        raise Refused(f"{error}. Nothing was recorded.") from error
+        raise _nonsense(error) from error
     connection.execute(INSERT_INCIDENT, (*incident_row(incident), 0, chain.GENESIS))
     append(connection, identity, draft, stamp)
     return incident
@@ -69,6 +70,8 @@ def append(connection: sqlite3.Connection, incident: str, draft: Draft, stamp: S
     if written is not None:
         return written
     draft = _resolve(connection, incident, draft, first=head[0] == 0)
+    if draft.kind is Kind.STATUS:
+        draft = _informed(connection, incident, draft, stamp.recorded_at)
     entry = chain.sealed(
         Entry(
             id=stamp.id,
@@ -89,7 +92,7 @@ def append(connection: sqlite3.Connection, incident: str, draft: Draft, stamp: S
             hash="",
         )
     )
-    _follow(connection, entry)
+    _follow(connection, entry, draft)
     try:
         connection.execute(INSERT_ENTRY, entry_row(entry))
     except sqlite3.IntegrityError as error:
@@ -172,6 +175,13 @@ def _resolve(connection: sqlite3.Connection, incident: str, draft: Draft, *, fir
             f"Entry {target.id} is the record of an act and stands as it is: what was done cannot be amended or "
             "retracted. Nothing was recorded: write a note beside it."
         )
+    if draft.kind in (Kind.AMENDMENT, Kind.RETRACTION) and target.kind in SENT:
+        raise Refused(
+            f"Entry {target.id} is the record of what was told to others and stands as it is. Nothing was recorded: "
+            "send another update, or write a note beside it."
+        )
+    if draft.kind is Kind.DELIVERY and target.kind is not Kind.UPDATE:
+        raise Refused(f"Entry {target.id} is no update, so it was not delivered. Nothing was recorded.")
     if draft.kind is Kind.OUTCOME and (target.kind is not Kind.MITIGATION or target.ending is not None):
         what = "is no act" if target.kind is not Kind.MITIGATION else "was never sent"
         raise Refused(f"Entry {target.id} {what}, so it has no outcome. Nothing was recorded.")
@@ -180,10 +190,10 @@ def _resolve(connection: sqlite3.Connection, incident: str, draft: Draft, *, fir
             f"Entry {target.id} is itself a {target.kind} and stands as it is. Nothing was recorded: "
             f"amend or retract {target.refers_to} instead."
         )
-    if draft.kind is Kind.RETRACTION and target.kind in (Kind.DECLARED, Kind.STATUS):
+    if draft.kind is Kind.RETRACTION and target.kind in CHANGES:
         raise Refused(
             f"Entry {target.id} changed the incident itself and cannot be retracted. Nothing was recorded: "
-            "set status or severity to what it should be instead."
+            "set what it changed to what it should be instead."
         )
     if draft.kind is Kind.AMENDMENT:
         return _as_amended(connection, draft, target)
@@ -204,17 +214,30 @@ def _as_amended(connection: sqlite3.Connection, draft: Draft, target: Entry) -> 
     )
 
 
-def _follow(connection: sqlite3.Connection, entry: Entry) -> None:
-    """Let the incident's row follow an entry that changes it."""
+def _informed(connection: sqlite3.Connection, incident: str, draft: Draft, recorded_at: int) -> Draft:
+    found = fetch_incident(connection, incident)
+    assert found is not None
+    try:
+        return change_rules.informed(found, draft, recorded_at)
+    except ValueError as error:
+        raise _nonsense(error) from error
+
+
+def _follow(connection: sqlite3.Connection, entry: Entry, draft: Draft) -> None:
+    """Let the incident's row follow an entry that changes it; refuse a change that makes no sense."""
     if entry.kind is not Kind.STATUS:
         return
     incident = fetch_incident(connection, entry.incident)
     assert incident is not None
     try:
         changed = standing.after(incident, entry)
+        change_rules.check(incident, changed, draft, entry.recorded_at)
     except ValueError as error:
-        raise Refused(f"{error}. Nothing was recorded.") from error
-    connection.execute(
-        "UPDATE incident SET severity = ?, status = ?, resolved_at = ? WHERE id = ?",
-        (changed.severity, str(changed.status), changed.resolved_at, changed.id),
-    )
+        raise _nonsense(error) from error
+    identity, *row = incident_row(changed)
+    connection.execute(UPDATE_INCIDENT, (*row, identity))
+
+
+def _nonsense(error: ValueError) -> Refused:
+    text = str(error)
+    return Refused(f"{text[:1].upper()}{text[1:]}. Nothing was recorded.")

@@ -8,26 +8,43 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from incident.entry import Ending, Entry, Incident, Kind, Source, Status, ending_of
+from incident import particulars
+from incident.entry import SENT, Ending, Entry, Incident, Kind, Source, Status, ending_of
 from incident.errors import Damaged
 from incident.instants import rfc3339
 
 # To be followed by a WHERE clause. Written out, so that no statement is ever put together from anything else.
 SELECT_INCIDENT = """
-    SELECT id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace FROM incident
+    SELECT id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
+           services, impact, facts, roles, times FROM incident
+"""
+# The same, then where the chain is recorded to end, and the highest number there is. Takes the ID.
+SELECT_STANDING = """
+    SELECT id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
+           services, impact, facts, roles, times,
+           head_seq, head_hash, (SELECT max(seq) FROM entry WHERE incident = ?1) FROM incident WHERE id = ?1
 """
 INSERT_INCIDENT = """
     INSERT INTO incident (id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
-                          head_seq, head_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                          services, impact, facts, roles, times, head_seq, head_hash)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# Takes the values of `incident_row` without the first, which comes last.
+UPDATE_INCIDENT = """
+    UPDATE incident SET title = ?, severity = ?, status = ?, declared_at = ?, resolved_at = ?, drill = ?, cluster = ?,
+                        namespace = ?, services = ?, impact = ?, facts = ?, roles = ?, times = ? WHERE id = ?
 """
 SELECT_ENTRY = """
     SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
            previous_hash, hash, evidence FROM entry
 """
 # The same, but of the evidence only whether there is one. An act's is read and not kept: it says how the act ended.
+# What the console works with all the time is small and comes along.
 SELECT_ENTRY_LIGHT = """
     SELECT id, incident, seq, happened_at, recorded_at, author, source, kind, text, refers_to, fold, level, count,
-           previous_hash, hash, CASE WHEN kind IN ('mitigation', 'outcome') THEN evidence ELSE evidence IS NOT NULL END
+           previous_hash, hash,
+           CASE WHEN kind IN ('mitigation', 'outcome', 'update', 'delivery', 'missed', 'check')
+                THEN evidence ELSE evidence IS NOT NULL END
       FROM entry
 """
 INSERT_ENTRY = """
@@ -38,6 +55,8 @@ _NAMES = (
     "id", "incident", "seq", "happened_at", "recorded_at", "author", "source", "kind", "text", "refers_to", "fold",
     "level", "count", "previous_hash", "hash", "evidence",
 )  # fmt: skip
+
+_COMES_ALONG = frozenset(map(str, (*SENT, Kind.CHECK)))
 
 _SOURCES = {str(source): source for source in Source}
 _KINDS = {str(kind): kind for kind in Kind}
@@ -51,22 +70,29 @@ def incident_of(row: Row) -> Incident:
     Raises:
         Damaged: the row holds what this program never writes.
     """
-    identity, title, severity, status, declared_at, resolved_at, drill, cluster, namespace = row
+    (
+        identity, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
+        services, impact, facts, roles, times,
+    ) = row  # fmt: skip
     try:
-        standing = Status(status)
-    except ValueError as error:
+        return Incident(
+            id=identity,
+            title=title,
+            severity=severity,
+            status=Status(status),
+            declared_at=declared_at,
+            resolved_at=resolved_at,
+            drill=bool(drill),
+            cluster=cluster,
+            namespace=namespace,
+            services=particulars.services_of(json.loads(services)),
+            impact=impact,
+            facts=particulars.settled(particulars.facts_of(json.loads(facts))),
+            roles=particulars.settled(particulars.roles_of(json.loads(roles))),
+            times=particulars.settled(particulars.times_of(json.loads(times))),
+        )
+    except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(f"incident {identity}", error) from error
-    return Incident(
-        id=identity,
-        title=title,
-        severity=severity,
-        status=standing,
-        declared_at=declared_at,
-        resolved_at=resolved_at,
-        drill=bool(drill),
-        cluster=cluster,
-        namespace=namespace,
-    )
 
 
 def incident_row(incident: Incident) -> Row:
@@ -81,6 +107,11 @@ def incident_row(incident: Incident) -> Row:
         int(incident.drill),
         incident.cluster,
         incident.namespace,
+        _json(incident.services),
+        incident.impact,
+        _json(incident.facts),
+        _json(incident.roles),
+        _json(incident.times),
     )
 
 
@@ -96,6 +127,7 @@ def entries_of(rows: Iterable[Row], *, light: bool = False) -> list[Entry]:
             identity, incident, seq, happened_at, recorded_at, author, source, kind, text,
             refers_to, fold, level, count, previous_hash, digest, evidence,
         ) = row  # fmt: skip
+        on_disk = light and kind not in _COMES_ALONG
         try:
             entry = Entry(
                 id=identity,
@@ -107,15 +139,15 @@ def entries_of(rows: Iterable[Row], *, light: bool = False) -> list[Entry]:
                 source=_SOURCES[source],
                 kind=_KINDS[kind],
                 text=text,
-                evidence=None if light or evidence is None else evidence_of(evidence),
+                evidence=None if on_disk or evidence is None else evidence_of(evidence),
                 refers_to=refers_to,
                 fold=fold,
                 level=level,
                 count=count,
                 previous_hash=previous_hash,
                 hash=digest,
-                evidence_on_disk=light and bool(evidence),
-                ending_on_disk=_ending(evidence) if light and isinstance(evidence, str) else None,
+                evidence_on_disk=on_disk and bool(evidence),
+                ending_on_disk=_ending(evidence) if on_disk and isinstance(evidence, str) else None,
             )
         except (KeyError, ValueError) as error:
             raise _damaged(f"entry {identity}", error) from error
@@ -153,8 +185,12 @@ def entry_row(entry: Entry) -> Row:
         entry.count,
         entry.previous_hash,
         entry.hash,
-        None if entry.evidence is None else json.dumps(entry.evidence, separators=(",", ":"), allow_nan=False),
+        None if entry.evidence is None else _json(entry.evidence),
     )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def evidence_of(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from incident.backup import copy_beside
 from incident.errors import Foreign, Newer
 
 APPLICATION_ID = 0x57415252  # "WARR", so that `file` and we can tell our store from any other database
@@ -69,23 +70,38 @@ STEPS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'incidents are never deleted'); END
         """,
     ),
+    (
+        # JSON: a list of names, and objects by question, role and mark.
+        "ALTER TABLE incident ADD COLUMN services TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE incident ADD COLUMN impact TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE incident ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE incident ADD COLUMN roles TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE incident ADD COLUMN times TEXT NOT NULL DEFAULT '{}'",
+    ),
 )
 
 
-def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence[str]] = STEPS) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence[str]] = STEPS) -> Path | None:
     """Bring the file to the current version; all missing steps are one transaction. Safe when two processes open it.
+
+    A store with a past is copied beside itself first (`incident.backup`); returns the copy.
 
     Raises:
         Foreign: a database, but not one of ours. It is left as it is.
         Newer: of a later version than ``steps`` reach. It is left as it is.
+        StoreFault: there is no copy, so nothing is changed.
         sqlite3.Error: what SQLite says while reading or writing it.
     """
     if version(connection, path, len(steps)) == len(steps):
-        return
+        return None
+    copy = None
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again: another process may have migrated while we waited for the lock.
-        for statements in steps[version(connection, path, len(steps)) :]:
+        found = version(connection, path, len(steps))
+        if 0 < found < len(steps):
+            copy = copy_beside(path, f"v{found}-backup")
+        for statements in steps[found:]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
@@ -95,6 +111,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    return copy
 
 
 def version(connection: sqlite3.Connection, path: Path, newest: int = len(STEPS)) -> int:

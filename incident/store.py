@@ -28,6 +28,7 @@ from incident.rows import (
     SELECT_ENTRY,
     SELECT_ENTRY_LIGHT,
     SELECT_INCIDENT,
+    SELECT_STANDING,
     Row,
     body_of,
     entries_of,
@@ -36,11 +37,6 @@ from incident.rows import (
 )
 from incident.standing import declaration_draft, severity_draft, status_draft
 from incident.verify import Verdict, Walk, walk_all
-
-_SELECT_STANDING = """
-    SELECT id, title, severity, status, declared_at, resolved_at, drill, cluster, namespace,
-           head_seq, head_hash, (SELECT max(seq) FROM entry WHERE incident = ?1) FROM incident WHERE id = ?1
-"""
 
 log = logging.getLogger(__name__)
 
@@ -349,7 +345,7 @@ class Store:
 
     async def _incident_and_head(self, incident_id: str) -> tuple[Incident, int, str, int]:
         """The incident, number and hash of the recorded end of its chain, and the highest number there is."""
-        rows = await self._fetch(_SELECT_STANDING, (incident_id,))
+        rows = await self._fetch(SELECT_STANDING, (incident_id,))
         if not rows:
             raise NoSuchIncident(
                 f"There is no incident {incident_id} in {self.path}. `warroom incidents` lists those there are."

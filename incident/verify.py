@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from incident import standing
+from incident import particulars, standing
 from incident.chain import GENESIS, digest
 from incident.entry import Entry, Incident, Kind, Source, Status
 from incident.instants import parse_rfc3339, rfc3339
@@ -183,11 +183,21 @@ def parse_incident(body: object) -> Incident:
             drill=body["drill"],
             cluster=body["cluster"],
             namespace=body["namespace"],
+            # What an incident of an older warroom knows nothing of.
+            services=particulars.services_of(body.get("services", [])),
+            impact=particulars.text_of(body.get("impact", ""), "impact"),
+            facts=particulars.settled(particulars.facts_of(body.get("facts", {}))),
+            roles=particulars.settled(particulars.roles_of(body.get("roles", {}))),
+            times=particulars.settled(particulars.times_of(_instants(body.get("times", {})))),
         )
     except KeyError as error:
         raise ValueError(f"it lacks {error}") from error
     except TypeError as error:
         raise ValueError("an instant is not a text") from error
+
+
+def _instants(times: object) -> object:
+    return {mark: parse_rfc3339(at) for mark, at in times.items()} if isinstance(times, dict) else times
 
 
 def exported_incident(incident: Incident) -> dict[str, Any]:
@@ -202,6 +212,11 @@ def exported_incident(incident: Incident) -> dict[str, Any]:
         "drill": incident.drill,
         "cluster": incident.cluster,
         "namespace": incident.namespace,
+        "services": list(incident.services),
+        "impact": incident.impact,
+        "facts": dict(incident.facts),
+        "roles": dict(incident.roles),
+        "times": {mark: rfc3339(at) for mark, at in incident.times.items()},
     }
 
 

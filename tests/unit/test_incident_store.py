@@ -139,7 +139,7 @@ async def test_the_current_incident_is_the_newest_open_one_and_real_ones_come_be
     assert await current(drill=True) == newest_drill
     await store.set_status(second, Status.RESOLVED, "bob")
     assert await current() == first
-    await store.set_status(first, Status.REVIEWED, "bob")
+    await store.set_status(first, Status.RESOLVED, "bob")
     assert await current() == newest_drill
     assert await current(drill=False) is None
     assert [incident.id for incident in await store.incidents()] == [newest_drill, second, drill, first]
