@@ -36,6 +36,7 @@ MITIGATIONS: dict[str, Known] = {
 
 CONSOLE_KEYS: dict[str, str] = {
     "A": "arms the console",
+    "G": "goes to the last row of a pane",
     "I": "declares an incident",
     "U": "takes an act back",
 }

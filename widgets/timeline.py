@@ -38,7 +38,8 @@ class TimelinePane(CursorView):
             "x", "retract", "retract", id="timeline.retract", tooltip="Say that this entry does not stand, and why"
         ),
         Binding("o", "choose(1)", "only …", id="timeline.only", tooltip="Only people, only probes, only mitigations …"),
-        Binding("O", "choose(-1)", "only … (back)", id="timeline.only-back", show=False, tooltip="The choice before"),
+        # No upper-case letter: those act, here as well.
+        Binding("ctrl+o", "choose(-1)", "only …", id="timeline.only-back", show=False, tooltip="Only …, one back"),
     ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

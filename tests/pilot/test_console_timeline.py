@@ -319,7 +319,7 @@ async def test_o_shows_only_people_and_then_only_probes(console: Console) -> Non
     await console.press("o")
     await console.says("only probes")
     assert "said by a person" not in console.text
-    await console.press("O", "O")
+    await console.press("ctrl+o", "ctrl+o")
     await console.says("said by a person")
 
 

@@ -317,3 +317,10 @@ async def test_a_number_is_typed_entered_and_its_warnings_acknowledged_without_a
         await at.confirm(screen)
         await at.console.until(lambda: len(at.writes) == 1, "one write")
         assert at.writes[0].json()["spec"] == {"replicas": 5}
+
+
+async def test_a_key_that_acts_means_the_same_on_the_timeline(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.console.press("6", "O")
+        await at.console.tells("undo rollout: ")
+        assert "only people" not in at.console.text

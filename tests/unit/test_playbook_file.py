@@ -238,7 +238,11 @@ def test_every_default_that_a_mitigation_asks_for_may_be_given() -> None:
 
 def test_the_keys_of_the_console_itself_are_not_free() -> None:
     from tui.keys import KEYS
+    from widgets.pods import PodsPane
+    from widgets.timeline import TimelinePane
 
-    own = {key.keys for key in KEYS if len(key.keys) == 1 and key.keys.isupper()}
+    panes = [binding for pane in (PodsPane, TimelinePane) for _, binding in pane(id="x")._bindings]
+    pressed = [*(part for key in KEYS for part in key.keys.split(",")), *(binding.key for binding in panes)]
+    own = {key for key in pressed if len(key) == 1 and key.isupper()}
     assert own == set(CONSOLE_KEYS)
     assert not own & {known.key for known in MITIGATIONS.values()}
