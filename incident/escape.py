@@ -45,8 +45,10 @@ _MARKDOWN = _Table(
     {"\n": "<br>", "\t": " ", "<": "&lt;", ">": "&gt;", "&": "&amp;"}
     | {character: f"\\{character}" for character in "\\`*_{}[]|~$"}
 )
+_HTML = _Table({"\n": "<br>", "\t": "    ", "<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&#39;"})
 _JSON = _Table({"\n": "\n"}, _json_escape)
 _FENCE = re.compile("`{3,}")
+_FORMULA = re.compile("((?:^|[,;|\n])[\\s\"']*)([=+\\-@＝＋－＠])")
 
 
 def visible(text: str) -> str:
@@ -64,6 +66,25 @@ def markdown_block(text: str, language: str = "") -> str:
     body = visible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in _FENCE.findall(body)), default=0))
     return f"{fence}{language}\n{body}\n{fence}"
+
+
+def html(text: str) -> str:
+    """Any text as one inline run of HTML, for an element or a quoted attribute; line ends become ``<br>``."""
+    return _one_line_end(text).strip(" \t\n").translate(_HTML)
+
+
+def html_block(text: str) -> str:
+    """Any text as it is, line ends included, for a ``<pre>``."""
+    return _one_line_end(text).translate(_HTML).replace("<br>", "\n")
+
+
+def csv_cell(text: str) -> str:
+    """Any text as what a spreadsheet shows and never calculates: a formula's first character gets ``'`` before it.
+
+    Also where a cell could begin for a program that takes another character for the separator: after ``,``, ``;``,
+    ``|`` or a line end, quotes and blanks between them or not.
+    """
+    return _FORMULA.sub(r"\1'\2", visible(text))
 
 
 def json_text(value: Any) -> str:

@@ -2,54 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from incident.entry import ACTS, Incident, Kind, Line, Source, Status
+from incident.entry import ACTS, MARKS, Incident, Kind, Line, Source, Status
+from incident.instants import EARLIEST, LATEST
+from incident.standard import Level
 from incident.standing import change_of
 
-_MINUTE = 60_000
-_HOUR = 60 * _MINUTE
-
-# The runbook, "Severity Levels".
-SEVERITIES = {1: "Critical", 2: "High", 3: "Medium", 4: "Low"}
-
-# The runbook, "Response Time Targets": detection, response, resolution, in ms.
-TARGETS = {
-    1: (5 * _MINUTE, 5 * _MINUTE, 2 * _HOUR),
-    2: (15 * _MINUTE, 15 * _MINUTE, 8 * _HOUR),
-    3: (30 * _MINUTE, 30 * _MINUTE, 24 * _HOUR),
-    4: (_HOUR, 4 * _HOUR, 7 * 24 * _HOUR),
-}
+ILL = ("bad", "warn")
 
 
 class Milestones(Struct, frozen=True, kw_only=True):
-    """The instants (ms) of an incident; None for what did not happen or nobody recorded."""
+    """The instants (ms) of an incident as its entries tell them; None for what did not happen or nobody recorded."""
 
     first_symptom: int | None  # a probe's first bad or worrying observation that still stands
     declared: int
+    first_answer: int | None  # when a person first recorded something after the declaration
     first_action: int | None  # a mitigation that was sent, or may have been, or the status that says one began
+    recovered: (
+        int | None
+    )  # what was down is well again; where no probe saw it down, the end of the last act that worked
+    seen_well: bool  # a probe saw it recover
     resolved: int | None
 
 
-def milestones(incident: Incident, lines: Iterable[Line]) -> Milestones:
-    """Find the milestones among the lines of the incident's timeline."""
+class Mark(Struct, frozen=True, kw_only=True):
+    """One of the `MARKS`. ``corrected``: a person set it; else it is proposed from the timeline, ``why`` says how."""
+
+    name: str
+    at: int | None  # ms
+    why: str
+    corrected: bool = False
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A duration against its target, ms. ``met`` is None where one of them is not known."""
+
+    mark: Mark
+    since: str  # the mark that it is counted from; empty for the first
+    took: int | None
+    target: int | None
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.took is None or self.target is None else self.took < self.target
+
+
+def milestones(incident: Incident, lines: Sequence[Line]) -> Milestones:
+    """Find the milestones among the lines of the incident's timeline, which are in order of time."""
     symptoms: list[int] = []
     actions: list[int] = []
+    answers: list[int] = []
+    worked: int | None = None
     for line in lines:
         entry = line.entry
+        if entry.source is not Source.PROBE and entry.kind is not Kind.DECLARED:
+            answers.append(entry.recorded_at)  # whoever retracted it was there, too
         if line.retracted is not None:
             continue
-        if entry.kind is Kind.OBSERVATION and entry.level in ("bad", "warn"):
-            symptoms.append(line.happened_at)
-        elif _acted(line):
+        if entry.kind is Kind.OBSERVATION:
+            if entry.level in ILL:
+                symptoms.append(line.happened_at)
+            continue
+        if _acted(line):
             actions.append(line.happened_at)
+            if line.acted and line.level == "good" and line.ended_at is not None:
+                worked = line.ended_at
+    was_down, recovered = _recovered(lines)
     return Milestones(
         first_symptom=min(symptoms, default=None),
         declared=incident.declared_at,
+        first_answer=min(answers, default=None),
         first_action=min(actions, default=None),
+        recovered=recovered if was_down else worked,
+        seen_well=recovered is not None,
         resolved=incident.resolved_at,
     )
 
@@ -64,6 +93,85 @@ def _acted(line: Line) -> bool:
     return entry.source is Source.MITIGATION
 
 
+def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
+    """Whether anything was down, and when the last of it was well again; None while something still is.
+
+    An observation's fold key is ``kind/name/what``: what comes before the last stroke is the thing itself.
+    """
+    down: set[str] = set()
+    ever, healed = False, None
+    for line in lines:
+        entry = line.entry
+        if entry.kind is not Kind.OBSERVATION or line.retracted is not None or not entry.fold:
+            continue
+        subject = entry.fold.rpartition("/")[0]
+        if entry.level == "bad":
+            ever, healed = True, None
+            down.add(subject)
+        elif entry.level not in ILL and subject in down:
+            down.discard(subject)
+            if not down:
+                healed = line.happened_at
+    return ever, healed
+
+
+def marks(incident: Incident, lines: Sequence[Line]) -> dict[str, Mark]:
+    """Every one of the `MARKS`, in their order: as a person set it, or as the timeline proposes it."""
+    known = milestones(incident, lines)
+    began = known.declared if known.first_symptom is None else min(known.first_symptom, known.declared)
+    mitigated, resolved = known.recovered, incident.resolved_at
+    why_mitigated = "what was down was well again" if known.seen_well else "the last act that worked"
+    if mitigated is None or (resolved is not None and mitigated > resolved):
+        mitigated, why_mitigated = resolved, "when it was resolved"
+    proposed: dict[str, tuple[int | None, str]] = {
+        "began": (began, "the first symptom" if began < known.declared else "when it was declared"),
+        "detected": (known.declared, "when it was declared"),
+        "acknowledged": (known.first_answer, "the first entry of a person after the declaration"),
+        "mitigated": (mitigated, why_mitigated),
+        "resolved": (incident.resolved_at, "when it was resolved"),
+    }
+    found = {}
+    for name in MARKS:
+        at, why = proposed[name]
+        if name in incident.times:
+            found[name] = Mark(name=name, at=incident.times[name], why="set by a person", corrected=True)
+        else:
+            found[name] = Mark(name=name, at=at, why=why if at is not None else "")
+    return found
+
+
+def steps(found: dict[str, Mark], level: Level | None) -> list[Step]:
+    """The durations that a review judges: detection from the beginning, everything else from detection."""
+    targets = {
+        "detected": level.detect_within if level else None,
+        "acknowledged": level.respond_within if level else None,
+        "resolved": level.resolve_within if level else None,
+    }
+    judged = []
+    for name, since in (
+        ("began", ""),
+        ("detected", "began"),
+        ("acknowledged", "detected"),
+        ("mitigated", "detected"),
+        ("resolved", "detected"),
+    ):
+        target = targets.get(name)
+        judged.append(
+            Step(
+                mark=found[name],
+                since=since,
+                took=_between(found[since].at, found[name].at) if since else None,
+                target=None if target is None else round(target * 1000),
+            )
+        )
+    return judged
+
+
+def _between(earlier: int | None, later: int | None) -> int | None:
+    """Clocks disagree, and people correct times one by one, but a duration is never negative."""
+    return None if earlier is None or later is None else max(0, later - earlier)
+
+
 def duration(milliseconds: int) -> str:
     """``00:14:38``, ``2 d 03:00:00``. Clocks disagree, but a duration is never negative."""
     seconds = max(0, milliseconds) // 1000
@@ -73,5 +181,7 @@ def duration(milliseconds: int) -> str:
 
 
 def moment(instant: int) -> str:
-    """``2026-11-23 14:02:42``, in UTC: for people, who do not read milliseconds."""
+    """``2026-11-23 14:02:42``, in UTC: for people, who do not read milliseconds. Evidence may hold any number."""
+    if not EARLIEST <= instant <= LATEST:
+        return "at no known time"
     return datetime.fromtimestamp(instant // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -33,13 +33,6 @@ class Topic(Struct, frozen=True, kw_only=True):
     questions: tuple[str, ...] = ()
 
 
-class Names(Struct, frozen=True, kw_only=True):
-    """A checklist: its title, and the text of each item by its ID."""
-
-    title: str
-    items: dict[str, str] = field(default_factory=dict)
-
-
 class Standard(Struct, frozen=True, kw_only=True):
     """``topics`` are asked in their order; ``mandatory`` are the items that every review ticks.
 
@@ -51,7 +44,7 @@ class Standard(Struct, frozen=True, kw_only=True):
     mandatory: tuple[str, ...]
     roles: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
-    checklists: dict[str, Names] = field(default_factory=dict)
+    checklists: dict[str, str] = field(default_factory=dict)
 
     def level(self, severity: int | None) -> Level | None:
         return next((one for one in self.levels if one.level == severity), None)

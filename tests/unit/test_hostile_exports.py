@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 import unicodedata
 from collections.abc import Sequence
@@ -86,7 +87,8 @@ ACTS = st.builds(
     st.sampled_from([True, False, None]),
 )
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-NEVER = {"html_block", "code_block", "hr"}
+NEVER = {"code_block", "hr"}
+MARK = re.compile(r"<!-- warroom:(review|fill|end|seal) [\w-]+ -->\n?")
 
 
 async def stored(path: Path, title: str, where: str, drafts: Sequence[Draft]) -> tuple[Incident, list[Entry]]:
@@ -192,6 +194,7 @@ def check_markdown(text: str, entries: Sequence[Entry]) -> None:
     assert not invisible(text)
     tokens = MARKDOWN.parse(text)
     assert {token.type for token in tokens} & NEVER == set()
+    assert all(MARK.fullmatch(token.content) for token in tokens if token.type == "html_block")
     assert {token.content for token in inline(tokens) if token.type == "html_inline"} <= {"<br>"}
     assert not [token for token in inline(tokens) if token.type in ("image", "link_open")]
     # Header and rows of each table have the same number of cells: nothing broke out of its own.

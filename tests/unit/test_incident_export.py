@@ -45,6 +45,7 @@ ANY = st.one_of(
     st.lists(st.sampled_from([*"|\\`*_[]()<>&~$#!-+=\n\r\t {}:\"'x", "\u202e", "\x1b"]), max_size=14).map("".join),
 )
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+MARK = re.compile(r"<!-- warroom:(review|fill|end|seal) [\w-]+ -->\n?")
 OURS = {"text", "html_inline", "s_open", "s_close", "softbreak"}
 
 
@@ -131,9 +132,10 @@ def test_a_review_of_hostile_text_has_the_structure_of_a_harmless_one(
     lines = 1 + len(drafts)
     followups = sum(draft.kind is Kind.FOLLOWUP for draft in drafts)
     evidence = sum(bool(draft.evidence) for draft in drafts)
-    assert sum(token.type == "tr_open" for token in tokens) == (1 + lines) + (1 + 4) + (1 + max(1, followups))
+    assert sum(token.type == "tr_open" for token in tokens) == (1 + lines) + (1 + 5) + (1 + max(1, followups))
     assert sum(token.type == "fence" for token in tokens) == evidence
-    assert {token.type for token in tokens} & {"html_block", "code_block", "hr", "blockquote_open"} == set()
+    assert {token.type for token in tokens} & {"code_block", "hr", "blockquote_open"} == set()
+    assert all(MARK.fullmatch(token.content) for token in tokens if token.type == "html_block")
     assert {token.type for token in inline(tokens)} <= OURS | {
         "strong_open", "strong_close", "em_open", "em_close", "code_inline"
     }  # fmt: skip
@@ -145,9 +147,10 @@ def test_a_review_of_hostile_text_has_the_structure_of_a_harmless_one(
 def test_the_review_is_the_runbooks_template() -> None:
     review = to_markdown(*incident_with([]))
     headings = re.findall(r"^#+ .*$", review, re.MULTILINE)
-    assert headings[:17] == [
+    assert headings[:18] == [
         f"# Post-Incident Review: {INCIDENT}",
         "## Incident Summary",
+        "### Impact Assessment",
         "## Timeline",
         "## Root Cause Analysis",
         "### What Happened?",
@@ -206,9 +209,9 @@ def test_the_review_says_what_is_known() -> None:
     assert "- **Duration**: 00:00:09 from declaration, 00:04:10 from the first symptom" in review
     assert "seen by a probe: payment-service unhealthy, 0 of 3 ready" in review
     assert "| First symptom | 2026-11-23 14:02:00 |" in review
-    assert "| Declared | 2026-11-23 14:06:01 | 00:04:01 | met (under 00:05:00) |" in review
-    assert "| First mitigation | 2026-11-23 14:21:00 | 00:14:59 | MISSED (under 00:05:00) |" in review
-    assert "| alert on pool exhaustion | | | |" in review
+    assert "| Detected | 2026-11-23 14:06:01 | 00:04:01 from first symptom | met (under 00:05:00) |" in review
+    assert "| Acknowledged | 2026-11-23 14:06:03 | 00:00:02 from detected | met (under 00:05:00) |" in review
+    assert "| alert on pool exhaustion |  |  |  |" in review
 
 
 def test_amendments_retractions_and_repeats_are_visible() -> None:
