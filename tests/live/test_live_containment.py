@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from probes.cluster import Cluster
 from runbook.evidence_folder import check_folder
-from runbook.gate import Gate
-from runbook.mitigations import TABLE
-from runbook.plan import Aim, Level, Outcome, Plan, Verdict
-from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import INCIDENT, PERSON, Book, agreed, finding
+from runbook.plan import Aim, Level, Plan, Verdict
+from tests.drill.mitigation_desk import INCIDENT, PERSON, finding
+from tests.live.gate_on_lab import desk
 from tests.live.lab import Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -79,40 +74,6 @@ def folder_of(plan: Plan) -> Path:
 def read(folder: Path, name: str) -> Json:
     found: Json = json.loads((folder / "original" / name).read_text())
     return found
-
-
-class Desk:
-    """A gate on the lab, and what a person does with it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.gate = Gate(
-            cluster,
-            Book([]),
-            TABLE,
-            Playbook(quiet_for=0.0, verify_within=60.0),
-            latest=dict,
-            production=lambda _: False,
-        )
-
-    async def carried_out(self, mitigation: str, aim: Aim, **choices: str) -> tuple[Plan, Outcome]:
-        plan = await self.gate.plan(mitigation, aim, choices)
-        act = await self.gate.carry_out(plan, agreed(plan))
-        async with asyncio.timeout(90):
-            return plan, await act.done()
-
-    async def undone(self, plan: Plan) -> tuple[Plan, Outcome]:
-        recipe = plan.undo.recipe
-        assert recipe is not None
-        return await self.carried_out(recipe.mitigation, recipe.aim, **recipe.choices)
-
-
-@asynccontextmanager
-async def desk(lab: Lab, context: str = "admin") -> AsyncIterator[Desk]:
-    at = Desk(await Cluster.connect(str(lab.kubeconfig), context))
-    try:
-        yield at
-    finally:
-        await at.gate.close()
 
 
 async def test_evidence_of_a_crash_looping_pod_is_what_kubectl_shows(lab: Lab, place: str) -> None:

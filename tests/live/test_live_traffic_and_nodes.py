@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from probes.cluster import Cluster
-from runbook.gate import Gate
 from runbook.istio import maintenance
-from runbook.mitigations import TABLE
-from runbook.plan import Aim, Level, Outcome, Plan, Verdict
-from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import INCIDENT, Book, agreed, finding
+from runbook.plan import Aim, Level, Verdict
+from tests.drill.mitigation_desk import INCIDENT, agreed, finding
+from tests.live.gate_on_lab import desk
 from tests.live.lab import Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,40 +52,6 @@ async def ready(lab: Lab, namespace: str) -> bool:
     found = await lab.call("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
     status = found["status"]
     return bool(status.get("readyReplicas") == REPLICAS == status.get("replicas"))
-
-
-class Desk:
-    """A gate on the lab, and what a person does with it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.gate = Gate(
-            cluster,
-            Book([]),
-            TABLE,
-            Playbook(quiet_for=0.0, verify_within=60.0),
-            latest=dict,
-            production=lambda _: False,
-        )
-
-    async def carried_out(self, mitigation: str, aim: Aim, **choices: str) -> tuple[Plan, Outcome]:
-        plan = await self.gate.plan(mitigation, aim, choices)
-        act = await self.gate.carry_out(plan, agreed(plan))
-        async with asyncio.timeout(90):
-            return plan, await act.done()
-
-    async def undone(self, plan: Plan) -> tuple[Plan, Outcome]:
-        recipe = plan.undo.recipe
-        assert recipe is not None
-        return await self.carried_out(recipe.mitigation, recipe.aim, **recipe.choices)
-
-
-@asynccontextmanager
-async def desk(lab: Lab, context: str = "admin") -> AsyncIterator[Desk]:
-    at = Desk(await Cluster.connect(str(lab.kubeconfig), context))
-    try:
-        yield at
-    finally:
-        await at.gate.close()
 
 
 # ---------------------------------------------------------------------- redirect

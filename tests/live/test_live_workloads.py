@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from probes.cluster import Cluster
 from runbook.errors import Changed
-from runbook.gate import Gate
-from runbook.mitigations import TABLE
-from runbook.plan import Aim, Level, Outcome, Plan, Verdict
-from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import INCIDENT, Book, agreed, finding
+from runbook.plan import Aim, Level, Verdict
+from tests.drill.mitigation_desk import INCIDENT, agreed, finding
+from tests.live.gate_on_lab import desk
 from tests.live.lab import Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -95,43 +91,6 @@ class Place:
 
     def aim(self, kind: str, name: str) -> Aim:
         return Aim(kind=kind, namespace=self.namespace, name=name)
-
-
-class Desk:
-    """A gate on the lab, and what a person does with it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.gate = Gate(
-            cluster,
-            Book([]),
-            TABLE,
-            Playbook(quiet_for=0.0, verify_within=60.0),
-            latest=dict,
-            production=lambda _: False,
-        )
-
-    async def carried_out(self, mitigation: str, aim: Aim, **choices: str) -> tuple[Plan, Outcome]:
-        plan = await self.gate.plan(mitigation, aim, choices)
-        return plan, await self.confirmed(plan)
-
-    async def confirmed(self, plan: Plan) -> Outcome:
-        act = await self.gate.carry_out(plan, agreed(plan))
-        async with asyncio.timeout(90):
-            return await act.done()
-
-    async def undone(self, plan: Plan) -> tuple[Plan, Outcome]:
-        recipe = plan.undo.recipe
-        assert recipe is not None
-        return await self.carried_out(recipe.mitigation, recipe.aim, **recipe.choices)
-
-
-@asynccontextmanager
-async def desk(lab: Lab, context: str = "admin") -> AsyncIterator[Desk]:
-    at = Desk(await Cluster.connect(str(lab.kubeconfig), context))
-    try:
-        yield at
-    finally:
-        await at.gate.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
