@@ -112,6 +112,11 @@ class Journal:
                 log.error("no rescue store at %s: %s", rescue, error)
         raise fault
 
+    @property
+    def drill(self) -> bool:
+        """Whether this console is a drill's."""
+        return self._drill
+
     async def close(self) -> None:
         """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
         if self._recorder is None:
