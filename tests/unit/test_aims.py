@@ -13,18 +13,19 @@ from tui.aims import Aims
 from widgets.pod_groups import PodRow, summarise
 
 
-def workload(name: str, release: str = "") -> Workload:
+def workload(name: str, release: str = "", kind: str = "Deployment") -> Workload:
+    """Three pods are wanted, two are ready."""
     return Workload(
         uid=f"uid-of-{name}",
-        kind="Deployment",
+        kind=kind,
         namespace=PROD,
         name=name,
         resource_version="1",
         health=Health.HEALTHY,
-        desired=1,
-        ready=1,
-        updated=1,
-        available=1,
+        desired=3,
+        ready=2,
+        updated=3,
+        available=2,
         condition="complete",
         message="",
         changed_at=None,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.freshness import Freshness, Snapshot, State
-from probes.rows import Commit, Endpoint, Event, Health, Node, Owner, Pod, Release, Usage, Workload
+from probes.rows import Commit, Endpoint, Event, Health, Node, Owner, Pod, Release, Usage
+from tests.unit.test_aims import workload
 from tui.columns import Page
 from tui.look import Look, first, nothing
 from tui.look_json import to_dict, to_json
@@ -206,28 +207,8 @@ def test_node_usage_is_a_share_of_allocatable_and_null_without_metrics() -> None
 
 
 def test_only_deployments_are_deployments() -> None:
-    def workload(kind: str, name: str) -> Workload:
-        return Workload(
-            uid=name,
-            kind=kind,
-            namespace="bank",
-            name=name,
-            resource_version="1",
-            health=Health.HEALTHY,
-            desired=3,
-            updated=3,
-            ready=2,
-            available=2,
-            condition="progressing",
-            message="",
-            changed_at=None,
-            created_at=NOW,
-            revision="",
-            images=(),
-            release="",
-        )
-
-    document = to_dict(seen(workloads=live("workloads", workload("Deployment", "api"), workload("StatefulSet", "db"))))
+    rows = workload("api"), workload("db", kind="StatefulSet")
+    document = to_dict(seen(workloads=live("workloads", *rows)))
 
     assert [(row["name"], row["desired"], row["ready"], row["updated"]) for row in document["deployments"]] == [
         ("api", 3, 2, 3)
