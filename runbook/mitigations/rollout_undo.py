@@ -18,35 +18,24 @@ from runbook import preflight
 from runbook.diffs import hunk
 from runbook.errors import NoPlan, NotSent
 from runbook.media import JSON_PATCH, STRATEGIC
-from runbook.mitigation import Choices, Mitigation, Tell
+from runbook.mitigation import Choices, Tell
 from runbook.plan import Aim, Field, Finding, Json, Level, Need, Outcome, Plan, Recipe, Undo, Verdict
 from runbook.precondition import json_patch_unchanged, patch_unchanged
 from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
+from runbook.replacing import Replacement, Replacing, replacement_of
 from runbook.revisions import KEPT, Revision, images_of, revision_again, revisions_of
 from runbook.stamps import ACT, INCIDENT, new_act
-from runbook.strategies import at_once, obstacles
-from runbook.verification import rollout_of, settled, unwell
-from runbook.workloads import (
-    PLURALS,
-    names_of,
-    refuse_no_workload,
-    template_labels,
-    workload_aim,
-    workload_of,
-    workload_path,
-)
+from runbook.verification import settled, unwell
+from runbook.workloads import PLURALS, workload_aim, workload_of, workload_path
 
 if TYPE_CHECKING:
     from runbook.hands import Hands
     from runbook.scene import Scene
 
 
-class RolloutUndo(Mitigation):
+class RolloutUndo(Replacing):
     label: ClassVar[str] = "undo rollout"
     sentence: ClassVar[str] = "Undo a rollout without Helm: back to an earlier revision of a workload's pods"
-
-    def refuses(self, aim: Aim) -> str:
-        return refuse_no_workload(aim)
 
     async def plan(self, scene: Scene, aim: Aim, choices: Choices) -> Plan:
         kind, name = workload_of(aim)
@@ -61,23 +50,20 @@ class RolloutUndo(Mitigation):
         allowing = asyncio.create_task(preflight.allowed(scene, needs))
         try:
             current, field, chosen = await _choice(scene, obj, choices)
-            (pods, unknown), (after, said), budgets = await asyncio.gather(
-                preflight.pods_hit(scene, obj),
+            (after, said), going = await asyncio.gather(
                 rehearsed(scene.rehearsal.patch(path, _body(obj, chosen), _media(kind))),
-                preflight.budgets(scene, namespace, template_labels(obj)),
+                replacement_of(scene, obj),
             )
         finally:
             allowed = await allowing
-        all_go = at_once(obj)
-        endpoints = await preflight.endpoints_left(scene, namespace, names_of(pods), at_once=all_go)
-        rollout = rollout_of(obj)
+        wanted = going.rollout.wanted
         command = ["kubectl", "rollout", "undo", str(target), f"--to-revision={chosen.number}", "-n", namespace]
         return Plan(
             id=new_act(),
             mitigation=self.id,
             title=f"Undo the rollout of {target}: back to revision {chosen.number}",
             verb="Undo rollout",
-            remark=f"{rollout.ready} of {rollout.wanted} ready now",
+            remark=going.remark,
             target=target,
             commands=(shlex.join(command),),
             diff=difference(
@@ -85,16 +71,11 @@ class RolloutUndo(Mitigation):
             ),
             findings=(
                 allowed,
-                preflight.fresh(scene, ("pods", "workloads", "events")),
+                preflight.fresh(scene, self.SEEN_BY),
                 *said,
                 *_owned_by_helm(obj),
-                *obstacles(obj),
-                *_waits_for_broken(obj, pods),
-                *unknown,
-                *endpoints,
-                *budgets,
-                *preflight.reverted_by(obj),
-                *preflight.others(scene, obj),
+                *_waits_for_broken(obj, going),
+                *going.findings,
             ),
             fields=(field,),
             choices={"revision": field.value},
@@ -106,10 +87,10 @@ class RolloutUndo(Mitigation):
                 "unwell": list(unwell(scene)),
             },
             needs=needs,
-            verified_by=f"{rollout.wanted} of {rollout.wanted} ready on {_images(chosen)} · no new warnings · health",
+            verified_by=f"{wanted} of {wanted} ready on {_images(chosen)} · no new warnings · health",
             undo=_undo(self.id, workload_aim(target), current),
-            blast=f"{len(pods)} {'pod' if len(pods) == 1 else 'pods'}, {'all at once' if all_go else 'one by one'}",
-            wide=all_go and rollout.ready > 0,
+            blast=going.blast,
+            wide=going.wide,
         )
 
     async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json:
@@ -146,11 +127,6 @@ class RolloutUndo(Mitigation):
             text = f"somebody changed it meanwhile: it runs {', '.join(map(_short, runs))}; {outcome.text}"
             return replace(outcome, verdict=Verdict.FAILED, text=text)
         return outcome
-
-    async def took_effect(self, scene: Scene, plan: Plan) -> bool | None:
-        target = plan.target
-        obj = await scene.fetch(target.kind, target.namespace, target.name)
-        return ((obj.get("metadata") or {}).get("annotations") or {}).get(ACT) == plan.id
 
     def permissions(self, namespace: str) -> tuple[Need, ...]:
         return (
@@ -265,7 +241,7 @@ def _owned_by_helm(workload: Json) -> list[Finding]:
     return [Finding("helm", Level.AMBER, text, "B rolls the release back instead")]
 
 
-def _waits_for_broken(workload: Json, pods: list[Json]) -> list[Finding]:
+def _waits_for_broken(workload: Json, going: Replacement) -> list[Finding]:
     """An ordered StatefulSet waits for a broken pod for ever, even when the template is good again.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
@@ -273,8 +249,7 @@ def _waits_for_broken(workload: Json, pods: list[Json]) -> list[Finding]:
     spec = workload.get("spec") or {}
     if workload.get("kind") != "StatefulSet" or spec.get("podManagementPolicy") == "Parallel":
         return []
-    rollout = rollout_of(workload)
-    if rollout.ready >= min(len(pods), rollout.wanted):
+    if going.rollout.ready >= min(len(going.pods), going.rollout.wanted):
         return []
     text = "it waits for pods that are not ready instead of replacing them"
     return [Finding("ordered", Level.AMBER, text, "delete the broken pod afterwards (K)")]
