@@ -14,14 +14,14 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from incident.entry import ACTS, Draft, Entry, Kind, Source, Status
+from incident.command import Command
+from incident.entry import ACTS, Draft, Entry, Kind, Source
 from incident.errors import NoSuchIncident, Refused, StoreFault
 from incident.folding import Fold, Waiting
 from incident.instants import now_ms
 from incident.intake import take_in
 from incident.ledger import Stamp
 from incident.spill import Spill, Spilled
-from incident.standing import severity_draft, status_draft
 from incident.store import BUSY_TIMEOUT, Store
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
         return self.entry is not None or self.kept_in is not None
 
 
-class Recorder:
+class Recorder(Command[Recorded]):
     """Writes to a store through its faults. Only `Refused` is raised: then there is nothing that could be kept."""
 
     def __init__(self, store: Store, directories: Sequence[Path] | None = None) -> None:
@@ -143,13 +143,8 @@ class Recorder:
         draft = Draft(kind=Kind.RETRACTION, text=reason, author=author, refers_to=entry_id)
         return await self.record(incident_id, draft)
 
-    async def set_status(self, incident_id: str, status: Status, author: str, *, text: str = "") -> Recorded:
-        """`Store.set_status`, kept aside if need be."""
-        return await self.record(incident_id, status_draft(status, author, text))
-
-    async def set_severity(self, incident_id: str, severity: int | None, author: str, *, text: str = "") -> Recorded:
-        """`Store.set_severity`, kept aside if need be."""
-        return await self.record(incident_id, severity_draft(severity, author, text))
+    async def _say(self, incident_id: str, draft: Draft) -> Recorded:
+        return await self.record(incident_id, draft)
 
     async def acts(self, incident_id: str) -> list[Entry]:
         """`of_kinds` of intents and outcomes (see `incident.acts`)."""

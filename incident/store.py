@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,8 +17,9 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from incident import ledger
+from incident.command import Command, service_names
 from incident.database import Database
-from incident.entry import ACTS, Draft, Entry, Incident, Kind, Source, Status
+from incident.entry import ACTS, Draft, Entry, Incident, Kind, Source
 from incident.errors import Locked, NoSuchEntry, NoSuchIncident, StoreFault, Unusable
 from incident.folding import Waiting, fold_of
 from incident.instants import now_ms
@@ -35,7 +36,7 @@ from incident.rows import (
     evidence_of,
     incident_of,
 )
-from incident.standing import declaration_draft, severity_draft, status_draft
+from incident.standing import declaration_draft
 from incident.verify import Verdict, Walk, walk_all
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ BUSY_TIMEOUT = 3.0  # seconds to wait for another process's transaction before s
 PAGE = 10_000  # entries per read: an append of another task gets its turn in between
 
 
-class Store:
+class Store(Command[Entry]):
     """An open store. Use `Store.open`. Every method raises only `StoreError`\\ s (`incident.errors`)."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
@@ -115,13 +116,15 @@ class Store:
         cluster: str = "",
         namespace: str = "",
         happened_at: int | None = None,
+        services: Sequence[str] = (),
+        impact: str = "",
+        facts: Mapping[str, bool] | None = None,
     ) -> Incident:
         """Begin an incident. Its first entry is the declaration.
 
         Raises:
-            Refused: the title is empty or the severity is not 1 to 4.
+            Refused: the title is empty, the severity is not 1 to 4, or a service has no name.
         """
-        title = line(title, "title", TITLE_LIMIT)
         draft = declaration_draft(
             title=line(title, "title", TITLE_LIMIT),
             author=author,
@@ -130,20 +133,15 @@ class Store:
             cluster=cluster,
             namespace=namespace,
             happened_at=happened_at,
+            services=service_names(services),
+            impact=impact,
+            facts=facts,
         )
         draft = take_in(draft)
         stamp = Stamp.at(self._clock())
         incident = await self._database.write(lambda connection: ledger.declare(connection, draft, stamp))
         self._wake()
         return incident
-
-    async def set_status(self, incident_id: str, status: Status, author: str, *, text: str = "") -> Entry:
-        """Move the incident to ``status``, with an entry that says so. Resolving notes when; reopening forgets it."""
-        return await self.append(incident_id, status_draft(status, author, text))
-
-    async def set_severity(self, incident_id: str, severity: int | None, author: str, *, text: str = "") -> Entry:
-        """Classify the incident, 1 (critical) to 4 (low), with an entry that says so."""
-        return await self.append(incident_id, severity_draft(severity, author, text))
 
     async def incident(self, incident_id: str) -> Incident:
         """The incident as it stands.
@@ -185,6 +183,9 @@ class Store:
             StoreFault: the store cannot write now; `incident.recorder` keeps the draft elsewhere.
         """
         return await self.append_stamped(incident_id, take_in(draft), Stamp.at(self._clock()))
+
+    async def _say(self, incident_id: str, draft: Draft) -> Entry:
+        return await self.append(incident_id, draft)
 
     async def append_stamped(self, incident_id: str, draft: Draft, stamp: Stamp) -> Entry:
         """`append` of a draft that was taken in already, under a name chosen before: a second try cannot double it."""

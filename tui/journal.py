@@ -11,22 +11,23 @@ import logging
 import os
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
-from incident.errors import StoreError, StoreFault, Unusable
+from incident.errors import NoSuchIncident, StoreError, StoreFault, Unusable
 from incident.recorder import Recorder
 from incident.timeline import Timeline
+from tui.journal_changes import JournalChanges, Saved
 
 if TYPE_CHECKING:
     from incident.recorder import Recorded
     from incident.store import Store
     from probes.transitions import Transition
+
+__all__ = ["Journal", "Saved"]
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +40,7 @@ READ_AGAIN = 1.0
 """Seconds until a store that could not be read is tried again."""
 
 
-class Saved(Struct, frozen=True):
-    """What became of one entry. ``trouble`` is empty when it is in the store; ``kept`` when it is kept aside for it."""
-
-    entry: Entry | None
-    trouble: str = ""
-    kept: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return not self.trouble
-
-
-class Journal:
+class Journal(JournalChanges):
     """One store, and the incident of it that is shown.
 
     ``changed`` is awaited with the ids of the lines that changed, or None when another incident is shown.
@@ -112,11 +101,6 @@ class Journal:
                 log.error("no rescue store at %s: %s", rescue, error)
         raise fault
 
-    @property
-    def drill(self) -> bool:
-        """Whether this console is a drill's."""
-        return self._drill
-
     async def close(self) -> None:
         """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
         if self._recorder is None:
@@ -127,6 +111,11 @@ class Journal:
                 self.incident.id, Status.RESOLVED, self.author, text="The drill was left; its platform is gone."
             )
         await self._recorder.close()
+
+    @property
+    def drill(self) -> bool:
+        """Whether this console is a drill's."""
+        return self._drill
 
     @property
     def ready(self) -> bool:
@@ -172,7 +161,17 @@ class Journal:
         self._shown.set()
         await self._changed(None)
 
-    async def declare(self, title: str, severity: int | None, *, cluster: str, namespace: str) -> Incident:
+    async def declare(
+        self,
+        title: str,
+        severity: int | None,
+        *,
+        cluster: str,
+        namespace: str,
+        services: Sequence[str] = (),
+        impact: str = "",
+        facts: Mapping[str, bool] | None = None,
+    ) -> Incident:
         """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
         store = self._opened()
         assert self._recorder is not None
@@ -183,6 +182,9 @@ class Journal:
             drill=self._drill,
             cluster=cluster,
             namespace=namespace,
+            services=services,
+            impact=impact,
+            facts=facts,
         )
         await self._end_standby(incident.id)
         await self.show(incident)
@@ -241,9 +243,16 @@ class Journal:
         await self._changed(touched)
 
     async def _refresh_incident(self) -> None:
-        for incident in await self._opened().incidents():
-            if self.incident is not None and incident.id == self.incident.id:
-                self.incident = incident
+        shown = self.incident
+        if shown is None:
+            return
+        try:
+            now = await self._opened().incident(shown.id)
+        except NoSuchIncident as error:  # what is shown stays; who writes to it is told
+            log.error("%s", error)
+            return
+        if self.incident is not None and self.incident.id == now.id:  # another may be shown by now
+            self.incident = now
 
     # ------------------------------------------------------------------ writing
 
@@ -293,6 +302,16 @@ class Journal:
     async def of_kinds(self, incident_id: str, kinds: Collection[Kind]) -> list[Entry]:
         """An incident's entries of these kinds with their evidence, also those that are kept aside."""
         return await self._recorder.of_kinds(incident_id, kinds) if self._recorder is not None else []
+
+    async def _change(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
+        """Record a change of the incident itself, and have it in `incident` when this returns."""
+        saved = await self._record(work)
+        if saved.ok:
+            try:
+                await self._refresh_incident()
+            except StoreFault as fault:  # it is written; following it reads it again
+                log.warning("the incident cannot be read: %s", fault)
+        return saved
 
     async def _record(self, work: Callable[[Recorder, str], Awaitable[Recorded]]) -> Saved:
         if self._recorder is None or self.incident is None:
