@@ -48,6 +48,11 @@ class Mitigation(ABC):
         self.key = key
         self.choosable = choosable
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Programs of this machine that it starts, for `warroom doctor`."""
+        return ()
+
     @abstractmethod
     def refuses(self, aim: Aim) -> str:
         """Why this makes no sense on that row, in a few words for the dim key; empty if it does. Asks nobody."""

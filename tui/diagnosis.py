@@ -7,19 +7,20 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probes.errors import ProbeError
 from probes.freshness import Snapshot, State
-from tui import paths
+from tui import mitigation_checks, paths, runbook_checks
+from tui.check import Check, Level
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
     from probes.rows import Endpoint
+    from runbook.mitigation import Mitigation
+    from runbook.playbook import Playbook
     from tui.options import ConsoleOptions
 
 log = logging.getLogger(__name__)
@@ -29,40 +30,29 @@ TOOL_SECONDS = 5.0
 NEEDED = frozenset({"pods", "workloads", "events"})
 
 
-class Level(StrEnum):
-    """``MISSING`` is something needed: the doctor's exit status is 1. ``WARN`` costs a pane or a comfort."""
-
-    OK = "ok"
-    WARN = "warn"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report. ``advice`` is empty when there is nothing to do."""
-
-    name: str
-    level: Level
-    found: str
-    advice: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        return {"name": self.name, "level": self.level.value, "found": self.found, "advice": self.advice}
-
-
 async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
     """Every check, in the order of the report. Slow ones run at the same time, each with a limit."""
     async with asyncio.TaskGroup() as tasks:
-        cluster = tasks.create_task(_cluster(options, limit))
         store = tasks.create_task(_store(options.store))
         tools = [
             tasks.create_task(_tool("git", ("--version",), "the commits need it: install git")),
-            tasks.create_task(_tool("kubectl", ("version", "--client"), "the console works without it")),
-            tasks.create_task(_tool("helm", ("version", "--short"), "the console works without it")),
+            tasks.create_task(
+                _tool("kubectl", ("version", "--client"), "only commands of a runbook file need it: install kubectl")
+            ),
+            tasks.create_task(_helm(options.settings.tools.helm)),
         ]
+        runbook = tasks.create_task(asyncio.to_thread(runbook_checks.read, options))
+
+        async def acts(cluster: Cluster, namespaces: Sequence[str]) -> list[Check]:
+            read, _ = await runbook
+            programs = {check.name: check for check in await asyncio.gather(*tools)}
+            table = await asyncio.to_thread(_table, read.playbook if read else options.playbook)
+            return await mitigation_checks.check(table, cluster, namespaces, programs, read_only=options.read_only)
+
+        cluster = tasks.create_task(_cluster(options, limit, acts))
     return [
         _settings(options),
-        *_runbook(options.runbook),
+        *runbook.result()[1],
         *cluster.result(),
         *_variables(options),
         store.result(),
@@ -79,28 +69,6 @@ def _settings(options: ConsoleOptions) -> Check:
     return Check("settings", Level.OK, str(path))
 
 
-def _runbook(name: str) -> list[Check]:
-    """The runbook file, and what its commands need."""
-    from tui.options import read_playbook
-    from tui.toml_table import SettingsError
-
-    if not name:
-        return [Check("runbook", Level.OK, "no file: mitigations as they suit any cluster")]
-    try:
-        playbook = read_playbook(name)
-    except SettingsError as error:
-        return [Check("runbook", Level.MISSING, str(error), "correct the file, or choose another with --runbook")]
-    settings, commands = len(playbook.mitigations), len(playbook.commands)
-    checks = [
-        Check("runbook", Level.OK, f"{name}: settings for {settings} mitigations, {commands} commands of its own")
-    ]
-    for command, wanted in playbook.commands.items():
-        if shutil.which(wanted.argv[0]) is None:
-            found = f"its command {command} needs {wanted.argv[0]}, which is not there"
-            checks.append(Check("runbook", Level.WARN, found, "install it, or name it by its path in the file"))
-    return checks
-
-
 def _variables(options: ConsoleOptions) -> list[Check]:
     return [
         Check("endpoints", Level.WARN, sentence, "set it where warroom is started")
@@ -108,8 +76,10 @@ def _variables(options: ConsoleOptions) -> list[Check]:
     ]
 
 
-async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
-    """The kubeconfig, the server, every probe by really looking once, and what would be refused later."""
+async def _cluster(
+    options: ConsoleOptions, limit: float, acts: Callable[[Cluster, Sequence[str]], Awaitable[list[Check]]]
+) -> list[Check]:
+    """The kubeconfig, the server, every probe by really looking once, what would be refused later, and the ``acts``."""
     from probes.cluster import Cluster
     from tui.look import look_at
 
@@ -120,6 +90,7 @@ async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
     try:
         seen = await look_at(cluster, options, limit)
         denied = await _denied(cluster, seen.namespaces) if seen.version else {}
+        mitigations = await acts(cluster, seen.namespaces) if seen.version else []
     finally:
         await cluster.close()
     where = ", ".join(seen.namespaces) or "all namespaces"
@@ -145,7 +116,7 @@ async def _cluster(options: ConsoleOptions, limit: float) -> list[Check]:
         checks.append(Check("logs", Level.WARN, *_refusal(denied["logs"])))
     elif seen.version:
         checks.append(Check("logs", Level.OK, "allowed to read pods' logs"))
-    return checks
+    return checks + mitigations
 
 
 def _probe(snapshot: Snapshot[Any], denied: Sequence[str]) -> Check:
@@ -206,6 +177,29 @@ def _log_file(path: Path | None) -> Check:
     if path is None:
         return Check("log file", Level.WARN, f"cannot be written: {paths.log_file()}", "make its directory writable")
     return Check("log file", Level.OK, str(path))
+
+
+def _table(playbook: Playbook) -> dict[str, Mitigation]:
+    from runbook.mitigations import table_of
+
+    return table_of(playbook)
+
+
+async def _helm(configured: Sequence[str]) -> Check:
+    """The Helm that a rollback would start: what the settings name, or the one on PATH."""
+    from runbook.helm import NAME, Helm, NoHelm, find
+
+    helm = Helm(find(configured))
+    try:
+        version = await helm.version()
+    except NoHelm as error:
+        return Check(NAME, Level.WARN, str(error), error.hint)
+    finally:
+        await helm.close()
+    where = " ".join(helm.command)
+    if not version.known:
+        return Check(NAME, Level.WARN, f"{version} ({where}) is newer than what is known here", "use Helm 3 or 4")
+    return Check(NAME, Level.OK, f"{version} ({where})")
 
 
 async def _tool(name: str, arguments: Sequence[str], without: str) -> Check:

@@ -41,6 +41,10 @@ class Command(Mitigation):
 
     settings: ClassVar[CommandSettings]
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return self.settings.argv[:1]
+
     def refuses(self, aim: Aim) -> str:
         kinds, used = self.settings.kinds, used_in(self.settings.argv)
         if kinds and aim.kind not in kinds:

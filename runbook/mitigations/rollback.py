@@ -49,6 +49,10 @@ class Rollback(Mitigation):
     detached: ClassVar[bool] = True
     patience: ClassVar[float] = 600.0  # helm waits as long as a verdict may take, and once more for hooks
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return (NAME,)
+
     def refuses(self, aim: Aim) -> str:
         return "" if aim.kind == KIND else refuse_no_workload(aim)
 

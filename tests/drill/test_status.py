@@ -1,4 +1,4 @@
-"""One look at the embedded platform through the real program: status, doctor, and a drill without a terminal."""
+"""One look at the embedded platform through the real program: status, and a drill without a terminal."""
 
 from __future__ import annotations
 
@@ -114,61 +114,6 @@ async def test_a_platform_that_went_away_is_exit_2_and_one_sentence(user: dict[s
 
     assert (done.status, done.out) == (2, "")
     assert done.err.count("\n") == 1, done.err
-
-
-async def test_doctor_finds_everything_on_the_platform(user: dict[str, str]) -> None:
-    async with platform() as where:
-        done = await warroom(user, "doctor", "--json", *where)
-        table = await warroom(user, "doctor", *where)
-
-    seen = document(done)
-    assert (done.status, seen["ok"], table.status) == (0, True, 0), done.out
-    levels = {check["name"]: check["level"] for check in seen["checks"]}
-    for name in (
-        "settings",
-        "runbook",
-        "kubeconfig",
-        "cluster",
-        "pods",
-        "nodes",
-        "usage",
-        "workloads",
-        "events",
-        "releases",
-    ):
-        assert levels[name] == "ok", done.out
-    for name in ("endpoints", "commits", "logs", "store", "log file", "terminal", "git", "kubectl", "helm"):
-        assert name in levels
-        assert name in table.out
-
-
-async def test_doctor_reads_the_runbook_file_and_goes_on_when_it_is_wrong(user: dict[str, str]) -> None:
-    file = Path(user["HOME"]) / "runbook.yaml"
-    command = "{key: F, label: flush, sentence: Flush it, argv: [flush-the-cache, x]}"
-    async with platform() as where:
-        file.write_text(f"commands:\n  flush-cache: {command}\n", encoding="utf-8")
-        fine = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
-        file.write_text("mitigations:\n  rolback: {}\n", encoding="utf-8")
-        wrong = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
-
-    found, missing = [check for check in document(fine)["checks"] if check["name"] == "runbook"]
-    assert (fine.status, found["level"]) == (0, "ok")
-    assert found["found"] == f"{file}: settings for 0 mitigations, 1 commands of its own"
-    assert missing["level"] == "warn"
-    assert missing["found"] == "its command flush-cache needs flush-the-cache, which is not there"
-    levels = {check["name"]: check["level"] for check in document(wrong)["checks"]}
-    assert (wrong.status, levels["runbook"], levels["cluster"]) == (1, "missing", "ok")
-    assert f"{file}:2: mitigations.rolback: there is no such mitigation; did you mean rollback?" in wrong.out
-
-
-async def test_doctor_without_a_kubeconfig_says_what_is_missing_and_what_to_do(user: dict[str, str]) -> None:
-    done = await warroom(user, "doctor", "--json")
-
-    (missing,) = [check for check in document(done)["checks"] if check["level"] == "missing"]
-    assert done.status == 1
-    assert missing["name"] == "kubeconfig"
-    assert "there is no kubeconfig" in missing["found"]
-    assert "warroom drill" in missing["advice"]
 
 
 async def test_a_drill_without_a_terminal_prints_its_status_once_and_exits_0(user: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from probes.pod_status import SETTLING
 from probes.wire import instant
+from runbook.known import MITIGATIONS
 from tests.drill.shell import Done, fresh_user, warroom
 from tests.live.lab import Lab
 
@@ -182,14 +183,20 @@ async def test_doctor_tells_everybody_what_they_may_not_do(
 
     seen = document(done)
     assert (done.status, seen["ok"]) == (status, status == 0), done.out
+    every = {check["name"]: check for check in seen["checks"]}
     tools = {"git", "kubectl", "helm"}  # what is installed here says nothing about the cluster
-    told = {check["name"]: check for check in seen["checks"] if check["name"] not in tools}
+    told = {name: check for name, check in every.items() if name not in tools | set(MITIGATIONS)}
     assert {name for name, check in told.items() if check["level"] == "missing"} == missing
     assert {name for name, check in told.items() if check["level"] == "warn"} == warned
     for name in missing | warned:
         assert f"forbidden for {context}" in told[name]["found"] or "not allowed to" in told[name]["found"]
         assert told[name]["advice"]
     assert lab.server in told["cluster"]["found"]
+    for name in ("restart", "scale", "cordon", "rollout-undo", "delete-pod", "quarantine", "connectivity"):
+        assert every[name]["level"] == ("ok" if context == "admin" else "warn")
+        assert (f"in namespace {place}" in every[name]["found"]) == (context != "admin")
+    assert every["evidence"]["level"] == ("warn" if context == "nobody" else "ok")
+    assert set(MITIGATIONS) <= set(every)
 
 
 async def test_a_namespace_that_does_not_exist_is_said_to_be_none(lab: Lab, user: dict[str, str]) -> None:

@@ -7,9 +7,10 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from tui.check import Check, Level
 from tui.cli import OK, UNHEALTHY
 from tui.columns import Page
-from tui.diagnosis import Check, Level, examine
+from tui.diagnosis import examine
 from tui.look import LIMIT
 from tui.look_json import timestamp
 from tui.options import from_arguments

@@ -1,0 +1,162 @@
+"""``warroom doctor`` on the embedded platform: what is there, what is allowed, with which program, and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.platform import Running, running
+from runbook.known import MITIGATIONS
+from tests.drill.shell import Done, fresh_user, warroom
+
+Checks = list[dict[str, str]]
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> dict[str, str]:
+    return fresh_user(tmp_path)
+
+
+@asynccontextmanager
+async def platform() -> AsyncIterator[tuple[str, ...]]:
+    """The flags that look at a running platform."""
+    async with running() as found:
+        yield flags(found)
+
+
+def flags(found: Running) -> tuple[str, ...]:
+    return ("--kubeconfig", str(found.kubeconfig), "--config", str(found.config))
+
+
+def document(done: Done) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def checks(done: Done) -> Checks:
+    found: Checks = document(done)["checks"]
+    return found
+
+
+def program(directory: Path, name: str, says: str) -> str:
+    """A PATH on which only this program is, which prints its version whatever it is asked."""
+    file = directory / name
+    file.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    file.chmod(0o755)
+    return str(directory)
+
+
+async def test_doctor_finds_everything_on_the_platform(user: dict[str, str]) -> None:
+    async with platform() as where:
+        done = await warroom(user, "doctor", "--json", *where)
+        table = await warroom(user, "doctor", *where)
+
+    seen = document(done)
+    assert (done.status, seen["ok"], table.status) == (0, True, 0), done.out
+    levels = {check["name"]: check["level"] for check in seen["checks"]}
+    for name in (
+        "settings",
+        "runbook",
+        "kubeconfig",
+        "cluster",
+        "pods",
+        "nodes",
+        "usage",
+        "workloads",
+        "events",
+        "releases",
+    ):
+        assert levels[name] == "ok", done.out
+    for name in ("endpoints", "commits", "logs", "store", "log file", "terminal", "git", "kubectl", "helm"):
+        assert name in levels
+        assert name in table.out
+
+
+async def test_doctor_reads_the_runbook_file_and_goes_on_when_it_is_wrong(user: dict[str, str]) -> None:
+    file = Path(user["HOME"]) / "runbook.yaml"
+    command = "{key: F, label: flush, sentence: Flush it, argv: [flush-the-cache, x]}"
+    async with platform() as where:
+        file.write_text(f"commands:\n  flush-cache: {command}\n", encoding="utf-8")
+        fine = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
+        file.write_text("mitigations:\n  rolback: {}\n", encoding="utf-8")
+        wrong = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
+
+    found = [check["found"] for check in checks(fine) if check["name"] == "runbook"]
+    assert found[0] == f"{file}: settings for 0 mitigations, 1 command of its own"
+    assert found[1].startswith("Neutral runbook, which ships: severities 1, 2, 3, 4")
+    (missing,) = [check for check in checks(fine) if check["name"] == "flush-cache"]
+    assert (fine.status, missing["level"]) == (0, "warn")
+    assert missing["found"].endswith("flush-the-cache is not there")
+    assert "install it" in missing["advice"]
+    levels = {check["name"]: check["level"] for check in checks(wrong)}
+    assert (wrong.status, levels["runbook"], levels["cluster"], levels["restart"]) == (1, "missing", "ok", "ok")
+    assert f"{file}:2: mitigations.rolback: there is no such mitigation; did you mean rollback?" in wrong.out
+
+
+async def test_doctor_says_what_a_runbook_holds_and_which_channels_lack_their_secrets(user: dict[str, str]) -> None:
+    secret = "https://hooks.example/very-secret"
+    done = await warroom(user | {"WARROOM_SLACK_URL": secret}, "doctor", "--json", "--runbook", "banking-platform")
+
+    runbook = [check["found"] for check in checks(done) if check["name"] == "runbook"]
+    assert "settings for 4 mitigations, 1 command of its own" in runbook[0]
+    for part in ("severities 1, 2, 3, 4", "7 roles", "5 parties", "7 channels", "3 templates, which can be filled"):
+        assert part in runbook[1]
+    for part in ("5 phases", "4 scenarios", "4 checklists", "a flowchart of 10 nodes"):
+        assert part in runbook[2]
+    channels = {check["found"].split()[0]: check for check in checks(done) if check["name"] == "channel"}
+    assert channels["incident-channel"]["level"] == "ok"
+    assert channels["teams"]["level"] == "warn"
+    assert "WARROOM_TEAMS_URL not set" in channels["teams"]["found"]
+    assert secret not in done.out + done.err
+
+
+async def test_doctor_compiles_the_templates_and_names_the_line_of_a_wrong_one(user: dict[str, str]) -> None:
+    file = Path(user["HOME"]) / "runbook.yaml"
+    severities = "name: x\nseverities:\n  1: {name: Bad, definition: Bad}\n"
+    file.write_text(f"{severities}templates:\n  status-update: |\n    one\n    {{{{ incidnt }}}}\n", encoding="utf-8")
+    done = await warroom(user, "doctor", "--json", "--runbook", str(file))
+
+    (runbook,) = [check for check in checks(done) if check["name"] == "runbook"]
+    assert (done.status, runbook["level"]) == (1, "missing")
+    assert f"{file}:7: templates.status-update: this template cannot be used: there is no incidnt" in runbook["found"]
+
+
+async def test_doctor_tells_of_every_mitigation_whether_it_is_allowed_and_with_which_program(
+    user: dict[str, str], tmp_path: Path
+) -> None:
+    bare = user | {"PATH": "/nonexistent"}
+    helm = user | {"PATH": program(tmp_path, "helm", "v3.19.0")}
+    async with platform() as where:
+        cluster = where[:2]  # without its settings, which name a helm of its own
+        admin = await warroom(helm, "doctor", "--json", *cluster)
+        viewer = await warroom(bare, "doctor", "--json", "--context", "viewer", "--read-only", *cluster)
+
+    told = {check["name"]: check for check in checks(admin)}
+    for name, known in MITIGATIONS.items():
+        assert told[name]["level"] == "ok", told[name]
+        assert told[name]["found"].startswith(f"{known.key} allowed (")
+    assert told["rollback"]["found"].endswith(f"helm v3.19.0 ({tmp_path}/helm)")
+
+    told = {check["name"]: check for check in checks(viewer)}
+    assert viewer.status == 0  # who only looks needs none of it
+    assert "not allowed to patch deployments.apps" in told["restart"]["found"]
+    assert "docs/rbac/responder.yaml; kubectl auth can-i patch deployments.apps" in told["restart"]["advice"]
+    assert "there is no helm on this machine" in told["rollback"]["found"]
+    assert "[tools] helm" in told["rollback"]["advice"]
+    assert told["restart"]["found"].endswith("this console is read-only")
+    assert "read-only" not in told["evidence"]["found"]
+
+
+async def test_doctor_without_a_kubeconfig_says_what_is_missing_and_what_to_do(user: dict[str, str]) -> None:
+    done = await warroom(user, "doctor", "--json")
+
+    (missing,) = [check for check in document(done)["checks"] if check["level"] == "missing"]
+    assert done.status == 1
+    assert missing["name"] == "kubeconfig"
+    assert "there is no kubeconfig" in missing["found"]
+    assert "warroom drill" in missing["advice"]
