@@ -28,6 +28,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     others = len(SOURCES) - vitals.live - vitals.stale
     pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
     gate = host.gate
+    suspect, before = host.diagnosing.suspicion
     return BannerState(
         incident_id=incident.id if incident else "",
         title=incident.title if incident else "",
@@ -49,6 +50,8 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         probes_live=vitals.live,
         probes_stale=vitals.stale,
         probes_other=others,
+        suspect=suspect,
+        suspect_before=before,
         pods=vitals.pods if pods_known else None,
         unhealthy=vitals.sick_pods if pods_known else None,
         unhealthy_trend=tuple(float(count) for count in vitals.history) if pods_known else (),

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from tui.keys import KEYS, PANE_KEYS, STEP_KEYS, Key, readable
 from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
+from widgets.diagnosis import DiagnosisPane
 from widgets.editor import QuickLog
 from widgets.log_view import LogView
 from widgets.pods import PodsPane
@@ -40,6 +41,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
         ("In the log line", _rows(keymap, QuickLog)),
         ("In logs", _rows(keymap, LogView)),
         ("In a detail", _rows(keymap, DetailView)),
+        ("In the diagnosis", _rows(keymap, DiagnosisPane)),
         ("In a plan", _plan_rows(keymap)),
         MARKS,
     ]

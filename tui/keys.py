@@ -74,6 +74,15 @@ KEYS: tuple[Key, ...] = (
         "look",
         1,
     ),
+    Key(
+        "diagnose",
+        "d",
+        "diagnose",
+        "diagnose",
+        "What is wrong, which scenario fits, and what changed before: the investigation framework, evaluated live",
+        "look",
+        2,
+    ),
     Key("logs", "l", "logs", "logs", "Logs of the selected pod, or of every pod of the selected workload", "look", 1),
     Key(
         "filter",

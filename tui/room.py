@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from incident.errors import StoreError
 from tui import collector, writing
 from tui.act_book import ActBook
+from tui.diagnosing import Diagnosing
 from tui.gates import Gates
 from tui.journal import Journal
 from tui.keys import KeymapError, act_keys, checked_keymap
@@ -75,6 +76,7 @@ class ControlRoom:
         self.response: Response | None = None  # how to respond to incidents, once the runbook is read
         self.gates = Gates(options, self.runbook.playbook, self.book, self.feeds, now, self._acts_changed)
         self.plan_opening = False  # a plan is on its way to the screen
+        self.diagnosing = Diagnosing(self)
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._news_waits = False  # behind a dialog
@@ -254,6 +256,7 @@ class ControlRoom:
         if not self._seated:
             return
         now = self.now()
+        self.diagnosing.look(now)
         self.desk.tick(now)
         if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
             collector.release()
@@ -315,6 +318,7 @@ class ControlRoom:
     async def look_elsewhere(self, view: View) -> None:
         """Switch cluster or namespaces. What the old ones showed is gone before the new ones answer."""
         self._watcher, self._unseen = None, []
+        self.diagnosing.forget()
         self.desk.clear()
         await self.session.look_at(view)
         self.desk.show_where()

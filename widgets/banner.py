@@ -239,7 +239,17 @@ class Banner(Widget):
         if state.errors_per_minute is not None:
             rate = f"{state.errors_per_minute:.0f}/min"
             pieces.append(Piece((f"error events {rate}",), "text" if state.errors_per_minute else "dim", 7, gap=3))
-        return pieces
+        return [*pieces, *self._suspect()]
+
+    def _suspect(self) -> list[Piece]:
+        """What changed shortly before it all began; its key tells more."""
+        state = self._state
+        if not state.suspect:
+            return []
+        what, key = plain(state.suspect, 80), plain(state.diagnose_key, 12)
+        said = f"suspect {crop(what, 40)}"
+        brief = f"◆ {crop(what.replace('revision', 'rev'), 14)}"
+        return [Piece((f"{said}, {state.suspect_before} before ({key})", said, brief), "strong", 3, gap=3)]
 
     def _node_pieces(self, total: int) -> list[Piece]:
         state, pieces = self._state, []

@@ -42,6 +42,10 @@ class BannerState(Struct, frozen=True):
     probes_live: int = 0
     probes_stale: int = 0
     probes_other: int = 0  # loading, forbidden or unavailable
+    # What may have done it.
+    suspect: str = ""  # revision 12
+    suspect_before: str = ""  # 40 s, before the first symptom
+    diagnose_key: str = "d"
     # The platform.
     pods: int | None = None
     unhealthy: int | None = None

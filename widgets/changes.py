@@ -35,7 +35,7 @@ class ChangesPane(TablePane[Change]):
     """Changes, newest first. Sources: ``releases`` and ``commits``.
 
     Set ``first_symptom`` (seconds since the epoch, or None) and every change says how long before it that was; the
-    newest one before it, the first suspect, stands out.
+    newest one before it, the first suspect, stands out, or the one that `accuse` names.
     """
 
     NAME = "Changes"
@@ -55,6 +55,7 @@ class ChangesPane(TablePane[Change]):
         super().__init__(**options)
         self._first_symptom: float | None = None
         self._suspect = ""
+        self._accused = ""
         self._of_item: dict[str, set[str]] = {}
 
     @property
@@ -67,6 +68,14 @@ class ChangesPane(TablePane[Change]):
             self._first_symptom = at
             self._find_suspect()
             self.settle()
+
+    def accuse(self, symptom: float | None, key: str) -> None:
+        """The first symptom, and the key of the change suspected most; empty: none is, so the newest before it is."""
+        if key != self._accused:
+            self._accused = key
+            self._find_suspect()
+            self.settle()
+        self.first_symptom = symptom
 
     def merge(self, source: str, snapshot: Snapshot[Any], changed: Iterable[str]) -> None:
         puts: dict[str, Placed[Change]] = {}
@@ -85,6 +94,9 @@ class ChangesPane(TablePane[Change]):
 
     def _find_suspect(self) -> None:
         symptom = self._first_symptom
+        if symptom is not None and self._accused in self._placed:
+            self._suspect = self._accused
+            return
         before = (
             [(placed.row.at, key) for key, placed in self._placed.items() if (placed.row.at or symptom) < symptom]
             if symptom is not None
@@ -94,7 +106,7 @@ class ChangesPane(TablePane[Change]):
 
     @property
     def suspect(self) -> Change | None:
-        """The newest change before the first symptom; None while there is no symptom or no such change."""
+        """The change that stands out; None while there is no symptom, or no change before it."""
         return self.row_of(self._suspect) if self._suspect else None
 
     def order_of(self, row: Change) -> Sort:

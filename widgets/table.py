@@ -93,6 +93,18 @@ class TablePane(TableCanvas[RowT], can_focus=True):
         self.viewport.move_to(self.viewport.cursor + lines)
         self.settle()
 
+    def go_to(self, key: str) -> bool:
+        """Put the cursor on a row; a filter that hides it goes. False: there is no such row, or it is folded away."""
+        if self.filter_text and self.viewport.rows.index(key) is None and self.row_of(key) is not None:
+            self.action_clear_filter()
+        index = self.viewport.rows.index(key)
+        if index is None:
+            return False
+        self.viewport.visited = True
+        self.viewport.move_to(index)
+        self.settle()
+        return True
+
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(self.viewport.page - 1, 1))
 

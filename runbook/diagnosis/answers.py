@@ -31,6 +31,10 @@ from runbook.response import Asks
 SHOWN = 2  # workloads, endpoints, nodes that a sentence names
 
 
+Reached = tuple[Asks, Answer]
+"""By which answer to which question a node is reached; empty ones where no question leads there."""
+
+
 class Evidence(NamedTuple):
     """A sentence, where to see for oneself, and since when; with the answer, if a question was asked."""
 
@@ -51,15 +55,22 @@ def answered(asks: Asks, now: Situation, suspects: Sequence[Suspect]) -> Evidenc
     return Evidence("", answer="unknown")
 
 
-def shown(pane: str, now: Situation, suspects: Sequence[Suspect], symptoms: Sequence[Seen]) -> Evidence:
-    """What a pane has to say to somebody who is told to look there."""
+def shown(
+    pane: str, reached: Reached, now: Situation, suspects: Sequence[Suspect], symptoms: Sequence[Seen]
+) -> Evidence:
+    """What a pane has to say to somebody who is told to look there, and by which answer."""
+    match reached:
+        case ("service-responding", "yes"):
+            return _performance(now, pane)
+        case ("pods-running", "no") if pane == "nodes":
+            return _under(now)
     match pane:
         case "nodes":
             return _nodes(now)
         case "pods":
             return _logs(now, suspects)
         case "services":
-            return _performance(now)
+            return _performance(now, pane)
         case "events":
             return _patterns(now)
         case "changes":
@@ -110,7 +121,11 @@ def _responding(now: Situation) -> Evidence:
         text = f"{len(failing)} of {many(len(checked), 'endpoint')} {verb}: {', '.join(some)}"
         text += more(len(failing), SHOWN, "endpoint") + (f"; {gone}" if gone else "")
         return Evidence(text, endpoint_place(failing[0]), failing[0].changed_at or since, "no")
-    well = "the only endpoint answers" if len(checked) == 1 else f"all {len(checked)} endpoints answer"
+    unchecked = len(sight.rows("endpoints")) - len(checked)
+    if unchecked:
+        well = f"{many(len(checked), 'endpoint')} checked so far answer{'s' if len(checked) == 1 else ''}"
+    else:
+        well = "the only endpoint answers" if len(checked) == 1 else f"all {len(checked)} endpoints answer"
     if dead:
         return Evidence(f"{gone}, though {well}", place, since, "no")
     return Evidence(well + _slowest(now), Place(pane="services"), None, "yes")
@@ -213,6 +228,27 @@ def _nodes(now: Situation) -> Evidence:
     )
 
 
+def _under(now: Situation) -> Evidence:
+    """Whether one node is behind pods that are ill: where they run, and how those nodes are."""
+    if not now.sight.live("nodes"):
+        return Evidence(_unknown(now, "nodes"), Place(pane="nodes"))
+    under = sorted({node for illness in now.illnesses if illness.sick for node in illness.nodes})
+    found = {node.name: node for node in now.sight.nodes}
+    if not under:
+        return _nodes(now)
+    sick = [node for name in under if (node := found.get(name)) is not None and node in now.sick_nodes]
+    told = f"{sick[0].name} {node_trouble(sick[0])}{_since(now, sick[0].changed_at)}" if sick else ""
+    if len(under) == 1:
+        there = found.get(under[0])
+        state = told or (f"{under[0]} is {there.status}" if there is not None else f"{under[0]} is gone")
+        place = node_place(there) if there is not None else Place(pane="nodes")
+        return Evidence(f"all that is ill runs on one node: {state}", place, sick[0].changed_at if sick else None)
+    text = f"what is ill runs on {len(under)} of {many(len(found), 'node')}, so no single node explains it"
+    if sick:
+        text += f"; of these, {told}{more(len(sick), 1, 'node')}"
+    return Evidence(text, node_place(sick[0]) if sick else Place(pane="nodes"), sick[0].changed_at if sick else None)
+
+
 def _hottest(now: Situation) -> str:
     """The node that uses most of what it has, if it was measured."""
     if not now.sight.live("usage"):
@@ -225,7 +261,7 @@ def _hottest(now: Situation) -> str:
             ("memory", used.memory / node.memory_allocatable if used and node.memory_allocatable else 0.0),
         ):
             if share > worst:
-                worst, told = share, f", at most {share:.0%} {word} on {node.name}"
+                worst, told = share, f", at most {share:.0%} of {word} used, on {node.name}"
     return told
 
 
@@ -243,19 +279,22 @@ def _logs(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
     return Evidence(f"{ended.name} ended with exit {ended.exit_code}{restarts}{said}", ill_place(ended), ended.since)
 
 
-def _performance(now: Situation) -> Evidence:
-    place = Place(pane="services")
+def _performance(now: Situation, pane: str) -> Evidence:
+    """How fast the endpoints answer, and how full the nodes are."""
+    place = Place(pane=pane)
+    hot = _hottest(now).removeprefix(", ")
     if not now.sight.live("endpoints"):
-        return Evidence(_unknown(now, "endpoints"), place)
+        return Evidence("; ".join(filter(None, (_unknown(now, "endpoints"), hot))), place)
     found = sorted((one for one in now.sight.endpoints if slow(one)), key=lambda one: (-(one.latency_ms or 0), one.url))
     if found:
         told = ", ".join(f"{one.name} in {latency_text(one)}" for one in found[:SHOWN])
-        return Evidence(f"slow: {told}{more(len(found), SHOWN, 'endpoint')}", endpoint_place(found[0]))
+        text = f"slow: {told}{more(len(found), SHOWN, 'endpoint')}"
+        return Evidence("; ".join(filter(None, (text, hot))), endpoint_place(found[0]))
     slowest = _slowest(now)
     if not slowest:
         why = "no endpoint answers" if now.failing_endpoints else "no health endpoint is configured"
-        return Evidence(f"not known: {why}", place)
-    return Evidence(f"no endpoint is slower than usual{slowest}", place)
+        return Evidence("; ".join(filter(None, (f"not known: {why}", hot))), place)
+    return Evidence("; ".join(filter(None, (f"no endpoint is slower than usual{slowest}", hot))), place)
 
 
 def _patterns(now: Situation) -> Evidence:

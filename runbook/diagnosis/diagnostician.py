@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from probes.freshness import Snapshot
-from runbook.diagnosis.answers import Evidence, answered, shown
+from runbook.diagnosis.answers import Evidence, Reached, answered, shown
 from runbook.diagnosis.findings import Answer, Diagnosis, Finding, Seen, Suspect
 from runbook.diagnosis.flowchart import FRAMEWORK, way
 from runbook.diagnosis.scenarios import fitting
@@ -30,6 +30,10 @@ class Diagnostician:
         self.response = response
         self.framework: tuple[Question, ...] = response.framework or FRAMEWORK
         self._sight = Sightings()
+        self._reached: dict[str, Reached] = {}
+        for one in self.framework:
+            if one.asks:
+                self._reached |= {one.yes: (one.asks, "yes"), one.no: (one.asks, "no")}
 
     def diagnose(
         self,
@@ -72,7 +76,7 @@ class Diagnostician:
         before: Sequence[Suspect],
         seen: Sequence[Seen],
     ) -> Finding:
-        evidence = found[question.asks] if question.asks else shown(question.pane, situation, before, seen)
+        evidence = found[question.asks] if question.asks else self._shown(question, situation, before, seen)
         return Finding(
             id=question.id,
             text=question.text,
@@ -86,3 +90,8 @@ class Diagnostician:
             no=question.no,
             next=question.next,
         )
+
+    def _shown(
+        self, question: Question, situation: Situation, before: Sequence[Suspect], seen: Sequence[Seen]
+    ) -> Evidence:
+        return shown(question.pane, self._reached.get(question.id, ("", "")), situation, before, seen)

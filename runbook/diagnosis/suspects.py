@@ -302,10 +302,7 @@ def _instant(event: Event, began: float) -> float:
 
 
 def _some(found: list[str]) -> str:
-    others = len(found) - 1
-    return f"{found[0]}, which is ill" + (
-        f", and {others} more that {'is' if others == 1 else 'are'}" if others else ""
-    )
+    return f"{found[0]}, which is ill" if len(found) == 1 else f"what is ill: {found[0]} and {len(found) - 1} more"
 
 
 def _where(touch: Touch) -> str:

@@ -24,7 +24,7 @@ def utc(at: float) -> str:
 
 def span(seconds: float) -> str:
     """``40 s``, ``4 min 40 s``, ``1 h 12 min``, ``3 d 4 h``. Below a second, and below nothing, ``0 s``."""
-    whole = max(int(seconds), 0)
+    whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

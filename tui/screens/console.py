@@ -102,7 +102,8 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
         for pane in self.tables:
             if pane.display:
                 pane.tick(now)
-        self.query_one("#changes", ChangesPane).first_symptom = self.vitals.first_symptom
+        changes, diagnosing = self.query_one("#changes", ChangesPane), self.host.diagnosing
+        changes.accuse(diagnosing.first_symptom or self.vitals.first_symptom, diagnosing.accused)
         self.timeline.tick(now)
         self.log_line.tick()
         self.show_banner(now)
@@ -125,6 +126,11 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
             from tui.screens.detail import DetailScreen
 
             self.app.push_screen(DetailScreen(self.host, subject))
+
+    def action_diagnose(self) -> None:
+        from tui.screens.diagnosis import DiagnosisScreen
+
+        self.app.push_screen(DiagnosisScreen(self.host))
 
     def action_filter(self) -> None:
         pane = self.pane
@@ -183,7 +189,7 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
         self.host.app.local_time = not self.host.app.local_time
 
     def action_theme(self) -> None:
-        self.host.tell(f"theme {self.host.app.next_theme()}", timeout=2)
+        self.host.tell(f"theme {self.host.app.next_theme()}", timeout=4)
 
     def action_help(self) -> None:
         from tui.help_text import help_sections

@@ -155,6 +155,14 @@ class ConsoleLayout(Screen[None]):
         self.arrange_panes()
         self.query_one(f"#{name}").focus()
 
+    def show_row(self, pane: str, key: str) -> bool:
+        """Go to a pane, and there to the row with this key (empty: to none). False: there is no such row."""
+        table = next((table for table in self.tables if table.id == pane), None)
+        if table is None:
+            return False
+        self.action_pane(pane)
+        return not key or table.go_to(key)
+
     def action_step_pane(self, step: int) -> None:
         """The next pane or the one before, and the log line after the last: those out of sight too."""
         stops = [name for name, _ in PANE_KEYS] + ["log"]

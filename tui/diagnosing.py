@@ -1,0 +1,187 @@
+"""The diagnosis of what is in view, worked out anew every second, and as the panes draw it.
+
+The machinery is imported when the first diagnosis is asked for: the first frame does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from widgets.diagnosis_view import DiagnosisView, NodeView, PlaceView, ScenarioView, SuspectView
+from widgets.plain import clock
+
+if TYPE_CHECKING:
+    from runbook.diagnosis.diagnostician import Diagnostician
+    from runbook.diagnosis.findings import Diagnosis, Finding, Fit, Place, Suspect
+    from tui.room import ControlRoom
+
+log = logging.getLogger(__name__)
+
+NOT_YET = "not ready yet: the runbook is being read"
+FAILED = "the diagnosis failed; the log file has the details"
+
+
+class Diagnosing:
+    """One for the console. `look` once a second; `latest` and `view` are as of then."""
+
+    def __init__(self, host: ControlRoom) -> None:
+        self._host = host
+        self._diagnostician: Diagnostician | None = None
+        self._importing: asyncio.Future[object] | None = None
+        self.latest: Diagnosis | None = None
+        self.trouble = ""
+
+    def forget(self) -> None:
+        """Another cluster or namespace: nothing of the old one may be said of the new one."""
+        self._diagnostician = self.latest = None
+
+    def look(self, now: float) -> None:
+        """Work the newest snapshots in. A defect of ours costs the diagnosis and not the console."""
+        response = self._host.response
+        if response is None or not self._host.feeds.latest or not self._imported():
+            return
+        from runbook.diagnosis.diagnostician import Diagnostician
+        from runbook.diagnosis.situation import Told
+
+        if self._diagnostician is None or self._diagnostician.response is not response:
+            self._diagnostician = Diagnostician(response)
+        local = self._host.local_time
+        incident = self._host.journal.incident
+        began = getattr(incident, "times", {}).get("began") if incident is not None and incident.open else None
+        told = Told(began=began / 1000 if isinstance(began, int) else None)
+        try:
+            self.latest = self._diagnostician.diagnose(
+                self._host.feeds.latest, now, lambda at: clock(at, local, now), told
+            )
+            self.trouble = ""
+        except Exception as error:
+            if not self.trouble:
+                log.exception("the diagnosis failed")
+            self.trouble = f"{FAILED}: {type(error).__name__}"
+            self._diagnostician = self.latest = None
+
+    def _imported(self) -> bool:
+        """In a thread, so that no key waits for it."""
+        if self._importing is None:
+            loop = asyncio.get_running_loop()
+            self._importing = loop.run_in_executor(None, import_module, "runbook.diagnosis.diagnostician")
+        return self._importing.done()
+
+    @property
+    def first_symptom(self) -> float | None:
+        return self.latest.first_symptom if self.latest is not None else None
+
+    @property
+    def accused(self) -> str:
+        """The key of the first suspect's row in the changes pane; empty if there is none."""
+        return change_key(self.suspect) if self.suspect is not None else ""
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """The first suspect, while something is ill and something is suspected that touches it."""
+        found = self.latest.suspects[:1] if self.latest is not None else ()
+        return found[0] if found and found[0].touch != "elsewhere" else None
+
+    @property
+    def suspicion(self) -> tuple[str, str]:
+        """The first suspect in two words and how long before the first symptom it was, for the banner; or nothing."""
+        suspect = self.suspect
+        if suspect is None:
+            return "", ""
+        from runbook.diagnosis.wording import span
+
+        return suspect.short, span(suspect.before)
+
+    def view(self, now: float) -> DiagnosisView:
+        """What a pane draws."""
+        found = self.latest
+        if found is None:
+            return DiagnosisView(remark=self.trouble or NOT_YET)
+        local = self._host.local_time
+        chronic = f"{found.chronic} ill for more than a day, left out" if found.chronic else ""
+        return DiagnosisView(
+            nodes=tuple(_node(one, found.path) for one in found.findings),
+            scenarios=tuple(_scenario(fit, local, now) for fit in found.fits),
+            suspects=tuple(_suspect(one, local, now) for one in found.suspects),
+            after=tuple(replace(_suspect(one, local, now), after=True) for one in found.after),
+            symptom_at=clock(found.first_symptom, local, now) if found.first_symptom is not None else "",
+            symptom=found.first_text,
+            remark=self.trouble or chronic,
+        )
+
+
+def change_key(suspect: Suspect) -> str:
+    """The key of a suspect's row in the changes pane; empty for what that pane does not show."""
+    place = place_view(suspect.place)
+    return place.key if place is not None and place.pane == "changes" else ""
+
+
+def place_view(place: Place | None) -> PlaceView | None:
+    """A place as the pane's own key. Every pane makes its keys from a snapshot's in its own way."""
+    if place is None:
+        return None
+    key = place.key
+    match place.pane, place.kind:
+        case "pods", "Pod":
+            key = place.key
+        case "pods", kind if kind:
+            key = f"workload:{place.namespace}/{kind}/{place.name}"
+        case "changes", "Release":
+            key = f"helm:{place.namespace}/{place.name}/{place.revision}"
+        case "changes", "Commit":
+            key = f"git:{place.key}"
+    return PlaceView(place.pane, key)
+
+
+def _node(finding: Finding, path: tuple[str, ...]) -> NodeView:
+    return NodeView(
+        id=finding.id,
+        text=finding.text,
+        answer=finding.answer,
+        lit=finding.lit,
+        last=bool(path) and path[-1] == finding.id,
+        evidence=finding.evidence,
+        place=place_view(finding.place),
+        yes=finding.yes,
+        no=finding.no,
+        next=finding.next,
+    )
+
+
+def _scenario(fit: Fit, local: bool, now: float) -> ScenarioView:
+    from runbook.diagnosis.symptoms import WORDS
+
+    reasons = []
+    for seen in fit.reasons:
+        since = f", since {clock(seen.since, local, now)}" if seen.since is not None else ""
+        as_of = f" (as of {clock(seen.as_of, local, now)})" if seen.as_of is not None else ""
+        reasons.append((WORDS[seen.symptom], seen.text + since + as_of))
+    return ScenarioView(
+        id=fit.id,
+        number=fit.number,
+        title=fit.title,
+        reasons=tuple(reasons),
+        missing=tuple(WORDS[symptom] for symptom in fit.missing),
+        unknown=tuple(WORDS[symptom] for symptom in fit.unknown),
+        place=place_view(fit.reasons[0].place) if fit.reasons else None,
+    )
+
+
+def _suspect(suspect: Suspect, local: bool, now: float) -> SuspectView:
+    from runbook.diagnosis.wording import span
+
+    return SuspectView(
+        id=suspect.id,
+        what=suspect.what,
+        short=suspect.short,
+        by=suspect.by,
+        when=clock(suspect.at, local, now),
+        span=span(abs(suspect.before)) if suspect.before > 0 else span(-suspect.before),
+        why=suspect.why,
+        place=place_view(suspect.place),
+    )
