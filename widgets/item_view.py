@@ -202,7 +202,7 @@ class ItemView(Widget, can_focus=True):
         if not visible or height < 2:
             return None
         first, last = visible[0][0], visible[-1][0]
-        if first == 0 and self._skip == 0 and last == count - 1 and len(visible) < height:
+        if (self._top, self._skip) == (0, 0) and self.window_at_end:
             return None
         if self.follow and first == 0 and self._skip == 0:
             return None

@@ -28,6 +28,7 @@ from tui.screens.plan_confirmation import PhraseInput, PlanConfirmation
 from tui.screens.plan_fields import FieldChanged, PlanFields
 from widgets.backdrop import Dialog
 from widgets.deliberation import ALONE, HASTY, Deliberation
+from widgets.paragraphs import EMPTY, Paragraph, Paragraphs
 from widgets.plain import plain
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class PlanScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="plan-box", classes="dialog-box"):
-            yield Static(id="plan-head")
+            yield Paragraphs(id="plan-head")
             yield PlanFields(id="plan-fields")
             yield PlanBody(id="plan-body")
             yield Static(id="plan-note")
@@ -95,7 +96,7 @@ class PlanScreen(Dialog[None]):
         box = self.query_one("#plan-box")
         mitigation = self._gate.mitigation(self._mitigation)
         box.border_title = Content(f" {mitigation.label} {plain(str(self._aim), 120)} ")
-        self.query_one("#plan-head", Static).update(Content.styled("looking …", QUIET))
+        self._head("looking …", QUIET)
         self._look()
 
     @property
@@ -121,7 +122,7 @@ class PlanScreen(Dialog[None]):
         box = self.query_one("#plan-box")
         box.set_class(plan.production, "-production")
         box.border_title = place(plan)
-        self.query_one("#plan-head", Static).update(heading(plan))
+        self.query_one("#plan-head", Paragraphs).show(heading(plan, self._note))
         await self.query_one(PlanFields).show(plan.fields, plan.choices)
         self.query_one(PlanBody).show(plan, self._read)
         self._show_confirmation(plan)
@@ -131,16 +132,19 @@ class PlanScreen(Dialog[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)
 
-    def _fit(self) -> None:
+    def _fit(self, again: bool = True) -> None:
+        """``again``: what was put on the screen just now may be laid out only after the next refresh."""
         short = self.has_class("-short")
         for confirmation in self.query(PlanConfirmation):  # none if the screen was left before it was laid out
             confirmation.compact(short)
         for body in self.query(PlanBody):
             body.fit(self._plan, margin=0 if short else 2)
+        if again:
+            self.call_after_refresh(self._fit, again=False)
 
     def _show_refusal(self, text: str, hint: str) -> None:
         self._plan = None
-        self.query_one("#plan-head", Static).update(Content.styled(f"✗ {plain(text, 500)}", "bold $text-error"))
+        self._head(f"✗ {plain(text, 500)}", "bold $text-error")
         self._say(hint)
         self.query_one(PlanBody).show_nothing()
         self.query_one(PlanConfirmation).show_nothing()
@@ -149,14 +153,21 @@ class PlanScreen(Dialog[None]):
         confirmation = self.query_one(PlanConfirmation)
         unread = len(self._unread)
         confirmation.show(plan, unread)
-        if plan.blocked:
+        choosable = {field.id for field in plan.fields}
+        if plan.blocked and all(finding.name in choosable for finding in plan.blocked):
+            self._say(f"{plan.blocked[0].advice or 'choose something else'}: tab", QUIET)
+        elif plan.blocked:
             self._say(confirmation.obstacle)
         elif unread:
             self._say(f"{unread} to acknowledge: space", "$text-warning")
         elif plan.phrase:
             self._say("" if confirmation.phrase.has_focus else f"tab, then type {plan.phrase} and press enter")
         else:
-            self._say(f"! carries it out · esc leaves{' · ' if self._note else ''}{self._note}", QUIET)
+            self._say("! carries it out · esc leaves", QUIET)
+
+    def _head(self, text: str, style: str) -> None:
+        """A sentence where a plan's title would be."""
+        self.query_one("#plan-head", Paragraphs).show([Paragraph(EMPTY, Content.styled(text, style))])
 
     def _say(self, text: str, style: str = "$text-warning") -> None:
         self.query_one("#plan-note", Static).update(Content.styled(plain(text, 400), style))
@@ -216,10 +227,14 @@ class PlanScreen(Dialog[None]):
             self.query_one(PhraseInput).focus()
 
     def action_onward(self) -> None:
-        """From Cancel to the place where the name is typed, if there is one; else as everywhere."""
-        phrase = self.query_one(PhraseInput)
-        if self.focused is not None and self.focused.id == "plan-no" and phrase.display and not phrase.disabled:
+        """From Cancel to what has to be typed or may be chosen, not to the button that acts; else as everywhere."""
+        phrase, first = self.query_one(PhraseInput), self.query_one(PlanFields).first
+        if self.focused is None or self.focused.id != "plan-no":
+            self.focus_next()
+        elif phrase.display and not phrase.disabled:
             phrase.focus()
+        elif first is not None:
+            first.focus()
         else:
             self.focus_next()
 
@@ -284,7 +299,7 @@ class PlanScreen(Dialog[None]):
                 self._host.tell(f"{plan.title}: {error}{hint}", "error", timeout=15)
                 return
             self._plan_void("")
-            self.query_one("#plan-head", Static).update(Content.styled(plain(str(error), 500), "bold $text-error"))
+            self._head(plain(str(error), 500), "bold $text-error")
             self._read = set()
             if isinstance(error, Changed):
                 self._host.tell(f"{error}. This is the plan as of now.", "warning", timeout=10)

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from runbook.plan import Finding, Level, Plan
 from widgets.diff_view import DiffView
+from widgets.paragraphs import EMPTY, Paragraph, Paragraphs
 from widgets.plain import plain
 
 MOST_COMMANDS = 12  # lines
@@ -27,28 +27,33 @@ def place(plan: Plan) -> Content:
     return Content.styled(f"{' PRODUCTION  ' if plan.production else ' '}{where} ", "bold")
 
 
-def heading(plan: Plan) -> Content:
-    return Content.assemble((plain(plan.title, 300), "bold"), (f"   {plain(plan.remark, 300)}", QUIET))
+def heading(plan: Plan, note: str = "") -> list[Paragraph]:
+    """What it does. ``note`` is why the plan is shown: what it takes back."""
+    title, remark = Content.styled(plain(plan.title, 300), "bold"), Content.styled(plain(plan.remark, 300), QUIET)
+    paragraphs = [Paragraph(EMPTY, title, remark)]
+    if note:
+        paragraphs.append(Paragraph(EMPTY, Content.styled(plain(note, 300), "$text-accent")))
+    return paragraphs
 
 
 class PlanBody(VerticalScroll, can_focus=False):
     """Scrolls where the screen is short; the keys for that are the screen's."""
 
     def compose(self) -> ComposeResult:
-        yield Static(id="plan-commands")
+        yield Paragraphs(id="plan-commands")
         yield DiffView(id="plan-diff")
-        yield Static(id="plan-findings")
-        yield Static(id="plan-after")
+        yield Paragraphs(id="plan-findings")
+        yield Paragraphs(id="plan-after")
 
     def on_mount(self) -> None:
         self.query_one(DiffView).display = False
 
     def show(self, plan: Plan, read: Collection[str]) -> None:
         """Draw all of it. ``read`` are the texts of the warnings that were acknowledged."""
-        self.query_one("#plan-commands", Static).update(_commands(plan))
+        self.query_one("#plan-commands", Paragraphs).show(_commands(plan))
         self.show_diff(plan)
         self.show_findings(plan, read)
-        self.query_one("#plan-after", Static).update(_afterwards(plan))
+        self.query_one("#plan-after", Paragraphs).show(_afterwards(plan))
 
     def fit(self, plan: Plan | None, margin: int) -> None:
         """What is asked and the two buttons are always on the screen; what explains them scrolls between.
@@ -77,62 +82,64 @@ class PlanBody(VerticalScroll, can_focus=False):
         view.styles.height = min(view.line_count, room, MOST_DIFF) + 2
 
     def show_findings(self, plan: Plan, read: Collection[str]) -> None:
-        self.query_one("#plan-findings", Static).update(_findings(plan, read))
+        self.query_one("#plan-findings", Paragraphs).show(_findings(plan, read))
 
     def page_diff(self, pages: int) -> None:
         self.query_one(DiffView).action_pages(pages)
 
     def show_nothing(self) -> None:
-        for part in self.query(Static):
-            part.update("")
+        for part in self.query(Paragraphs):
+            part.show(())
         self.query_one(DiffView).display = False
 
 
-def _commands(plan: Plan) -> Content:
-    parts: list[tuple[str, str]] = []
+def _commands(plan: Plan) -> list[Paragraph]:
     lines = [line for command in plan.commands for line in command.split("\n")]
-    for number, line in enumerate(lines[:MOST_COMMANDS]):
-        parts.append(("$ " if line in plan.commands or number == 0 else "  ", QUIET))
-        parts.append((plain(line, 600), "$text-accent"))
-        parts.append(("   y copies\n" if number == 0 else "\n", QUIET))
+    paragraphs = [
+        Paragraph(
+            Content.styled("$ " if line in plan.commands or number == 0 else "  ", QUIET),
+            Content.styled(plain(line, 600), "$text-accent"),
+            EMPTY if number else Content.styled("y copies", QUIET),
+        )
+        for number, line in enumerate(lines[:MOST_COMMANDS])
+    ]
     if len(lines) > MOST_COMMANDS:
-        parts.append((f"  … {len(lines) - MOST_COMMANDS} more lines\n", QUIET))
-    return Content.assemble(*parts)
+        paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - MOST_COMMANDS} more lines", QUIET)))
+    return [*paragraphs, Paragraph(EMPTY, EMPTY)]
 
 
-def _findings(plan: Plan, read: Collection[str]) -> Content:
-    parts: list[tuple[str, str]] = [("Before it runs", QUIET)]
-    if plan.blast:
-        parts += [("   hits: ", QUIET), (plain(plan.blast, 200), "bold")]
+def _findings(plan: Plan, read: Collection[str]) -> list[Paragraph]:
+    hits = Content.assemble(("hits: ", QUIET), (plain(plan.blast, 200), "bold")) if plan.blast else EMPTY
+    paragraphs = [Paragraph(EMPTY, Content.styled("Before it runs", QUIET), hits)]
     unread = [finding for finding in plan.warnings if finding.text not in read]
     for finding in sorted(plan.findings, key=lambda finding: _ORDER[finding.level]):
-        parts += _finding(finding, finding.text in read, finding in unread[:1])
-    return Content.assemble(*parts)
+        paragraphs += _finding(finding, finding.text in read, finding in unread[:1])
+    return paragraphs
 
 
-def _finding(finding: Finding, read: bool, is_next: bool) -> list[tuple[str, str]]:
+def _finding(finding: Finding, read: bool, is_next: bool) -> list[Paragraph]:
     seen = finding.level is Level.AMBER and read
     style = QUIET if finding.level is Level.GREEN or seen else _STYLES[finding.level]
-    parts = [
-        (f"\n  {finding.level.mark} ", _STYLES[finding.level]),
-        (f"{plain(finding.name, 40)}: ", "bold"),
-        (plain(finding.text, 500), style),
-    ]
+    said = EMPTY
     if seen:
-        parts.append(("   acknowledged", QUIET))
+        said = Content.styled("acknowledged", QUIET)
     elif is_next:
-        parts.append(("   space acknowledges", "$text-accent"))
+        said = Content.styled("space acknowledges", "$text-accent")
+    mark = Content.styled(f"  {finding.level.mark} ", _STYLES[finding.level])
+    text = Content.assemble((f"{plain(finding.name, 40)}: ", "bold"), (plain(finding.text, 500), style))
+    paragraphs = [Paragraph(mark, text, said)]
     if finding.advice and finding.level is not Level.GREEN:
-        parts.append((f"\n      → {plain(finding.advice, 300)}", "$foreground 80%"))
-    return parts
+        arrow, advice = (Content.styled(part, "$foreground 80%") for part in ("      → ", plain(finding.advice, 300)))
+        paragraphs.append(Paragraph(arrow, advice))
+    return paragraphs
 
 
-def _afterwards(plan: Plan) -> Content:
-    return Content.assemble(
-        ("Afterwards  ", QUIET),
-        ("verified by: ", "bold"),
-        (plain(plan.verified_by, 300), "$foreground 80%"),
-        ("\n            ", ""),
-        ("undo: ", "bold"),
-        (plain(plan.undo.words, 300), "$foreground 80%"),
-    )
+def _afterwards(plan: Plan) -> list[Paragraph]:
+    said = (("verified by: ", plan.verified_by), ("       undo: ", plan.undo.words))
+    return [
+        Paragraph(
+            Content.assemble(("            " if number else "Afterwards  ", QUIET), (name, "bold")),
+            Content.styled(plain(text, 300), "$foreground 80%"),
+        )
+        for number, (name, text) in enumerate(said)
+    ]

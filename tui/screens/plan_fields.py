@@ -11,10 +11,11 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from runbook.plan import Field
 from widgets.plain import plain
+from widgets.tick import Tick
 
 YES, NO = "yes", "no"
 
@@ -40,7 +41,6 @@ class PlanFields(Vertical):
     PlanFields Input:focus { background: $primary 20%; }
     PlanFields .field-number { width: 12; }
     PlanFields Select { width: 80; max-width: 70%; }
-    PlanFields Checkbox { border: none; padding: 0; background: transparent; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -58,6 +58,11 @@ class PlanFields(Vertical):
             for row, field in zip(self.query(FieldRow), fields, strict=True):
                 row.show_hint(field.hint)
         self.display = bool(fields)
+
+    @property
+    def first(self) -> Widget | None:
+        """Where a choice begins."""
+        return next((widget for widget in self.query("*").results(Widget) if widget.focusable), None)
 
 
 class FieldRow(Horizontal):
@@ -81,9 +86,9 @@ class FieldRow(Horizontal):
             chosen = value if value in known else known[0]
             return Select(options, value=chosen, allow_blank=False, compact=True)
         if field.kind == "toggle":
-            return Checkbox("", value == YES, compact=True)
+            return Tick(value == YES)
         kind: Any = "integer" if field.kind == "number" else "text"
-        return Input(value, type=kind, compact=True, classes=f"field-{field.kind}", select_on_focus=False)
+        return Input(value, type=kind, compact=True, classes=f"field-{field.kind}", select_on_focus=kind == "integer")
 
     def show_hint(self, hint: str) -> None:
         self.query_one(".field-hint", Static).update(Content(plain(hint, 200)))
@@ -98,8 +103,8 @@ class FieldRow(Horizontal):
         event.stop()
         self._tell(str(event.value))
 
-    @on(Checkbox.Changed)
-    def _ticked(self, event: Checkbox.Changed) -> None:
+    @on(Tick.Changed)
+    def _ticked(self, event: Tick.Changed) -> None:
         event.stop()
         self._tell(YES if event.value else NO)
 

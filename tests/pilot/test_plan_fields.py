@@ -1,0 +1,102 @@
+"""What can be chosen in a plan, and how a plan is laid out: nothing acts by the way, nothing is torn or cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Select
+
+from runbook.playbook import MitigationSettings, Playbook
+from tests.pilot.acting import Stage, stage
+from tests.pilot.console_harness import NARROW, WIDE
+from tui.screens.plan import PlanScreen
+from tui.screens.plan_confirmation import PlanConfirmation
+from widgets.diff_view import DiffView
+
+LONG = "the settlement run of the clearing house is under way until 15:00, and what it began must not be torn apart"
+WARNED = Playbook(quiet_for=0.2, mitigations={"scale": MitigationSettings(warnings=(LONG,))})
+
+
+def whole(screen: PlanScreen) -> bool:
+    """The box with its border is on the screen, and the buttons with theirs are in the box."""
+    box, confirmation = screen.query_one("#plan-box"), screen.query_one(PlanConfirmation)
+    return screen.region.contains_region(box.region) and box.content_region.contains_region(confirmation.region)
+
+
+async def test_tab_goes_to_what_can_be_chosen_and_enter_there_carries_nothing_out(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("aks-system-00000", "nodes")
+        screen = await at.plan("C")
+        await at.read(screen)
+        await at.console.press("tab", "enter")
+        await at.console.until(lambda: screen.query_one(Select).expanded, "the list of what to do with the node")
+        await at.console.press("down", "enter")
+        await at.console.until(lambda: screen.plan is not None and screen.plan.verb == "Drain", "the plan to drain")
+
+        assert at.console.room.gates.acts == []
+        assert at.writes == []
+
+
+async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_there(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("S")
+        assert "choose another number: tab" in at.said(screen)
+        await at.console.press("tab", "5")
+        await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 5"), "the plan for 5")
+
+
+async def test_yes_and_no_are_told_by_a_word(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await pods_of(at, "account-service")
+        await at.plan("Q")
+        lines = at.console.lines
+
+        assert any("evidence first" in line and "[x] yes" in line for line in lines)
+        assert any("detach" in line and "[ ] no" in line for line in lines)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_remark_stays_whole_and_a_line_that_wraps_is_indented(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with stage(tmp_path, size=size, playbook=WARNED) as at:
+        await at.select("account-service")
+        screen = await at.plan("S")
+        await at.console.press("tab", "4")
+        await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 4"), "the plan for 4")
+        await at.console.until(lambda: "space acknowledges" in at.console.text, "the hint, whole")
+        lines = at.console.lines
+        first = next(line for line in lines if "! runbook:" in line)
+        second = lines[lines.index(first) + 1]
+        place = first.index("runbook:")
+
+        assert second[place - 4 : place] == "    "
+        assert second[place] not in " ┃"
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("key", ["T", "B"])
+async def test_the_box_and_its_buttons_are_whole_however_much_a_plan_says(
+    tmp_path: Path, key: str, size: tuple[int, int]
+) -> None:
+    async with stage(tmp_path, size=size) as at:
+        await at.select("payment-service")
+        screen = await at.plan(key)
+        await at.console.until(lambda: whole(screen), "all of the box on the screen")
+
+
+async def test_a_diff_that_fits_has_no_scroll_bar(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        screen = await at.plan("R")
+        view = screen.query_one(DiffView)
+
+        assert view.line_count == view.content_size.height
+        assert not any(segment.text == "▐" for y in range(view.line_count) for segment in view.render_line(y))
+
+
+async def pods_of(at: Stage, workload: str) -> None:
+    """The cursor on the first pod of a workload whose pods are folded."""
+    await at.select(workload)
+    await at.console.press("right", "down")
+    await at.console.until(lambda: f"{workload}-" in str(at.console.names("pods")), f"pods of {workload}")
