@@ -17,6 +17,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from incident import ledger
+from incident.adoption import adopt
 from incident.command import Command, service_names
 from incident.database import Database
 from incident.entry import ACTS, Draft, Entry, Incident, Kind, Source
@@ -192,6 +193,16 @@ class Store(Command[Entry]):
         entry = await self._database.write(lambda connection: ledger.append(connection, incident_id, draft, stamp))
         self._wake()
         return entry
+
+    async def adopt(self, incident: Incident, entries: Sequence[Entry]) -> int:
+        """Take over a chain that was written elsewhere and verified (`incident.adoption`). Returns how much was new.
+
+        Raises:
+            Refused: the incident is here and its chain goes another way.
+        """
+        added = await self._database.write(lambda connection: adopt(connection, incident, entries))
+        self._wake()
+        return added
 
     async def amend(
         self, incident_id: str, entry_id: str, *, author: str, text: str | None = None, happened_at: int | None = None

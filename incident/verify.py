@@ -137,26 +137,47 @@ def verify_file(path: Path) -> Verdict:
 
 def verify_json(text: str) -> Verdict:
     """Check the text of an exported incident. Never raises for what the text says."""
+    document, reason = parse_document(text)
+    return Verdict(ok=False, entries=0, reason=reason) if document is None else judge(document)
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """An exported incident, of which only the form was looked at."""
+
+    incident: Incident
+    entries: list[dict[str, Any]]
+    head: object
+
+
+def parse_document(text: str) -> tuple[Document | None, str]:
+    """The parts of an export; or None, and in a sentence why it is none. Never raises for what the text says."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return Verdict(ok=False, entries=0, reason=f"This is not an exported incident: {error}.")
+        return None, f"This is not an exported incident: {error}."
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        return Verdict(ok=False, entries=0, reason=f'This is not an exported incident: its schema is not "{SCHEMA}".')
-    entries, head = document.get("entries"), document.get("head")
+        return None, f'This is not an exported incident: its schema is not "{SCHEMA}".'
+    entries = document.get("entries")
     try:
         incident = parse_incident(document.get("incident"))
     except ValueError as error:
-        return Verdict(ok=False, entries=0, reason=f"The incident makes no sense: {error}.")
+        return None, f"The incident makes no sense: {error}."
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return Verdict(ok=False, entries=0, reason="The entries are not a list of objects.")
-    walk = Walk(incident.id)
-    walk_all(walk, entries)
-    if not isinstance(head, dict) or not isinstance(head.get("seq"), int) or not isinstance(head.get("hash"), str):
+        return None, "The entries are not a list of objects."
+    return Document(incident=incident, entries=entries, head=document.get("head")), ""
+
+
+def judge(document: Document) -> Verdict:
+    """Check an export's chain, its end, and that the incident is what its entries say."""
+    walk = Walk(document.incident.id)
+    walk_all(walk, document.entries)
+    head = document.head if isinstance(document.head, dict) else {}
+    seq, digest_there = head.get("seq"), head.get("hash")
+    if not isinstance(seq, int) or not isinstance(digest_there, str):
         if walk.broken is None:
             walk.broken = Broken(None, "The export has no head, so entries could be missing at its end.")
-        head = {"seq": walk.count, "hash": walk.head}
-    return walk.verdict(incident, head["seq"], head["hash"])
+        seq, digest_there = walk.count, walk.head
+    return walk.verdict(document.incident, seq, digest_there)
 
 
 def walk_all(walk: Walk, bodies: Iterable[Mapping[str, Any]]) -> bool:

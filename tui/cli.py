@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OK, UNHEALTHY, FAILED = 0, 1, 2
 INTERRUPTED, UNHEARD = 128 + 2, 128 + 13  # what a shell reports for SIGINT and SIGPIPE
 
+_MODULES = {"import": "import_incident"}  # what cannot be the name of a module
+
 _MINUS_TIME = re.compile(r"-\d+(\.\d+)?(s|m|h|d)[\dsmhd]*")
 
 
@@ -47,7 +49,9 @@ def _command(arguments: argparse.Namespace) -> int:
     """Import the command's module and run it; only its own imports are paid for."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show ✗ is no reason to fail
-    module = importlib.import_module(f"tui.commands.{arguments.command or 'console'}")
+    module = importlib.import_module(
+        f"tui.commands.{_MODULES.get(arguments.command) or arguments.command or 'console'}"
+    )
     run: Callable[[argparse.Namespace], int] = module.run
     status = run(arguments)
     sys.stdout.flush()  # here, where a broken pipe is handled
@@ -158,18 +162,50 @@ def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> 
     incidents = command("incidents", "list the incidents in the store, newest first")
     incidents.add_argument("--json", action="store_true", help="as JSON")
 
-    export = command("export", "write an incident out as a post-incident review or as data")
+    export = command(
+        "export",
+        "write an incident out as a post-incident review, as data, or as a bundle of both with its evidence",
+        "A Markdown review that is there already is written again with what people filled in between its marks; what "
+        "cannot be carried over is never overwritten. The other formats take what people wrote from the review beside "
+        "FILE (the same name, ending in .md), or from --review.",
+    )
     export.add_argument("incident", metavar="INCIDENT", help="its ID, a prefix of it, or latest")
-    export.add_argument("--format", choices=("markdown", "json"), help="default: what FILE ends in, else markdown")
+    export.add_argument(
+        "--format",
+        choices=("markdown", "html", "json", "csv", "bundle"),
+        help="default: what FILE ends in (.md, .html, .json, .csv, .zip), else markdown",
+    )
     export.add_argument("-o", "--output", metavar="FILE", help="default: stdout")
+    export.add_argument("--review", metavar="FILE", help="the Markdown review that people have filled in")
+    export.add_argument("--originals", action="store_true", help="a bundle's evidence with its secrets, as it came")
     export.add_argument("--force", action="store_true", help="overwrite FILE")
 
     verify = command(
         "verify",
-        "check the hash chain of an incident, in the store or in an exported JSON file",
+        "check the hash chain of an incident, in the store, in an exported JSON file or in a bundle",
         "Exit status: 0, or 1 naming the first broken entry.",
     )
     verify.add_argument("target", metavar="INCIDENT|FILE")
+
+    report = command(
+        "report",
+        "how incidents were handled over a period: MTTD, MTTA, MTTR, targets met, repeats, follow-ups",
+        "TIME is a day (2026-11-01), an RFC 3339 time, or so long ago (30d). Drills never count, unless only they do.",
+    )
+    report.add_argument("--json", action="store_true", help="as JSON")
+    report.add_argument("--since", metavar="TIME", help="incidents declared from then on; default: all")
+    report.add_argument("--until", metavar="TIME", help="incidents declared before then; default: now")
+    report.add_argument("--drills", action="store_true", help="count only drills")
+    report.add_argument(
+        "--repeat-days", type=_count, default=30, metavar="N", help="what repeats within N days counts (default 30)"
+    )
+
+    bring = command(
+        "import",
+        "bring an exported incident (JSON) back into the store, its chain verified and intact",
+        "Of an incident that is there already, only what is missing is added; one that went another way is refused.",
+    )
+    bring.add_argument("file", metavar="FILE")
     return parser
 
 
