@@ -1,16 +1,19 @@
-"""An incident as a file: the post-incident review for people, the whole record as JSON for programs."""
+"""An incident as a file: the post-incident review for people, the whole record for programs, and both with evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from incident import chain
+from incident import chain, markdown
+from incident.dossier import Dossier
 from incident.entry import Entry, Incident
 from incident.escape import json_text
 from incident.markdown import to_markdown
 from incident.verify import SCHEMA, exported_incident
 
-__all__ = ["FORMATS", "file_name", "to_json", "to_markdown"]
+__all__ = ["BUNDLE", "EXTENSIONS", "TEXTS", "file_name", "render", "to_json", "to_markdown"]
+
+BUNDLE = "bundle"
 
 
 def to_json(incident: Incident, entries: Sequence[Entry]) -> str:
@@ -32,13 +35,34 @@ def to_json(incident: Incident, entries: Sequence[Entry]) -> str:
     )
 
 
-FORMATS: dict[str, tuple[str, Callable[[Incident, Sequence[Entry]], str]]] = {
-    "markdown": ("md", to_markdown),
-    "json": ("json", to_json),
+def _html(found: Dossier) -> str:
+    from incident.html_review import to_html
+
+    return to_html(found)
+
+
+def _csv(found: Dossier) -> str:
+    from incident.csv_export import to_csv
+
+    return to_csv(found)
+
+
+TEXTS: dict[str, Callable[[Dossier], str]] = {
+    "markdown": markdown.review,
+    "html": _html,
+    "json": lambda found: to_json(found.incident, found.entries),
+    "csv": _csv,
 }
+"""The formats that are one text. A `BUNDLE` (`incident.bundle`) has all of them."""
+
+EXTENSIONS = {"markdown": "md", "html": "html", "json": "json", "csv": "csv", BUNDLE: "zip"}
 
 
-def file_name(incident: Incident, kind: str) -> str:
-    """What to call an export of one of `FORMATS`: ``INC-20261123-1406-7kq2.md``, drills marked as such."""
-    extension, _ = FORMATS[kind]
-    return f"{incident.id}{'-DRILL' if incident.drill else ''}.{extension}"
+def render(form: str, found: Dossier) -> bytes:
+    """One of `TEXTS` as the bytes of its file: UTF-8."""
+    return TEXTS[form](found).encode("utf-8")
+
+
+def file_name(incident: Incident, form: str) -> str:
+    """What to call an export of one of `EXTENSIONS`: ``INC-20261123-1406-7kq2.md``, drills marked as such."""
+    return f"{incident.id}{'-DRILL' if incident.drill else ''}.{EXTENSIONS[form]}"

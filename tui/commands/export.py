@@ -1,16 +1,17 @@
-"""``warroom export``: an incident as Markdown for people or as JSON for programs, to stdout or into a new file."""
+"""``warroom export``: an incident as a review, as data, or as both with its evidence, to stdout or into a file."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from incident.export import FORMATS
+from incident.export import BUNDLE, EXTENSIONS
 from tui.cli import OK
+from tui.export_files import KEEPS_FILLS, filled_in, gathered, write, write_private
 from tui.incident_choice import chosen, must_exist, opened
+from tui.measure import standard_of
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
 
@@ -18,26 +19,55 @@ if TYPE_CHECKING:
     import argparse
 
     from incident.entry import Entry, Incident
+    from incident.fills import Fills
 
-_SUFFIXES = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
+_SUFFIXES = {f".{extension}": form for form, extension in EXTENSIONS.items()} | {
+    ".markdown": "markdown",
+    ".htm": "html",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
     options = from_arguments(arguments)
     target = None if arguments.output in (None, "-") else Path(arguments.output).expanduser()
-    must_exist(options.store)
-    incident, entries = asyncio.run(_read(options.store, arguments.incident))
     form = arguments.format or _SUFFIXES.get(target.suffix.lower() if target else "", "markdown")
-    _, render = FORMATS[form]
-    text = render(incident, entries)
-    if not text.endswith("\n"):
-        text += "\n"
+    if form == BUNDLE and target is None and sys.stdout.isatty():
+        raise CommandFailed("a bundle is a zip: name a file with -o FILE.zip, or pipe it somewhere")
+    must_exist(options.store)
+    standard = standard_of(options)
+    incident, entries = asyncio.run(_read(options.store, arguments.incident))
+    filled = _filled(arguments, target, form, incident)
+    found = gathered(incident, entries, options.store, standard, filled)
+
+    def put(file: IO[bytes]) -> None:
+        write(found, form, file, originals=arguments.originals)
+
     if target is None:
-        sys.stdout.write(text)
+        put(sys.stdout.buffer)
     else:
-        write_private(target, text, overwrite=arguments.force)
-        say(f"{incident.id} is in {target}")
+        kept = form == KEEPS_FILLS and bool(filled.incident)
+        write_private(target, put, overwrite=arguments.force or kept)
+        say(f"{incident.id} is in {target}{', with what people wrote there' if kept else ''}")
+    for trouble in found.kept.unreadable:
+        say(f"not in it: {trouble}")
     return OK
+
+
+def _filled(arguments: argparse.Namespace, target: Path | None, form: str, incident: Incident) -> Fills:
+    """What people wrote: in the review that is named, in the one written again, or in the one beside the file."""
+    from incident.fills import Fills
+
+    if arguments.review is not None:
+        review = Path(arguments.review).expanduser()
+        if not review.exists():
+            raise CommandFailed(f"there is no review at {review}")
+        return filled_in(review, incident, force=False)
+    if target is None:
+        return Fills()
+    if form == KEEPS_FILLS:
+        return filled_in(target, incident, force=arguments.force)
+    beside = target.with_suffix(".md")
+    return filled_in(beside, incident) if beside.exists() and form != "json" else Fills()
 
 
 async def _read(path: Path, wanted: str) -> tuple[Incident, list[Entry]]:
@@ -49,22 +79,3 @@ async def _read(path: Path, wanted: str) -> tuple[Incident, list[Entry]]:
             before, incident = incident, await store.incident(incident.id)
             if incident == before:
                 return incident, entries
-
-
-def write_private(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write a file only its owner can read (0600), whole or not at all. Raises CommandFailed, OSError."""
-    writing = path.with_name(f".{path.name}.{os.getpid()}.part") if overwrite else path
-    try:
-        descriptor = os.open(writing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise CommandFailed(f"{path} exists already: choose another file, or overwrite it with --force") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if overwrite:
-            writing.replace(path)
-    except BaseException:
-        writing.unlink(missing_ok=True)
-        raise

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from incident.bundle_check import is_bundle, verify_bundle
 from incident.verify import Verdict, verify_file
 from tui.cli import OK, UNHEALTHY
 from tui.incident_choice import chosen, must_exist, opened
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     file = Path(arguments.target).expanduser()
     # A path is meant when it looks like one, so that a file that is not there is called that.
     if file.is_file() or "/" in arguments.target or file.suffix:
-        name, verdict = str(file), verify_file(file)
+        name, verdict = str(file), verify_bundle(file) if is_bundle(file) else verify_file(file)
     else:
         must_exist(options.store)
         name, verdict = asyncio.run(_verify(options.store, arguments.target))
