@@ -232,7 +232,7 @@ def _global_flags(parser: argparse.ArgumentParser, *, after: bool) -> None:
         "--runbook",
         metavar="FILE",
         default=none,
-        help="how mitigations are carried out: a YAML file, or banking-platform, which ships",
+        help="how to respond and to act: a YAML file, or banking-platform or neutral, which ship",
     )
     ours.add_argument("--store", metavar="PATH", default=none, help="the timeline's database")
     ours.add_argument("--read-only", action="store_true", default=off, help="never change the cluster")
