@@ -123,8 +123,12 @@ def test_a_mistake_in_the_runbook_file_is_named_with_its_file_and_line(home: Pat
     named = refused(home, "--runbook", path, "--kubeconfig", cluster)
     assert f"{path}:2: acts.quiet_for: expected a number of seconds from 0 to 3600, found 'long'" in named
 
-    settings = written(home, "settings.toml", '[runbook]\nfile = "runbook.yaml"\n')
-    assert f"{path}:2: acts.quiet_for" in refused(home, "--config", settings, "--kubeconfig", cluster)
+    written(home, "runbook.yaml", "name: x\nseverities:\n  1: {name: Bad, definition: Bad, update_every: often}\n")
+    named = refused(home, "--runbook", path, "--kubeconfig", cluster)
+    assert f"{path}:3: severities.1.update_every: expected a duration" in named
+
+    settings = written(home, "settings.toml", '[runbook]\nfile = "runbook.yaml"\n[keys]\nlogs = "ctrl+l"\n')
+    assert f"{path}:3: severities.1.update_every" in refused(home, "--config", settings, "--kubeconfig", cluster)
 
 
 # ---------------------------------------------------------------- a console that has to wait
