@@ -110,12 +110,12 @@ class Console:
         await self.until(lambda: pane.selected is not None and text in pane.selected.text, f"{text!r} selected")
 
     async def declare(self, title: str = "Payments failing") -> None:
-        """An open incident without a severity, declared through its screen."""
-        await self.press("I")
-        await self.typed(title)
-        await self.press("enter", "tab", "enter")
-        await self.until(lambda: self.room.journal.recording, "the incident declared")
-        await self.home()
+        """An open incident without a severity, as its screen declares it; tests of that screen press its keys."""
+        await self.until(lambda: self.room.journal.ready, "the store open")
+        cluster = self.room.session.cluster.context if self.room.session.cluster else ""
+        await self.room.journal.declare(title, None, cluster=cluster, namespace=self.room.session.scope_text)
+        self.room.arm_by_declaration()
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object], what: str, limit: float = PATIENCE) -> None:
         """Wait for a condition, and say what was on the screen when it did not come."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import events
 
+from tests.breadth import examples
 from tests.pilot.paper_harness import PaperApp
 from widgets.editor import HISTORY, QuickLog
 
@@ -182,7 +183,7 @@ async def test_the_hints_that_fit_are_shown_at_eighty_columns() -> None:
         assert app.widths() == {80}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(pasted=st.text(alphabet=st.sampled_from("a \n\r\t\x1b[31m\x07\u202e\u200b\u2028界é[/]"), max_size=40))
 def test_pasted_text_is_inert(pasted: str) -> None:
     import asyncio

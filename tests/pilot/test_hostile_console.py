@@ -18,6 +18,7 @@ from incident.export import to_json, to_markdown
 from incident.verify import verify_json
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Node, Pod, Release, Usage, Workload
+from tests.breadth import examples
 from tests.pilot.console_harness import WIDE, Console, opened
 from tests.pilot.test_hostile_panes import HOSTILE, filled
 from tui import writing
@@ -105,7 +106,7 @@ async def visit(console: Console, name: str, key: str, word: str) -> None:
     await check(console)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=examples(3), deadline=None, derandomize=True)
 @given(world=WORLDS, word=HOSTILE, pane=st.sampled_from(PANE_KEYS), size=st.sampled_from([WIDE, (80, 24)]))
 def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
     world: dict[str, list[Any]], word: str, pane: tuple[str, str], size: tuple[int, int]
@@ -123,7 +124,7 @@ def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
     asyncio.run(look())
 
 
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=examples(2), deadline=None, derandomize=True)
 @given(words=st.lists(HOSTILE, min_size=1, max_size=4, unique=True), severity=st.sampled_from(["warning", "error"]))
 def test_hostile_words_in_messages_lists_and_dialogs_are_text(words: list[str], severity: str) -> None:
     async def look() -> None:
@@ -145,7 +146,7 @@ def test_hostile_words_in_messages_lists_and_dialogs_are_text(words: list[str], 
     asyncio.run(look())
 
 
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=examples(2), deadline=None, derandomize=True)
 @given(title=HOSTILE, texts=st.lists(HOSTILE, min_size=1, max_size=3))
 def test_a_hostile_incident_is_shown_amended_and_exported_as_text(title: str, texts: list[str]) -> None:
     async def look() -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from probes.freshness import Freshness, Snapshot, State
 from probes.log_lines import LogLine
 from probes.rows import Pod
+from tests.breadth import examples
 from tests.pilot.console_harness import WIDE, Console, opened
 from tests.pilot.test_hostile_panes import HOSTILE
 from tests.unit.loopback_api import refusal, serving
@@ -85,7 +86,7 @@ def check(console: Console) -> None:
     assert console.app.is_running
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(2), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts=st.lists(st.one_of(HOSTILE, st.just(BIG)), min_size=1, max_size=3))
 def test_hostile_log_lines_can_be_read_pinned_and_copied(texts: list[str]) -> None:
     async def read() -> None:

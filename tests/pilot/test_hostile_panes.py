@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 from probes.freshness import State
 from probes.rows import Commit, Endpoint, Event, Node, Owner, Pod, Release, Usage, Workload
+from tests.breadth import examples
 from tests.pilot.pane_harness import NOW, PaneApp, clocked, pod, snapshot
 from widgets.changes import ChangesPane
 from widgets.events import EventsPane
@@ -94,7 +95,7 @@ def check(app: PaneApp, width: int) -> None:
 
 
 @pytest.mark.parametrize("pane", PANES, ids=lambda pane: pane.__name__)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(data=st.data())
 def test_hostile_text_reaches_no_line_of_any_pane(pane: type[TablePane[Any]], data: st.DataObject) -> None:
     shown = {

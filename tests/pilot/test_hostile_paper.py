@@ -11,6 +11,7 @@ from textual.widget import Widget
 from incident.entry import Entry, Kind, Source
 from incident.timeline import Timeline
 from probes.log_lines import LogLine
+from tests.breadth import examples
 from tests.pilot.pane_harness import PaneApp
 from tests.pilot.paper_harness import PaperApp
 from tests.pilot.test_hostile_panes import HOSTILE, check
@@ -76,7 +77,7 @@ async def read(view: SearchableView, size: tuple[int, int], word: str, keys: lis
             check(app, size[0])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(entries=st.lists(ENTRIES, max_size=5), size=SIZES, word=HOSTILE)
 def test_the_timeline_shows_hostile_entries_as_text(entries: list[Entry], size: tuple[int, int], word: str) -> None:
     pane = TimelinePane()
@@ -84,7 +85,7 @@ def test_the_timeline_shows_hostile_entries_as_text(entries: list[Entry], size: 
     asyncio.run(read(pane, size, word, ["escape", "up", "pageup", "pagedown", "o", "end"]))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(batch=st.lists(LOG_LINES, max_size=6), size=SIZES, word=HOSTILE)
 def test_the_log_shows_hostile_lines_as_text(batch: list[LogLine], size: tuple[int, int], word: str) -> None:
     view = LogView(word)
@@ -92,13 +93,13 @@ def test_the_log_shows_hostile_lines_as_text(batch: list[LogLine], size: tuple[i
     asyncio.run(read(view, size, word, ["n", "w", "N", "o", "w", "right", "t", "escape", "right", "home"]))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(text=st.lists(HOSTILE, max_size=4).map("\n".join), size=SIZES, word=HOSTILE)
 def test_the_detail_shows_hostile_objects_as_text(text: str, size: tuple[int, int], word: str) -> None:
     asyncio.run(read(DetailView(text, title=word, remark=word), size, word, ["n", "w", "right", "N", "end"]))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(
     state=st.builds(
         BannerState,
@@ -145,7 +146,7 @@ def test_the_banner_shows_hostile_names_as_text(state: BannerState, size: tuple[
     asyncio.run(draw())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(words=st.lists(HOSTILE, min_size=3, max_size=3), size=SIZES)
 def test_the_bars_show_hostile_words_as_text(words: list[str], size: tuple[int, int]) -> None:
     async def draw(widget: Widget) -> None:
@@ -159,7 +160,7 @@ def test_the_bars_show_hostile_words_as_text(words: list[str], size: tuple[int, 
     asyncio.run(draw(TabBar([Tab("a", key, label, reason, mark=reason, count=3), Tab("b", "2", key)], "a")))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(event=ENTRIES)
 def test_an_amendment_of_a_hostile_entry_shows_it_as_text(event: Entry) -> None:
     async def draw() -> None:

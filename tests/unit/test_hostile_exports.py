@@ -23,6 +23,7 @@ from incident.export import to_json, to_markdown
 from incident.intake import visible
 from incident.store import Store
 from incident.verify import verify_file, verify_json
+from tests.breadth import examples
 from tui.export_files import write_exports
 
 _PIECES = (
@@ -129,7 +130,7 @@ def cells(tokens: Sequence[Token]) -> list[int]:
     return rows
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(12), deadline=None, derandomize=True)
 @given(title=HOSTILE, where=HOSTILE, drafts=st.lists(DRAFTS, max_size=4))
 def test_hostile_entries_come_back_from_both_exports_as_what_was_stored(
     title: str, where: str, drafts: list[Draft]
@@ -144,7 +145,7 @@ def test_hostile_entries_come_back_from_both_exports_as_what_was_stored(
         assert not invisible(review.read_text(encoding="utf-8"))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(8), deadline=None, derandomize=True)
 @given(acts=st.lists(st.tuples(ACTS, st.sampled_from(["open", "ended", "twice", "unsent"])), min_size=1, max_size=3))
 def test_hostile_acts_stay_in_their_cells_in_the_timeline_and_in_what_was_tried(
     acts: list[tuple[tuple[Draft, Draft], str]],

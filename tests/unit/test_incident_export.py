@@ -18,6 +18,7 @@ from incident.escape import json_block, json_text, markdown, markdown_block, vis
 from incident.export import file_name, to_json, to_markdown
 from incident.intake import take_in
 from incident.standing import after, severity_draft, status_draft
+from tests.breadth import examples
 from tests.unit.incident_entries import BEGAN, INCIDENT, amendment, incident_with, note, retraction
 
 HOSTILE = [
@@ -62,7 +63,7 @@ def invisible(text: str) -> list[str]:
     return [c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\u200c\u200d"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(80))
 @given(ANY)
 def test_any_text_in_markdown_reads_as_itself_and_is_nothing_else(text: str) -> None:
     escaped = markdown(text)
@@ -76,7 +77,7 @@ def test_any_text_in_markdown_reads_as_itself_and_is_nothing_else(text: str) -> 
     assert " ".join(shown(tokens).removeprefix("Title:").split()) == said
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(80))
 @given(ANY, ANY)
 def test_any_text_stays_in_its_cell_of_a_table(left: str, right: str) -> None:
     tokens = MARKDOWN.parse(f"| A | B | C |\n|---|---|---|\n| {markdown(left)} | ~~{markdown(right)}~~ | end |\n")
@@ -119,7 +120,7 @@ DRAFTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(20))
 @given(DRAFTS, ANY, ANY, st.booleans())
 def test_a_review_of_hostile_text_has_the_structure_of_a_harmless_one(
     drafts: list[Draft], title: str, cluster: str, amended: bool

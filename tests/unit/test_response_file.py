@@ -16,6 +16,7 @@ from incident.templates import UPDATE_FIELDS, render
 from runbook.playbook import Playbook
 from runbook.response import Response
 from runbook.response_file import NEUTRAL, ResponseError, load, load_response
+from tests.breadth import examples
 from tests.unit.test_start import run_python
 
 SMALL = """\
@@ -479,7 +480,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=_TREES)
 def test_whatever_the_file_holds_it_is_read_or_refused_with_a_sentence(tmp_path: Path, tree: Any) -> None:
     file = written(tmp_path, yaml.dump(tree, Dumper=_DUMPER, allow_unicode=True))
@@ -487,7 +488,7 @@ def test_whatever_the_file_holds_it_is_read_or_refused_with_a_sentence(tmp_path:
         assert isinstance(load(file).response, Response)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_one_place_of_a_good_file_it_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     tree = yaml.load(SMALL, _LOADER)  # noqa: S506  # a safe one

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Container, Endpoint, Health, Node, Owner, Pod, Release, Revision, Workload
 from probes.transitions import Transition, Watcher
+from tests.breadth import examples
 
 T = 1_800_000_000.0  # when the console opens in these stories
 DEPLOYMENT = Owner("Deployment", "payment-service")
@@ -350,7 +351,7 @@ def test_incremental_snapshots_are_judged_like_whole_ones() -> None:
     assert turn.text == "payment-service unhealthy, 0 of 3 ready"
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.floats(0.05, 12.0), st.sampled_from(["crash", "run", "unready"]), st.integers(0, 2)),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from probes import wire
 from probes.pods import row
 from probes.rows import Health, Pod
+from tests.breadth import examples
 
 
 def read(thing: dict[str, Any]) -> wire.Pod:
@@ -82,7 +83,7 @@ weird_pods = some(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(weird_pods)
 def test_no_pod_however_weird_raises(thing: dict[str, Any]) -> None:
     made = row(read(thing))
