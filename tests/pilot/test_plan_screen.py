@@ -221,7 +221,7 @@ async def test_what_changed_since_the_plan_was_shown_is_not_touched_and_the_new_
 
 
 async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_path: Path) -> None:
-    async with stage(tmp_path, speed=3.0) as at:
+    async with stage(tmp_path, speed=0.1) as at:  # neither rollout comes to its end meanwhile
         await at.select("account-service")
         await at.act("R")
         await at.select("card-service")
@@ -236,9 +236,8 @@ async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_
         await at.console.home()
 
         await at.select("account-service")
-        if at.console.room.gates.acts[0].outcome is None:
-            await at.plan("R")
-            assert "another act runs on this target" in at.console.text
+        await at.plan("R")
+        assert "another act runs on this target" in at.console.text
 
 
 async def test_a_key_says_why_it_does_nothing_here(tmp_path: Path) -> None:
