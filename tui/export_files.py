@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,27 @@ from tui.sentences import CommandFailed
 FORMS = tuple(EXTENSIONS)
 REVIEW_AND_DATA = ("markdown", "json")
 KEEPS_FILLS = "markdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the console's export key offers."""
+
+    id: str
+    label: str
+    what: str
+    forms: tuple[str, ...]
+
+
+OFFERS = (
+    Offer("review", "review and data", "the review as Markdown, the record as JSON", REVIEW_AND_DATA),
+    Offer("bundle", "bundle", "everything and the evidence in one zip, with a manifest of hashes", (BUNDLE,)),
+    Offer("html", "HTML", "the review as one page that prints well", ("html",)),
+    Offer("csv", "CSV", "the timeline for a spreadsheet", ("csv",)),
+    Offer("markdown", "Markdown", "the review alone; what people wrote into it is kept", ("markdown",)),
+    Offer("json", "JSON", "the record alone, as warroom verify and import take it", ("json",)),
+    Offer("all", "every format", "review, page, record, timeline and bundle", FORMS),
+)
 
 
 def gathered(
@@ -83,8 +106,11 @@ def write_private(path: Path, put: Callable[[IO[bytes]], None], *, overwrite: bo
             _appear(writing, path)
     except FileExistsError as error:
         raise CommandFailed(f"{path} exists already: choose another file, or overwrite it with --force") from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # nobody asked for the file's working name
     finally:
-        writing.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            writing.unlink(missing_ok=True)
 
 
 def _appear(writing: Path, path: Path) -> None:
@@ -110,33 +136,44 @@ def write_exports(
     """Write ``ID.md``, ``ID.json`` …, readable by their owner only. Raises OSError.
 
     A review that is there already is written again with what people wrote into it. Where something would be lost, and
-    where another file has the name, the next is taken: ``ID-2.md`` …. Returns the absolute paths, in the order of
-    ``forms``; they all have the same number.
+    where another file has the name, the next is taken: ``ID-2.md`` …, with what people wrote into the one before.
+    Returns the absolute paths, in the order of ``forms``; they all have the same number.
     """
     number = 1
+    carried = Fills()
     while True:
         paths = {form: _numbered(directory.absolute() / file_name(incident, form), number) for form in forms}
         review = _numbered(directory.absolute() / file_name(incident, KEEPS_FILLS), number)
         taken = any(path.exists() for form, path in paths.items() if form != KEEPS_FILLS)
+        carried = _readable(review, incident) or carried
         try:
-            filled = filled_in(review, incident)
+            again = bool(filled_in(review, incident).incident)
         except CommandFailed:
             taken = True
         if not taken:
             break
         number += 1
     found = (
-        dossier(incident, entries, standard, filled)
+        dossier(incident, entries, standard, carried)
         if store is None
-        else gathered(incident, entries, store, standard, filled)
+        else gathered(incident, entries, store, standard, carried)
     )
     for form, path in paths.items():
 
         def put(file: IO[bytes], form: str = form) -> None:
             write(found, form, file)
 
-        write_private(path, put, overwrite=form == KEEPS_FILLS and bool(filled.incident))
+        write_private(path, put, overwrite=form == KEEPS_FILLS and again)
     return list(paths.values())
+
+
+def _readable(path: Path, incident: Incident) -> Fills | None:
+    """What people wrote into the review at ``path``, if it is one of this incident that can be read at all."""
+    try:
+        found = fills.read(path.read_bytes())
+    except (OSError, NotUnderstood):
+        return None
+    return found if found.incident == incident.id else None
 
 
 def _numbered(path: Path, number: int) -> Path:

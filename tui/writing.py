@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +210,19 @@ def _where(host: ControlRoom) -> str:
     return f"{plain(context)} · {plain(host.session.scope_text)}"
 
 
+def update(host: ControlRoom) -> None:
+    """Open the composer of status updates on the shown incident."""
+    if host.journal.incident is None:
+        host.tell(host.journal.trouble or NO_INCIDENT, "warning")
+        return
+    if host.response is None:
+        host.tell("the runbook is still being read", "warning", timeout=3)
+        return
+    from tui.screens.update import UpdateScreen
+
+    host.app.push_screen(UpdateScreen(host))
+
+
 def choose_incident(host: ControlRoom) -> None:
     """Show another incident of this store."""
     if not host.journal.ready:
@@ -240,7 +254,7 @@ def _summary(incident: Incident) -> str:
 
 
 def export(host: ControlRoom) -> None:
-    """Write the shown incident's review and its data to files, and say where they are."""
+    """Ask in which formats, write the shown incident to files, and say where they are."""
     incident = host.journal.incident
     if incident is None:
         host.tell("there is no incident to export", "warning")
@@ -249,11 +263,22 @@ def export(host: ControlRoom) -> None:
 
 
 async def _export(host: ControlRoom, incident: Incident) -> None:
-    from tui.export_files import write_exports
+    from incident.standard import NEUTRAL
+    from tui.export_files import OFFERS, write_exports
+    from tui.measure import converted
+    from tui.screens.choose import Choice, ChooseScreen
 
+    offers = [Choice(offer.id, offer.label, offer.what) for offer in OFFERS]
+    chosen = await host.app.push_screen_wait(ChooseScreen(f"Export {incident.id}", offers))
+    forms = next((offer.forms for offer in OFFERS if offer.id == chosen), None)
+    if forms is None:
+        return
+    standard = NEUTRAL if host.response is None else converted(host.response)
+    store = host.journal.path
     try:
         entries = await host.journal.all_entries()
-        paths = await asyncio.to_thread(write_exports, incident, entries, Path.cwd())
+        write = partial(write_exports, incident, entries, Path.cwd(), forms, store=store, standard=standard)
+        paths = await asyncio.to_thread(write)
     except OSError as error:
         host.tell(f"not exported: {error.strerror or error}: {error.filename or ''}", "error", timeout=15)
         return

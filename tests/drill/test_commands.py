@@ -184,14 +184,17 @@ async def test_an_export_goes_to_a_private_file_and_never_overwrites_unasked(
     first = await warroom(user, "export", incident, "-o", str(file))
     again = await warroom(user, "export", incident, "-o", str(file))
     text = file.read_text(encoding="utf-8")
+    over = await warroom(user, "export", incident, "-o", str(file), "--format", "json")
+    assert file.read_text(encoding="utf-8") == text
     forced = await warroom(user, "export", incident, "-o", str(file), "--force", "--format", "json")
 
     assert (first.status, first.out) == (0, "")
     assert str(file) in first.err
     assert "Payments fail" in text
     assert file.stat().st_mode & 0o777 == 0o600
-    assert again.status == 2
-    assert "--force" in again.err
+    assert (again.status, over.status) == (0, 2)
+    assert "what people wrote there" in again.err
+    assert "--force" in over.err
     assert forced.status == 0
     assert json.loads(file.read_text(encoding="utf-8"))["incident"]["id"] == incident
     assert leftovers(tmp_path) == []

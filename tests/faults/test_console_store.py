@@ -17,6 +17,7 @@ from incident.entry import Draft, Kind, Line, Source
 from incident.store import Store
 from tests.drill.shell import fresh_user, warroom
 from tests.pilot.console_harness import Console, opened, options_for
+from tui.screens.choose import ChooseScreen
 from tui.screens.help import HelpScreen
 from widgets.dialogs import EntryDialog
 from widgets.entry_editor import EntryEditor
@@ -232,6 +233,8 @@ async def test_a_store_that_cannot_be_read_is_said_and_followed_again_once_it_ca
     await alter(path, "ALTER TABLE entry RENAME TO elsewhere")
     await console.says("NOT IN THE STORE")
     await console.press("1", "e")
+    await console.on(ChooseScreen)
+    await console.press("enter")
     await console.tells("no such table: entry")
 
     await alter(path, "ALTER TABLE elsewhere RENAME TO entry")
@@ -297,6 +300,8 @@ async def test_a_damaged_store_is_left_alone_and_entries_go_to_one_beside_it(pla
 async def test_an_export_that_cannot_be_written_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/proc")
     await console.press("1", "e")
+    await console.on(ChooseScreen)
+    await console.press("enter")
 
     assert "/proc/INC-" in await console.tells("not exported")
     assert console.app.is_running
