@@ -79,7 +79,6 @@ class Sightings:
         self.illnesses: dict[WorkKey, Illness] = {}
         self.warnings = Warnings()
         self.changes: dict[str, Event] = {}
-        self.pods: Mapping[str, Pod] = {}
         self._rows: dict[str, Mapping[str, Any]] = {}
         self._sick: dict[WorkKey, dict[str, Pod]] = {}
         self._counted: Counter[WorkKey] = Counter()
@@ -89,7 +88,6 @@ class Sightings:
     def look(self, latest: Mapping[str, Snapshot[Any]]) -> None:
         """Take over the newest snapshot of each source. A source that is not among them was never heard of."""
         self.snapshots = latest
-        self.pods = self.rows("pods")
         self._take("pods", self._pod)
         self._take("workloads", self._workload)
         self._take("events", self._event)
@@ -149,11 +147,6 @@ class Sightings:
     def workload(self, key: WorkKey) -> Workload | None:
         return self._workloads.get(key)
 
-    def owner(self, event: Event) -> str:
-        """The name of the workload an event is about, or of the object itself."""
-        pod = self.pods.get(event.object_uid)
-        return pod.owner.name if pod is not None and pod.owner is not None else event.object_name
-
     # ------------------------------------------------------------------ what changed
 
     def _take(self, source: str, each: Callable[[str, Any, Any], None]) -> None:
@@ -211,7 +204,7 @@ class Sightings:
             if new.reason in CHANGE_REASONS:
                 self.changes[uid] = new
             elif new.type == "Warning":
-                self.warnings.put(uid, new, self.owner(new))
+                self.warnings.put(uid, new)
 
     def _examine(self, key: WorkKey) -> Illness | None:
         sick = list(self._sick.get(key, {}).values())

@@ -18,7 +18,7 @@ from runbook.diagnosis.situation import (
     node_trouble,
     stuck,
 )
-from runbook.diagnosis.warnings import of_database
+from runbook.diagnosis.warnings import of_database, owner
 from runbook.diagnosis.wording import clip, many
 from runbook.response import Symptom
 
@@ -242,10 +242,10 @@ def _told_by(now: Situation, symptom: Symptom, told: Iterable[Event]) -> Iterato
         newest = max(found, key=lambda event: (event.last_at, event.uid))
         yield Seen(
             symptom=symptom,
-            text=f"{newest.reason} {now.sight.owner(newest)}: {clip(newest.message)}",
+            text=f"{newest.reason} {owner(newest)}: {clip(newest.message)}",
             since=min(event.first_at for event in found),
             place=event_place(newest),
-            names=tuple(sorted({now.sight.owner(event) for event in found})),
+            names=tuple(sorted({owner(event) for event in found})),
             as_of=now.sight.as_of("events"),
         )
 

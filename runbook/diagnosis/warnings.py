@@ -37,6 +37,24 @@ def of_break_in(text: str) -> bool:
     return _AUTH.search(text[:READ]) is not None
 
 
+_SAFE = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes the ends of names from (apimachinery, util/rand)
+_ENDS: dict[str, tuple[re.Pattern[str], ...]] = {
+    "Pod": tuple(map(re.compile, (f"-{_SAFE}{{6,10}}-{_SAFE}{{5}}$", f"-{_SAFE}{{5}}$", r"-\d{1,5}$"))),
+    "ReplicaSet": (re.compile(f"-{_SAFE}{{6,10}}$"),),
+}
+
+
+def owner(event: Event) -> str:
+    """The name of the workload an event is about: a pod's or a ReplicaSet's without its end, or the object's own.
+
+    By the name and not by looking the pod up: most events about crashing pods are older than the pods there are.
+    """
+    for end in _ENDS.get(event.kind, ()):
+        if (found := end.search(event.object_name)) and found.start():
+            return event.object_name[: found.start()]
+    return event.object_name
+
+
 class Group(NamedTuple):
     """All warnings of one reason about one workload. ``times`` is how often, repeats included."""
 
@@ -66,8 +84,8 @@ class Warnings:
             self.database.pop(uid, None)
             self.break_ins.pop(uid, None)
 
-    def put(self, uid: str, event: Event, owner: str) -> None:
-        group = (event.reason, owner)
+    def put(self, uid: str, event: Event) -> None:
+        group = (event.reason, owner(event))
         self._group_of[uid] = group
         self._members.setdefault(group, {})[uid] = event
         self._touched.add(group)
