@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from probes.errors import NotFound, ProbeError
 from runbook import preflight
 from runbook.nodes import OnNode, place_of, workload_behind
@@ -123,7 +125,13 @@ async def endpoints(scene: Scene, pods: Sequence[Json]) -> list[Finding]:
         async with gate:
             return await preflight.endpoints_left(scene, namespace, names_of(members))
 
-    told = await asyncio.gather(*(left(*space) for space in by_namespace(pods).items()))
+    spaces = by_namespace(pods)
+    told = await asyncio.gather(*(left(*space) for space in spaces.items()))
+    if len(spaces) > 1:  # services of several namespaces have the same names
+        told = [
+            [replace(finding, text=f"{namespace}/{finding.text}") for finding in findings]
+            for namespace, findings in zip(spaces, told, strict=True)
+        ]
     found = [finding for findings in told for finding in findings]
     bad = [finding for finding in found if finding.level is not Level.GREEN]
     well = len(found) - len(bad)

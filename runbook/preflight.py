@@ -104,7 +104,8 @@ async def endpoints_left(scene: Scene, namespace: str, hit: Collection[str], *, 
         elif left:
             found.append(Finding("endpoints", Level.GREEN, f"{service} keeps {len(left)} of {len(serving)} endpoints"))
         else:
-            text = f"{service} loses all of its {len(serving)} ready endpoints"
+            whole = "its only ready endpoint" if len(serving) == 1 else f"all of its {len(serving)} ready endpoints"
+            text = f"{service} loses {whole}"
             found.append(Finding("endpoints", Level.AMBER, text))
     return found
 

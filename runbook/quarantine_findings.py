@@ -95,10 +95,14 @@ def services(place: Place, ready: Mapping[str, int]) -> list[Finding]:
         return [Finding("endpoints", Level.GREEN, f"it is not ready: {some(place.service_names)} sends nothing to it")]
     found = []
     for name in place.service_names:
-        serve = f"; {ready[name]} others serve" if name in ready else ""
+        serve = f"; {_others(ready[name])}" if name in ready else ""
         text = f"{name} goes on sending to it, and nobody answers{serve}"
         found.append(Finding("endpoints", Level.AMBER, text, "detach takes it out"))
     return found
+
+
+def _others(number: int) -> str:
+    return "1 other serves" if number == 1 else f"{number or 'no'} others serve"
 
 
 def detaching(place: Place, moved: Mapping[str, str]) -> list[Finding]:

@@ -209,6 +209,11 @@ def new_warning(scene: Scene, workloads: Sequence[tuple[str, str, str]], since: 
     return ""
 
 
+def checks(scene: Scene, *parts: str) -> str:
+    """What a plan says that it is verified by. Health endpoints are only told of where some are watched."""
+    return " · ".join([*parts, *(["health endpoints"] if _endpoints(scene) else [])])
+
+
 def unwell(scene: Scene) -> dict[str, str]:
     """URL → words of every health endpoint that does not answer as it should, by the probe's last look."""
     return {

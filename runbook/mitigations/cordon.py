@@ -32,7 +32,7 @@ from runbook.plan import Aim, Diff, Field, Finding, Json, Level, Need, Outcome, 
 from runbook.precondition import patch_unchanged
 from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.stamps import ACT, new_act
-from runbook.verification import LOOK_EVERY, unwell
+from runbook.verification import LOOK_EVERY, checks, unwell
 from runbook.workloads import workload_aim
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ async def _drain_plan(
             "unwell": list(unwell(scene)),
         },
         needs=needs,
-        verified_by="the pods are gone · their workloads have as many ready pods as before · health endpoints",
+        verified_by=checks(scene, "the pods are gone", "their workloads have as many ready pods as before"),
         undo=back if not cordoned else Undo("it was cordoned before and stays so; the evicted pods do not come back"),
         blast=f"{counted(len(going))} of {counted(workloads, 'workload')} in {counted(len(spaces), 'namespace')}",
         wide=True,

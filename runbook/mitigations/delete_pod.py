@@ -53,7 +53,13 @@ class DeletePod(Mitigation):
         own = _grace_of(pod)
         preset = scene.playbook.default(self.id, "grace", str(max(1, own)))
         field = Field(
-            id="grace", label="grace period", kind="number", value=str(max(1, own)), least=1, most=max(MOST, own)
+            id="grace",
+            label="grace period",
+            kind="number",
+            value=str(max(1, own)),
+            hint="seconds",
+            least=1,
+            most=max(MOST, own),
         )
         field, answer, wrong = number_in(field, {"grace": preset, **choices})
         grace = own if answer is None else answer

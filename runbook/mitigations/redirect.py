@@ -20,7 +20,7 @@ from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.scene import api_path, target_of
 from runbook.selectors import equal_selects
 from runbook.stamps import ACT, Stamp, new_act
-from runbook.verification import LOOK_EVERY, unwell
+from runbook.verification import LOOK_EVERY, checks, unwell
 from runbook.workloads import PLURALS, template_labels
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Redirect(Mitigation):
             choices={"act": APPLIED, "service": service, "status": asked.value, "match": match},
             steps={"act": APPLIED, "path": path, "body": body, "whom": whom, "unwell": list(unwell(scene))},
             needs=needs,
-            verified_by="the VirtualService is there as applied, seen by Istio where it says so · health endpoints",
+            verified_by=checks(scene, "the VirtualService is there as applied, seen by Istio where it says so"),
             undo=Undo("T again takes it away", _recipe(self.id, target, {"act": REMOVED})),
             blast=f"{whom} to {service}",
             wide=everybody,
@@ -163,7 +163,7 @@ class Redirect(Mitigation):
             choices={"act": REMOVED, "service": service},
             steps={"act": REMOVED, "path": path, "uid": found["metadata"]["uid"], "unwell": list(unwell(scene))},
             needs=needs,
-            verified_by="the VirtualService is gone · health endpoints",
+            verified_by=checks(scene, "the VirtualService is gone"),
             undo=back,
             blast=f"requests to {service} reach it again",
         )

@@ -16,7 +16,7 @@ from runbook.precondition import patch_unchanged
 from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.replacing import Replacing, replacement_of
 from runbook.stamps import new_act
-from runbook.verification import settled, unwell
+from runbook.verification import checks, settled, unwell
 from runbook.workloads import PLURALS, workload_of, workload_path
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Restart(Replacing):
             findings=(allowed, preflight.fresh(scene, self.SEEN_BY), *said, *going.findings),
             steps={"path": path, "at": at, "unwell": list(unwell(scene))},
             needs=needs,
-            verified_by=f"{wanted} of {wanted} new pods ready · no new warnings · health endpoints",
+            verified_by=checks(scene, f"{wanted} of {wanted} new pods ready", "no new warnings"),
             undo=Undo("a restart cannot be taken back; the pods run what they ran before"),
             blast=going.blast,
             wide=going.wide,

@@ -31,7 +31,7 @@ from runbook.releases import (
     target_of_release,
 )
 from runbook.stamps import new_act
-from runbook.verification import rollout_of, settled, unwell
+from runbook.verification import checks, rollout_of, settled, unwell
 from runbook.workloads import PLURALS, refuse_no_workload, workload_of
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ async def _whole(
             "unwell": list(unwell(scene)),
         },
         needs=needs,
-        verified_by=f"helm: deployed · {_ready(wanted)} · no new warnings · health endpoints",
+        verified_by=checks(scene, "helm: deployed", _ready(wanted), "no new warnings"),
         undo=Undo(
             f"roll forward to revision {current.number} again",
             Recipe(

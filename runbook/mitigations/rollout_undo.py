@@ -25,7 +25,7 @@ from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.replacing import Replacement, Replacing, replacement_of
 from runbook.revisions import KEPT, Revision, images_of, revision_again, revisions_of
 from runbook.stamps import ACT, INCIDENT, new_act
-from runbook.verification import settled, unwell
+from runbook.verification import checks, settled, unwell
 from runbook.workloads import PLURALS, workload_aim, workload_of, workload_path
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class RolloutUndo(Replacing):
                 "unwell": list(unwell(scene)),
             },
             needs=needs,
-            verified_by=f"{wanted} of {wanted} ready on {_images(chosen)} · no new warnings · health",
+            verified_by=checks(scene, f"{wanted} of {wanted} ready on {_images(chosen)}", "no new warnings"),
             undo=_undo(self.id, workload_aim(target), current),
             blast=going.blast,
             wide=going.wide,

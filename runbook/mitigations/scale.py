@@ -22,7 +22,7 @@ from runbook.precondition import patch_unchanged
 from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.room import room_for
 from runbook.stamps import is_ours, new_act
-from runbook.verification import all_gone, rollout_of, settled, unwell
+from runbook.verification import all_gone, checks, rollout_of, settled, unwell
 from runbook.workloads import (
     PLURALS,
     names_of,
@@ -106,7 +106,7 @@ class Scale(Mitigation):
             steps={"path": path, "replicas": wanted, "before": now, "unwell": list(unwell(scene))},
             needs=needs,
             verified_by=(
-                f"{wanted} of {wanted} ready · no new warnings · health endpoints" if wanted else "no pod is left"
+                checks(scene, f"{wanted} of {wanted} ready", "no new warnings") if wanted else "no pod is left"
             ),
             undo=Undo(
                 f"scale back to {now}",

@@ -79,7 +79,7 @@ async def test_the_last_ready_pod_is_called_that() -> None:
         await at.carried_out("scale", at.aim("Deployment", "account-service"), replicas="1")
         plan = await at.plan("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert finding(plan, "ready", Level.AMBER).text == "it is the last ready pod of Deployment/account-service"
-        assert finding(plan, "endpoints", Level.AMBER).text == "account-service loses all of its 1 ready endpoints"
+        assert finding(plan, "endpoints", Level.AMBER).text == "account-service loses its only ready endpoint"
 
 
 async def test_a_stateful_sets_pod_comes_back_under_its_name() -> None:

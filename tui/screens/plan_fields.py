@@ -100,7 +100,10 @@ class FieldRow(Horizontal):
 
     @on(Select.Changed)
     def _selected(self, event: Select.Changed) -> None:
+        """What was picked is not a confirmation either: the focus goes back as from a field that was entered."""
         event.stop()
+        if str(event.value) != self._value and event.select.has_focus_within:
+            self._back()
         self._tell(str(event.value))
 
     @on(Tick.Changed)
@@ -112,6 +115,9 @@ class FieldRow(Horizontal):
     def _entered(self, event: Input.Submitted) -> None:
         """Enter in a field is not a confirmation: back to where the plan began, where space acknowledges."""
         event.stop()
+        self._back()
+
+    def _back(self) -> None:
         self.screen.query_one("#plan-no").focus()
 
     def _tell(self, value: str) -> None:
