@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from incident.errors import DiskFull, Missing, Older, ReadOnly, StoreError, Unusable, Vanished, explain
+from incident.errors import Damaged, DiskFull, Missing, Older, ReadOnly, StoreError, Unusable, Vanished, explain
 from incident.schema import STEPS, migrate, version
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,12 @@ class Database:
         """Open or create the file (0600, its directory 0700 if it is new) and migrate it.
 
         ``busy_timeout`` is how many seconds to wait for other processes' transactions.
+
+        Raises:
+            StoreFault: it cannot be opened; it is as it was.
         """
         path = await asyncio.to_thread(_make_private, path)
+        await asyncio.to_thread(_refuse_hollow, path)
         return await cls._connect(path, str(path), busy_timeout, _configure)
 
     @classmethod
@@ -165,6 +169,17 @@ def _found(path: Path) -> tuple[Path, bool]:
         raise Missing(f"There is no store at {path}: nothing was recorded there yet. Check --store.")
     log_file = path.with_name(f"{path.name}-wal")
     return path, log_file.exists() and log_file.stat().st_size > 0
+
+
+def _refuse_hollow(path: Path) -> None:
+    """An empty file with a log beside it has lost what it held. SQLite would take it for a new one and drop the log."""
+    log_file = path.with_name(f"{path.name}-wal")
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0 and log_file.stat().st_size > 0:
+            raise Damaged(
+                f"{path} is damaged: it is empty, and what belongs to it is in {log_file.name}. Nothing was changed. "
+                "Start the console: both are set aside, and what can be read is recovered."
+            )
 
 
 def _make_private(path: Path) -> Path:

@@ -123,7 +123,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreFault:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT):
         return Damaged(
             f"{path} is damaged ({error}). Nothing more is written to it, and what was exported before is safe. "
-            f"Export what can still be read, move the file away, and try `sqlite3 {path.name} .recover` on a copy."
+            "Start the console anew: the file is set aside beside itself, and what can be read is recovered."
         )
     if code == sqlite3.SQLITE_CANTOPEN:
         return Unusable(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -18,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.errors import NoSuchIncident, StoreError, StoreFault, Unusable
-from incident.recorder import Recorder
 from incident.timeline import Timeline
 from tui.journal_changes import JournalChanges, Saved
+from tui.journal_opening import recorder_for
 
 if TYPE_CHECKING:
-    from incident.recorder import Recorded
+    from incident.recorder import Recorded, Recorder
     from incident.store import Store
     from probes.transitions import Transition
 
@@ -60,7 +58,7 @@ class Journal(JournalChanges):
         self.incident: Incident | None = None
         self.timeline = Timeline()
         self.trouble = ""  # why entries do not reach the store; empty while all is well
-        self._standing_trouble = ""  # what stays true however well the rescue store works
+        self._standing_trouble = ""  # what stays true however well entries reach the store now
         self._drill = drill
         self._clock = clock
         self._changed = changed
@@ -73,33 +71,19 @@ class Journal(JournalChanges):
     async def open(self) -> None:
         """Open the store and show its open incident, or the last one. A drill and the real thing never mix.
 
-        A store that cannot be opened is left as it is: entries go to a rescue store meanwhile, and `trouble` says so.
+        A damaged store is set aside and what can be read is recovered; one that cannot be opened is left as it is, and
+        entries go to a rescue store meanwhile. Either way `trouble` says so.
 
         Raises:
             StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
-        try:
-            self._recorder = await Recorder.open(self.path, clock=self._clock)
-        except StoreFault as fault:
-            log.error("%s", fault)
-            self._recorder, rescue = await self._open_rescue(fault)
-            self._standing_trouble = self.trouble = f"{fault} Entries go to {rescue} meanwhile."
+        self._recorder, self._standing_trouble = await recorder_for(self.path, self._clock)
+        self.trouble = self._standing_trouble
         store = self._recorder.store
         incident = await store.current(drill=self._drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
         self._is_open = True
-
-    async def _open_rescue(self, fault: StoreFault) -> tuple[Recorder, Path]:
-        """A store beside the broken one, or else in a private directory for temporary files."""
-        beside = self.path.with_name(f"{self.path.stem}-rescue.db")
-        elsewhere = Path(tempfile.gettempdir()) / f"warroom-{os.getuid()}" / "rescue.db"
-        for rescue in (beside, elsewhere):
-            try:
-                return await Recorder.open(rescue, clock=self._clock), rescue
-            except StoreFault as error:
-                log.error("no rescue store at %s: %s", rescue, error)
-        raise fault
 
     async def close(self) -> None:
         """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
