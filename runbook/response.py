@@ -116,8 +116,8 @@ class Look(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One step of a phase or scenario. ``text`` and ``code`` as the runbook has them.
 
-    ``look`` runs it here; ``mitigation`` (an id of the table) starts that plan; with neither it is done elsewhere and
-    ticked by hand.
+    ``look`` runs it here; ``mitigation`` (an id of the table, or of a command of the file) starts that plan; with
+    neither it is done elsewhere and ticked by hand.
     """
 
     id: str

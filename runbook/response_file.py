@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from incident.templates import UPDATE_FIELDS, fault_of
 from runbook import playbook_file, response_guides
+from runbook.known import MITIGATIONS
 from runbook.playbook import Playbook
 from runbook.response import FACTS, Extra, Fact, MatrixRow, Response, Role, SeverityLevel
 from runbook.response_channels import channels, parties
@@ -65,7 +66,7 @@ def load(path: Path, *, compiled: bool = False) -> Runbook:
     file = read(path)
     playbook = playbook_file.playbook_of(file)
     own = any(file.has(key) for key in _PART)
-    response = response_of(file, compiled=compiled) if own else None
+    response = response_of(file, playbook.commands, compiled=compiled) if own else None
     file.done()
     return Runbook(playbook, response or neutral(), own)
 
@@ -80,14 +81,15 @@ def neutral() -> Response:
     return load(NEUTRAL).response
 
 
-def response_of(file: Table, *, compiled: bool = False) -> Response:
-    """The response part of a file that was read. Raises `YamlError`."""
+def response_of(file: Table, commands: Collection[str] = (), *, compiled: bool = False) -> Response:
+    """The response part of a file that was read; ``commands`` are its own. Raises `YamlError`."""
+    acts = (*MITIGATIONS, *commands)
     levels = _severities(file.table("severities"))
     if not levels:
         raise file.fault("severities", f"missing, expected severities from {WORST} (critical) to {LEAST} (low)")
     known = [level.level for level in levels]
     told = parties(file.table("parties"), known)
-    scenarios = response_guides.scenarios(file.table("scenarios"))
+    scenarios = response_guides.scenarios(file.table("scenarios"), acts)
     resolution = file.table("resolution")
     response = Response(
         name=file.text("name"),
@@ -96,7 +98,7 @@ def response_of(file: Table, *, compiled: bool = False) -> Response:
         roles=_roles(file.table("roles")),
         parties=told,
         channels=channels(file.table("channels"), known, [party.id for party in told]),
-        phases=response_guides.phases(file.table("phases")),
+        phases=response_guides.phases(file.table("phases"), acts),
         scenarios=scenarios,
         checklists=response_guides.checklists(file.table("checklists"), known, [each.id for each in scenarios]),
         framework=response_guides.framework(file.table("framework")),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast, get_args
 
-from runbook.known import MITIGATIONS
 from runbook.response import (
     Asks,
     Checklist,
@@ -38,18 +37,22 @@ _SIGNALS: tuple[str, ...] = get_args(Signal)
 _SYMPTOMS: tuple[str, ...] = get_args(Symptom)
 
 
-def phases(file: Table) -> tuple[Phase, ...]:
+def phases(file: Table, acts: Collection[str]) -> tuple[Phase, ...]:
+    """``acts`` are the ids of mitigations and commands that a step may start."""
     found = []
     for name, table in file.named():
         phase = Phase(
-            id=name, title=table.text("title"), window=table.text("window", ""), sections=_sections(table, "sections")
+            id=name,
+            title=table.text("title"),
+            window=table.text("window", ""),
+            sections=_sections(table.table("sections"), acts),
         )
         table.done()
         found.append(phase)
     return tuple(found)
 
 
-def scenarios(file: Table) -> tuple[Scenario, ...]:
+def scenarios(file: Table, acts: Collection[str]) -> tuple[Scenario, ...]:
     """Numbered in the order in which the file has them."""
     found = []
     for number, (name, table) in enumerate(file.named(), 1):
@@ -63,7 +66,7 @@ def scenarios(file: Table) -> tuple[Scenario, ...]:
             fits=_fits(table.table("fits")),
             services=table.texts("services"),
             security=table.flag("security", False),
-            sections=_sections(table, "sections"),
+            sections=_sections(table.table("sections"), acts),
         )
         table.done()
         found.append(scenario)
@@ -78,23 +81,23 @@ def _fits(table: Table) -> dict[Symptom, int]:
     return found
 
 
-def _sections(file: Table, key: str) -> tuple[Section, ...]:
+def _sections(file: Table, acts: Collection[str]) -> tuple[Section, ...]:
     """Titles → ids → steps. An id is there once in a phase or scenario, because findings are recorded by it."""
     found, seen = [], dict[str, str]()
-    for title, table in file.table(key).tables():
+    for title, table in file.tables():
         steps = []
         for name in table.names():
             if name in seen:
                 raise table.fault(name, f"there is a step of this name already, in {seen[name]}")
             seen[name] = title
-            steps.append(_step(table, name))
+            steps.append(_step(table, name, acts))
         if not steps:
             raise table.fault("", "expected steps, each with a name of its own")
         found.append(Section(title=title, steps=tuple(steps)))
     return tuple(found)
 
 
-def _step(file: Table, name: str) -> Step:
+def _step(file: Table, name: str, acts: Collection[str]) -> Step:
     if file.is_text(name):
         return Step(id=name, text=file.text(name))
     table = file.table(name)
@@ -109,7 +112,7 @@ def _step(file: Table, name: str) -> Step:
         language=cast(Language, language) if code else "",
         notes=table.texts("notes"),
         look=_look(table),
-        mitigation=_mitigation(table),
+        mitigation=_mitigation(table, acts),
     )
     table.done()
     return step
@@ -127,10 +130,10 @@ def _look(table: Table) -> Look | None:
     return look
 
 
-def _mitigation(table: Table) -> str:
+def _mitigation(table: Table, acts: Collection[str]) -> str:
     name = table.text("mitigation", "")
     if name:
-        one_of(table, "mitigation", name, MITIGATIONS, "mitigation")
+        one_of(table, "mitigation", name, acts, "mitigation")
     return name
 
 

@@ -130,6 +130,14 @@ def test_a_small_runbook_says_what_is_in_it(tmp_path: Path) -> None:
     assert response.templates["status-update"] == "{{ incident_id }} is {{ status }}\n{{ impact }}"
 
 
+def test_a_step_may_start_a_command_of_the_files_own(tmp_path: Path) -> None:
+    command = "commands:\n  flush: {key: F, label: flush, sentence: Flush, argv: [true-flush]}\n"
+    text = SMALL.replace("mitigation: restart", "mitigation: flush")
+    step = load_response(written(tmp_path, text + command)).phases[0].sections[0].steps[1]
+    assert step.mitigation == "flush"
+    assert "there is no mitigation flush" in refusal(tmp_path, text)
+
+
 def test_templates_that_a_file_does_not_bring_are_the_neutral_ones(tmp_path: Path) -> None:
     templates, neutral = load_response(written(tmp_path, SMALL)).templates, load_response(NEUTRAL).templates
     assert templates["review"] == neutral["review"]
