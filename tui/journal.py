@@ -58,6 +58,7 @@ class Journal(JournalChanges):
         self.incident: Incident | None = None
         self.timeline = Timeline()
         self.trouble = ""  # why entries do not reach the store; empty while all is well
+        self.notice = ""  # what became of the store when it was opened, if that must be known
         self._standing_trouble = ""  # what stays true however well entries reach the store now
         self._drill = drill
         self._clock = clock
@@ -72,12 +73,12 @@ class Journal(JournalChanges):
         """Open the store and show its open incident, or the last one. A drill and the real thing never mix.
 
         A damaged store is set aside and what can be read is recovered; one that cannot be opened is left as it is, and
-        entries go to a rescue store meanwhile. Either way `trouble` says so.
+        entries go to a rescue store meanwhile. `notice` says the one, `trouble` the other.
 
         Raises:
             StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
-        self._recorder, self._standing_trouble = await recorder_for(self.path, self._clock)
+        self._recorder, self._standing_trouble, self.notice = await recorder_for(self.path, self._clock)
         self.trouble = self._standing_trouble
         store = self._recorder.store
         incident = await store.current(drill=self._drill) or await store.latest()

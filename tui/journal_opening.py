@@ -15,8 +15,8 @@ from incident.recovery import open_or_recover
 log = logging.getLogger(__name__)
 
 
-async def recorder_for(path: Path, clock: Callable[[], int]) -> tuple[Recorder, str]:
-    """The store to write to, and what has to be said about it as long as it is open; empty if all is well.
+async def recorder_for(path: Path, clock: Callable[[], int]) -> tuple[Recorder, str, str]:
+    """The store to write to; why it is not the console's own; and what became of that. Empty texts if all is well.
 
     Raises:
         StoreFault: not even a rescue store can be written; its sentence says why and what was not lost.
@@ -26,8 +26,8 @@ async def recorder_for(path: Path, clock: Callable[[], int]) -> tuple[Recorder, 
     except StoreFault as fault:
         log.error("%s", fault)
         recorder, rescue = await _rescue(path, clock, fault)
-        return recorder, f"{fault} Entries go to {rescue} meanwhile."
-    return recorder, "" if recovery is None else recovery.sentence
+        return recorder, f"{fault} Entries go to {rescue} meanwhile.", ""
+    return recorder, "", "" if recovery is None else recovery.sentence
 
 
 async def _rescue(path: Path, clock: Callable[[], int], fault: StoreFault) -> tuple[Recorder, Path]:

@@ -109,6 +109,56 @@ async def test_leaving_a_drill_ends_its_incident(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_damaged_store_is_recovered_shown_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "w.db"
+    book = journal(path)
+    await book.open()
+    await book.declare("Payments failing", 1, cluster="", namespace="")
+    await book.write(Draft(text="still there", author="tech-lead"))
+    assert book.notice == ""
+    await book.close()
+    with path.open("r+b") as file:
+        file.write(b"\xff" * 4096)
+    book = journal(path)
+    await book.open()
+    assert "w.db was damaged. It is kept as" in book.notice
+    assert book.trouble == "", "entries reach the store"
+    texts = [line.text for line in book.timeline.lines]
+    assert texts[1] == "still there"
+    assert "The store was damaged" in texts[-1]
+    assert (await book.write(Draft(text="it goes on", author="tech-lead"))).ok
+    await book.close()
+    assert len(list(tmp_path.glob("w.db.damaged-*"))) == 1
+
+
+async def test_what_another_console_changes_about_the_incident_is_shown_here(tmp_path: Path) -> None:
+    seen = Changes()
+    one, other = journal(tmp_path / "w.db"), journal(tmp_path / "w.db", changed=seen)
+    await one.open()
+    await one.declare("Payments failing", None, cluster="", namespace="", services=["core-api"], impact="none yet")
+    await other.open()
+    following = asyncio.create_task(other.follow())
+    assert (await one.set_role("scribe", "Ada")).ok
+    assert (await one.set_severity(1)).ok
+    assert (await one.set_facts(impact="No card payments", facts={"service_down": True})).ok
+    assert (await one.set_title("Card payments failing")).ok
+    assert (await one.set_status(Status.MITIGATING)).ok
+    assert one.incident is not None
+    detected = one.incident.declared_at - 60_000
+    assert (await one.set_time("detected", detected)).ok
+    assert (one.incident.roles, one.incident.severity) == ({"scribe": "Ada"}, 1)
+    await seen.until(lambda: other.incident == one.incident)
+    assert other.incident is not None
+    assert other.incident.times == {"detected": detected}
+    refused = await one.set_role("scribe", "Ada")
+    assert (refused.ok, refused.kept) == (False, False)
+    assert refused.trouble == "Ada is scribe already. Nothing was recorded."
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await one.close()
+    await other.close()
+
+
 async def test_a_store_that_is_no_database_is_left_alone_and_a_rescue_store_takes_the_entries(tmp_path: Path) -> None:
     path = tmp_path / "w.db"
     path.write_text("not a database")
