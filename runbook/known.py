@@ -38,6 +38,7 @@ CONSOLE_KEYS: dict[str, str] = {
     "A": "arms the console",
     "G": "goes to the last row of a pane",
     "I": "declares an incident",
+    "M": "writes a status update",
     "U": "takes an act back",
 }
 """Upper-case keys that the console itself needs on every pane."""

@@ -28,6 +28,8 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     others = len(SOURCES) - vitals.live - vitals.stale
     pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
     gate = host.gate
+    now = host.now()
+    left = host.updates.countdown(now)
     suspect, before = host.diagnosing.suspicion
     return BannerState(
         incident_id=incident.id if incident else "",
@@ -37,6 +39,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         open=incident.open if incident else False,
         opened_at=incident.declared_at / 1000 if incident else None,
         changed_at=incident.resolved_at / 1000 if incident and incident.resolved_at else None,
+        next_update_at=None if left is None else now + left.left,
         drill=host.drill is not None or (incident is not None and incident.drill),
         trouble=host.journal.trouble,
         environment=word.value if context else "",

@@ -121,6 +121,9 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view"),
     Key("watch", "w", "watch", "acts", "What this console is carrying out, how far it is, and how it ended", "look", 4),
     Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 2),
+    Key(
+        "update", "M", "update", "update", "Write a status update, and send it to whom the runbook wants told", "act", 2
+    ),
     Key("arm", "A", "arm", "arm", "Arm this console for production for a while, or disarm it", "act", 2),
     Key("undo", "U", "undo", "undo", "Take back what was done: a plan of its own, from its undo recipe", "act", 2),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tui.runbook_reader import RunbookReader
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
 from tui.session import SOURCES
 from tui.settings import SettingsError
+from tui.updates import Updates
 from widgets.plain import plain
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class ControlRoom:
         self.runbook = RunbookReader(options)
         self.response: Response | None = None  # how to respond to incidents, once the runbook is read
         self.gates = Gates(options, self.runbook.playbook, self.book, self.feeds, now, self._acts_changed)
+        self.updates = Updates(self, os.environ, self._updates_changed)
         self.plan_opening = False  # a plan is on its way to the screen
         self.diagnosing = Diagnosing(self)
         self.desk = ConsoleScreen(self)
@@ -142,6 +145,7 @@ class ControlRoom:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self.runbook.close()
+        await self.updates.close()
         await self.gates.close()
         await self.session.close()
         await self.journal.close()
@@ -249,14 +253,20 @@ class ControlRoom:
             self.desk.show_where()
 
     async def _timeline_changed(self, touched: set[str] | None) -> None:
+        self.updates.hear(touched)
         if self._seated:
             self.desk.show_timeline(touched)
+
+    def _updates_changed(self) -> None:
+        if self._seated:
+            self.desk.show_banner(self.now())
 
     def _tick(self) -> None:
         if not self._seated:
             return
         now = self.now()
         self.diagnosing.look(now)
+        self.updates.tick(now)
         self.desk.tick(now)
         if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
             collector.release()

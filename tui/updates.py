@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from incident.countdown import Countdown, countdown, next_due, promised
 from incident.entry import Draft
 from incident.errors import StoreError
@@ -81,12 +83,12 @@ class Updates:
 
     # ------------------------------------------------------------------ what is known
 
-    async def heard(self, touched: set[str] | None) -> None:
-        """The timeline has changed (see `tui.journal.Journal`)."""
+    def hear(self, touched: set[str] | None) -> None:
+        """The timeline has changed (see `tui.journal.Journal`): what that says is known a moment later."""
         journal = self._desk.journal
         lines = [journal.timeline.get(line) for line in touched or ()]
         if touched is None or any(line is not None and line.entry.kind in TOLD for line in lines):
-            await self._read()
+            self._errands.begin(self._read(), "reads the updates")
 
     async def _read(self) -> None:
         incident = self._desk.journal.incident
@@ -175,7 +177,22 @@ class Updates:
         incident, response = self._desk.journal.incident, self._desk.response
         if incident is None or response is None:
             return []
-        return recipients(response, incident.severity, self.environment, audience)
+        found = recipients(response, incident.severity, self.environment, audience)
+        return [self._as_pager(one, incident) if one.channel.kind == "pagerduty" else one for one in found]
+
+    def _as_pager(self, recipient: Recipient, incident: Incident) -> Recipient:
+        """What an update does to a pager: it pages, adds to the alert there is, or ends it."""
+        if incident.open:
+            does = "adds to the alert" if self.told.paged else "pages the people on call"
+            return replace(recipient, why=f"{recipient.why} · {does}")
+        if self.told.paged:
+            return replace(recipient, wanted=True, judge=False, why="they were paged: ends the alert")
+        return replace(recipient, wanted=False, judge=False, why="nobody was paged")
+
+    @property
+    def sendings(self) -> list[Sending]:
+        """What this console has sent, oldest first."""
+        return self._sender.sendings
 
     @property
     def speaks_to_customers(self) -> bool:

@@ -10,6 +10,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from incident.countdown import LOUD
 from widgets.banner_state import BannerState, countdown, stopwatch
 from widgets.bars import sparkline
 from widgets.pieces import Piece, laid_out
@@ -27,7 +28,7 @@ class Banner(Widget):
 
     NAMES: ClassVar[tuple[str, ...]] = (
         *("text", "strong", "dim", "bad", "warn", "good"),
-        *("severe", "moderate", "minor", "production", "environment", "read-only", "armed", "drill"),
+        *("severe", "moderate", "minor", "production", "environment", "read-only", "armed", "drill", "due"),
     )
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"banner--{name}" for name in NAMES}
@@ -49,6 +50,7 @@ class Banner(Widget):
         & > .banner--environment { background: $success; color: auto; text-style: bold; }
         & > .banner--read-only { background: $secondary; color: auto; text-style: bold; }
         & > .banner--armed { color: $text-warning; text-style: bold; }
+        & > .banner--due { color: $text-error; text-style: bold reverse; }
         & > .banner--drill { background: $accent; color: auto; text-style: bold; }
     }
     """
@@ -150,17 +152,20 @@ class Banner(Widget):
             elapsed = stopwatch(self._now - state.opened_at)
             pieces.append(Piece((f"open {elapsed}", elapsed), "text", 2))
         if state.next_update_at is not None:
-            left = state.next_update_at - self._now
-            if left >= 0:
-                pieces.append(
-                    Piece((f"next update in {countdown(left)}", f"upd {countdown(left)}"), "strong", 3, gap=3)
-                )
-            else:
-                late = countdown(-left)
-                pieces.append(Piece((f"! update OVERDUE {late}", f"! OVERDUE {late}"), "bad", 0, gap=3))
+            pieces.append(self._next_update(state.next_update_at - self._now))
         people = " · ".join(f"{plain(role, 20)} {plain(who, 40)}" for role, who in state.roles)
         pieces.append(Piece((people,), "dim", 6, gap=3))
         return pieces
+
+    def _next_update(self, left: float) -> Piece:
+        """Quiet while there is time; then marked and reversed, so that it is seen without its colour."""
+        if left < 0:
+            late = countdown(-left)
+            return Piece((f" ! UPDATE OVERDUE {late} ", f" ! OVERDUE {late} "), "due", 0, gap=3)
+        soon = countdown(left)
+        if left <= LOUD:
+            return Piece((f" ! next update in {soon} ", f" ! upd {soon} "), "due", 0, gap=3)
+        return Piece((f"next update in {soon}", f"upd {soon}"), "strong", 3, gap=3)
 
     def _no_incident(self) -> list[Piece]:
         state = self._state

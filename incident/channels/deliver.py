@@ -88,9 +88,8 @@ async def deliver(
             if failure.after is not None and failure.after > patience.longest:
                 asks = f"{reason} (it asks to wait {failure.after:,.0f} s)"
                 return Delivery(ok=False, detail=asks, attempts=attempt)
-            wait = patience.pause * 2 ** (attempt - 1)
-            wait = max(wait * random.uniform(1.0, 1.5), failure.after or 0.0)  # noqa: S311  # jitter
-            await asyncio.sleep(wait)
+            pause = patience.pause * 2 ** (attempt - 1) if failure.after is None else failure.after
+            await asyncio.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311  # jitter
         except Exception as error:  # noqa: BLE001  # an adapter's own defect; its words may hold what it was given
             return Delivery(ok=False, detail=f"it failed here: {type(error).__name__}", attempts=attempt)
 

@@ -68,8 +68,24 @@ async def test_it_fits_every_width(columns: int) -> None:
     assert len(await rows(STATE, columns)) == (3 if columns >= 120 else 2)
 
 
-async def test_an_overdue_update_is_said_in_words() -> None:
-    assert "! update OVERDUE 00:18" in (await rows(STATE, 200, NOW + 1300))[0]
+async def test_an_update_turns_loud_two_minutes_before_it_is_due_and_is_overdue_in_words() -> None:
+    assert "next update in 02:01" in (await rows(STATE, 200, NOW + 1161))[0]
+    assert "! next update in 02:00" in (await rows(STATE, 200, NOW + 1162))[0]
+    assert "! UPDATE OVERDUE 00:18" in (await rows(STATE, 200, NOW + 1300))[0]
+    assert "OVERDUE 00:18" in (await rows(STATE, 80, NOW + 1300))[0]
+
+
+async def test_what_is_due_is_seen_without_its_colour() -> None:
+    banner = Banner()
+    async with PaneApp(banner).run_test(size=(200, 5)) as pilot:
+        banner.show(STATE)
+        for now, loud in ((NOW, False), (NOW + 1200, True), (NOW + 1300, True)):
+            banner.tick(now)
+            await pilot.pause()
+            styles = [
+                segment.style for segment in banner.render_line(0) if "pdate" in segment.text or "UPD" in segment.text
+            ]
+            assert [bool(style and style.reverse) for style in styles] == [loud]
 
 
 async def test_an_expired_arming_is_not_shown() -> None:

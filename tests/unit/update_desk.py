@@ -72,7 +72,7 @@ class Office:
         self.said.append(text)
 
     async def _heard(self, touched: set[str] | None) -> None:
-        await self.updates.heard(touched)
+        self.updates.hear(touched)
 
     async def entries(self, *kinds: Kind) -> list[Entry]:
         incident = self.journal.incident
@@ -115,7 +115,8 @@ async def office(
     if desk.journal.incident is None:
         await desk.journal.declare("Payments failing", severity, cluster="aks-prod", namespace="bank")
     following = asyncio.create_task(desk.journal.follow())
-    await desk.updates.heard(None)
+    desk.updates.hear(None)
+    await desk.until(lambda: desk.updates.countdown(desk.now()) is not None)
     try:
         yield desk
     finally:

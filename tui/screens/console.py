@@ -176,6 +176,9 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
     def action_incidents(self) -> None:
         writing.choose_incident(self.host)
 
+    def action_update(self) -> None:
+        writing.update(self.host)
+
     def action_declare(self) -> None:
         writing.declare(self.host)
 
