@@ -37,6 +37,10 @@ def journal(path: Path, *, drill: bool = False, changed: Changes | None = None) 
     return Journal(path, "tech-lead", drill=drill, clock=lambda: NOW, changed=changed or Changes())
 
 
+def set_aside(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{path.name}.damaged-*"))
+
+
 def transition(text: str, at: int = NOW, detail: str = "") -> Transition:
     return Transition(key=text, at=at / 1000, level="bad", text=text, detail=detail, evidence={})
 
@@ -128,7 +132,7 @@ async def test_a_damaged_store_is_recovered_shown_and_told(tmp_path: Path) -> No
     assert "The store was damaged" in texts[-1]
     assert (await book.write(Draft(text="it goes on", author="tech-lead"))).ok
     await book.close()
-    assert len(list(tmp_path.glob("w.db.damaged-*"))) == 1
+    assert len(set_aside(path)) == 1
 
 
 async def test_what_another_console_changes_about_the_incident_is_shown_here(tmp_path: Path) -> None:
