@@ -325,6 +325,39 @@ def test_the_security_scenario_and_the_worst_severity_call_for_authorities() -> 
     assert items["financial-regulators"].severities == (1,)
 
 
+@pytest.mark.parametrize(
+    ("heading", "checklist", "phase"),
+    [
+        ("External Communications", "external-communications", 3),
+        ("Immediate Post-Resolution (0-2 hours)", "post-resolution", 4),
+    ],
+)
+def test_who_is_told_and_what_is_done_afterwards_is_a_step_and_an_item_to_tick(
+    heading: str, checklist: str, phase: int
+) -> None:
+    items = list(texts(msgspec.to_builtins(_checklist(checklist)(response()))))
+    guide = list(texts(msgspec.to_builtins(_section(phase, heading)(response()))))
+    done = [each for each in page() if each.kind == "text" and heading_words(each.under[-1]) == heading]
+    for statement in done:
+        assert any(plain(statement.text) in text for text in guide), statement.text
+    headers = {"Verification and Monitoring", "Stakeholder Notification", "Initial Documentation"}
+    for statement in done:
+        assert statement.text in headers or any(plain(statement.text) in text for text in items), statement.text
+
+
+def test_the_commander_is_known_by_the_short_name_of_the_runbook() -> None:
+    commander = response().roles[0]
+    assert (commander.name, commander.short) == ("Incident Commander", "IC")
+    assert [role.id for role in response().roles if role.core] == ["ic", "technical-lead", "communications", "scribe"]
+    assert [role.availability for role in response().roles if not role.core] == below_labels("Availability")
+
+
+def below_labels(label: str) -> list[str]:
+    """What stands after a label, wherever it is."""
+    found = re.findall(rf"^\*\*{label}\*\*: (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return [text.strip() for text in found]
+
+
 def test_what_a_probe_can_know_is_ticked_by_it() -> None:
     (resolution,) = [checklist for checklist in response().checklists if checklist.when == "resolve"]
     signals = {item.text: item.signal for item in resolution.items}
