@@ -1,0 +1,183 @@
+"""How bad it is: what the probes can answer of the decision matrix's questions, and the severity that its rows propose.
+
+Pure. Probes see services and how fast they answer; whether customers notice or complain, only people know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from probes.freshness import Snapshot
+from probes.rows import Health
+from runbook.diagnosis.sightings import Sightings
+from runbook.diagnosis.situation import Situation, Told, answer, ill_text, node_trouble
+from runbook.diagnosis.symptoms import latency_text, slow
+from runbook.diagnosis.wording import not_live, utc
+from runbook.response import FACTS, Fact, MatrixRow, Response
+
+QUESTIONS: dict[Fact, str] = {
+    "service_down": "Service down",
+    "customer_impact": "Customer impact",
+    "degraded": "Performance degraded",
+    "complaints": "Customer complaints",
+}
+"""The facts as people call them."""
+
+MOST_SERVICES = 20
+"""Services that are proposed as affected; with more of them, it is the platform that is affected."""
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """What the matrix says of some answers. ``words`` is one line, whether it proposes anything or not."""
+
+    severity: int | None
+    row: MatrixRow | None
+    words: str
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """How the probes answer a question, and by what. ``answer`` None: they cannot tell, and ``evidence`` says why."""
+
+    answer: bool | None
+    evidence: str
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What the probes propose at one instant. ``facts`` holds only the questions that probes can answer at all.
+
+    ``services`` are workloads that are ill, the gravest first, and endpoints that fail where no workload explains it.
+    """
+
+    facts: dict[Fact, Seen]
+    services: tuple[str, ...]
+
+    @property
+    def answers(self) -> dict[Fact, bool]:
+        """The questions that they do answer."""
+        return {fact: seen.answer for fact, seen in self.facts.items() if seen.answer is not None}
+
+
+# ---------------------------------------------------------------------- the decision matrix
+
+
+def proposed(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> Proposal:
+    """The first row whose answers are all known and right; where none is, what would have to be known.
+
+    ``Severity 2 proposed: Service Down + No Customer Impact``.
+    """
+    row = next(
+        (row for row in matrix if row.when and all(facts.get(fact) is want for fact, want in row.when.items())), None
+    )
+    if row is not None:
+        return Proposal(severity=row.severity, row=row, words=f"Severity {row.severity} proposed: {reason(row)}")
+    return Proposal(severity=None, row=None, words=_undecided(matrix, facts))
+
+
+def reason(row: MatrixRow) -> str:
+    """A row's words without what it comes to: ``Service Down + No Customer Impact``."""
+    return row.words.partition("=")[0].strip() or row.words
+
+
+def _undecided(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> str:
+    """``No severity proposed yet: customer impact? yes: severity 1, no: severity 2``."""
+    if not matrix:
+        return "No severity proposed: the runbook has no decision matrix"
+    ways: dict[Fact, list[str]] = {}
+    for row in matrix:
+        open_facts = [fact for fact in row.when if fact not in facts]
+        right = all(facts[fact] is want for fact, want in row.when.items() if fact in facts)
+        if right and len(open_facts) == 1 and len(open_facts) < len(row.when):
+            (fact,) = open_facts
+            ways.setdefault(fact, []).append(f"{'yes' if row.when[fact] else 'no'}: severity {row.severity}")
+    if ways:
+        asked = "; ".join(f"{QUESTIONS[fact].lower()}? {', '.join(found)}" for fact, found in ways.items())
+        return f"No severity proposed yet: {asked}"
+    if all(fact in facts for fact in FACTS):
+        return "No severity proposed: no row of the decision matrix applies"
+    return "No severity proposed yet: answer what is known"
+
+
+def standing(matrix: Sequence[MatrixRow], facts: Mapping[str, bool], severity: int | None) -> str:
+    """How a severity stands to the matrix, for an incident that has one already."""
+    found = proposed(matrix, facts)
+    if found.row is None:
+        return found.words if severity is None else "decided by a person: no row of the matrix applies"
+    if severity == found.severity:
+        return found.row.words
+    decided = "not classified" if severity is None else "decided by a person"
+    return f"{decided}; the matrix says: {found.row.words}"
+
+
+# ---------------------------------------------------------------------- what the probes see
+
+
+def view(latest: Mapping[str, Snapshot[Any]], response: Response, now: float) -> View:
+    """What the newest snapshots propose at ``now`` (epoch seconds). Unknown stays unknown."""
+    sight = Sightings()
+    sight.look(latest)
+    situation = Situation(sight, response, now, utc, Told())
+    return View(
+        facts={"service_down": _service_down(situation), "degraded": _degraded(situation)},
+        services=_affected(situation),
+    )
+
+
+def _matters(situation: Situation, name: str) -> bool:
+    """Whether a workload counts for "service down"; where the runbook calls none critical, every one does."""
+    return situation.critical(name) if situation.response.services else True
+
+
+def _service_down(situation: Situation) -> Seen:
+    sight = situation.sight
+    dead = [illness for illness in situation.dead() if _matters(situation, illness.name)]
+    checked = [endpoint for endpoint in sight.endpoints if endpoint.ok is not None]
+    failing = situation.failing_endpoints
+    if dead and sight.live("workloads"):
+        words = "; ".join(f"{one.name}: 0 of {one.total} ready" for one in dead[:3])
+        return Seen(answer=True, evidence=words + _more(len(dead) - 3))
+    if checked and len(failing) == len(checked) and sight.live("endpoints"):
+        told = ", ".join(f"{one.name} {answer(one)}" for one in failing[:2])
+        return Seen(answer=True, evidence=f"every health endpoint fails: {told}{_more(len(failing) - 2)}")
+    if not sight.live("workloads"):
+        return Seen(answer=None, evidence=not_live("workloads", sight.snapshots.get("workloads"), utc))
+    return Seen(answer=False, evidence=_up(situation, bool(checked) and sight.live("endpoints")))
+
+
+def _up(situation: Situation, endpoints: bool) -> str:
+    kind = "critical service" if situation.response.services else "service"
+    others = [illness.name for illness in situation.dead()]
+    if others:
+        return f"no {kind} is down (not critical: {', '.join(others[:3])}{_more(len(others) - 3)})"
+    return f"every {kind} has a ready replica" + (", an endpoint answers" if endpoints else "")
+
+
+def _degraded(situation: Situation) -> Seen:
+    sight = situation.sight
+    told: list[str] = []
+    if sight.live("endpoints"):
+        told += [f"{one.name} {answer(one)}" for one in situation.failing_endpoints]
+        told += [f"{one.name} slow, {latency_text(one)}" for one in sight.endpoints if slow(one)]
+    if sight.live("workloads") and sight.live("pods"):
+        told += [ill_text(illness) for illness in situation.illnesses]
+    if sight.live("nodes"):
+        told += [f"{node.name} {node_trouble(node)}" for node in situation.sick_nodes if node.health <= Health.DEGRADED]
+    if told:
+        return Seen(answer=True, evidence="; ".join(told[:2]) + _more(len(told) - 2))
+    blind = [source for source in ("pods", "workloads", "nodes") if not sight.live(source)]
+    if blind:
+        return Seen(answer=None, evidence=not_live(blind[0], sight.snapshots.get(blind[0]), utc))
+    return Seen(answer=False, evidence="every workload is ready, nothing fails or is slow")
+
+
+def _affected(situation: Situation) -> tuple[str, ...]:
+    names = list(dict.fromkeys(illness.name for illness in situation.illnesses))
+    if not names and situation.sight.live("endpoints"):
+        names = list(dict.fromkeys(endpoint.name for endpoint in situation.failing_endpoints))
+    return tuple(names[:MOST_SERVICES])
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
