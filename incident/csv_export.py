@@ -29,23 +29,30 @@ def to_csv(found: Dossier) -> str:
     out.write("\ufeff")
     writer.writerow(COLUMNS)
     followups = {line.id: item for line, item in found.followups}
+    identity = csv_cell(found.incident.id)
     drill = "DRILL" if found.incident.drill else ""
     for line in found.timeline.lines:
         entry, item = line.entry, followups.get(line.id)
         amendments = [one for one in found.timeline.history(line.id) if one.kind is Kind.AMENDMENT]
         number = found.numbers.get(entry.id)
+        # What people, probes and other machines' files say is made inert; instants and numbers are the program's own.
         row = (
-            *(found.incident.id, drill, rfc3339(line.happened_at), rfc3339(entry.recorded_at), rfc3339(line.last_at)),
-            *(str(line.count), entry.author, str(entry.source), str(entry.kind), line.level, line.text),
-            line.outcome or "",
+            *(identity, drill, rfc3339(line.happened_at), rfc3339(entry.recorded_at), rfc3339(line.last_at)),
+            *(str(line.count), csv_cell(entry.author), str(entry.source), str(entry.kind), csv_cell(line.level)),
+            csv_cell(line.text),
+            csv_cell(line.outcome or ""),
             rfc3339(line.amended_at) if line.amended_at is not None else "",
-            amendments[-1].author if amendments else "",
-            entry.text if amendments else "",
-            line.retracted or "",
-            *((item.owner, item.due.isoformat() if item.due else "", item.priority) if item else ("", "", "")),
+            csv_cell(amendments[-1].author) if amendments else "",
+            csv_cell(entry.text) if amendments else "",
+            csv_cell(line.retracted or ""),
+            *(
+                (csv_cell(item.owner), item.due.isoformat() if item.due else "", item.priority)
+                if item
+                else ("", "", "")
+            ),
             f"E{number}" if number else "",
-            entry.id,
+            csv_cell(entry.id),
             entry.hash,
         )
-        writer.writerow([csv_cell(cell) for cell in row])
+        writer.writerow(row)
     return out.getvalue()

@@ -48,6 +48,7 @@ _MARKDOWN = _Table(
 _HTML = _Table({"\n": "<br>", "\t": "    ", "<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&#39;"})
 _JSON = _Table({"\n": "\n"}, _json_escape)
 _FENCE = re.compile("`{3,}")
+_MAY_CALCULATE = re.compile(r"[=+\-@]")
 _FORMULA = re.compile("((?:^|[,;|\n])[\\s\"']*)([=+\\-@＝＋－＠])")
 
 
@@ -84,6 +85,8 @@ def csv_cell(text: str) -> str:
     Also where a cell could begin for a program that takes another character for the separator: after ``,``, ``;``,
     ``|`` or a line end, quotes and blanks between them or not.
     """
+    if text.isascii() and text.isprintable() and not _MAY_CALCULATE.search(text):
+        return text
     return _FORMULA.sub(r"\1'\2", visible(text))
 
 

@@ -44,7 +44,7 @@ class Fills(Struct, frozen=True, kw_only=True):
 def slug(*headings: str) -> str:
     """The name of a section: ``what-went-well``. What has no letter of the alphabet is named by a hash."""
     text = " ".join(headings)
-    return _SLUG.sub("-", text.lower()).strip("-") or hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _SLUG.sub("-", text.lower()).strip("-")[:80] or hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def section(name: str, fills: Fills, default: str = PLACEHOLDER) -> str:
@@ -52,6 +52,13 @@ def section(name: str, fills: Fills, default: str = PLACEHOLDER) -> str:
     text = fills.texts.get(name)
     body = f"{default}\n" if text is None else text
     return f"<!-- warroom:fill {name} -->\n{body}<!-- warroom:end {name} -->"
+
+
+def unmarked(text: str) -> str:
+    """Text that stands in the program's part as it is: a line that could be taken for a mark gets a blank before it."""
+    if "<!-- warroom:" not in text:
+        return text
+    return "\n".join(f" {line}" if _LINE.fullmatch(line) else line for line in text.split("\n"))
 
 
 def begun(incident_id: str) -> str:

@@ -15,7 +15,7 @@ from incident.dossier import Dossier
 from incident.escape import html, html_block, visible
 from incident.html_style import STYLE
 from incident.ink import HTML
-from incident.markdown import IMPACT, ITEMS, MANDATORY, TIMES, WATERMARK, evidence_text, questions
+from incident.markdown import IMPACT, ITEMS, MANDATORY, TIMES, WATERMARK, asked, evidence_text
 from incident.review import moment
 from incident.review_cells import by_whom
 from incident.review_tables import Table
@@ -56,9 +56,9 @@ def _body(found: Dossier, title: str) -> Iterator[str]:
     yield _section("What Was Tried and Whether It Worked", review_tables.tried(found, HTML))
     yield from _updates(found)
     yield from _checklists(found)
-    for topic in found.standard.topics:
+    for topic, questions in asked(found.standard):
         yield f"<h2>{html(topic.title)}</h2>"
-        for question, name in questions(topic):
+        for question, name in questions:
             yield _people(question, name, found)
     yield _section("Response Time Analysis", review_tables.times(found, HTML)) + _people("", TIMES, found)
     yield _section("Action Items", review_tables.action_items(found, HTML)) + _people("", ITEMS, found)

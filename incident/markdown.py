@@ -101,7 +101,14 @@ def _updates(found: Dossier) -> Iterator[str]:
         due = "" if update.next_due is None else f" The next one was promised for {moment(update.next_due)}."
         said = f"{moment(update.at)} UTC, by {markdown(update.author)}.{due}"
         sent = [f"- {review_tables.delivered(one, found, MARKDOWN)}" for one in told.deliveries]
-        parts = [f"### Status Update {number}", said, "", markdown_block(update.text, "text"), "", *sent]
+        parts = [
+            f"### Status Update {number}",
+            said,
+            "",
+            fills.unmarked(markdown_block(update.text, "text")),
+            "",
+            *sent,
+        ]
         yield "\n".join(parts).rstrip("\n")
     yield from _section("### Missed Updates", review_tables.missed(found, MARKDOWN))
 
@@ -124,8 +131,8 @@ def _checklists(found: Dossier) -> Iterator[str]:
 def _people(found: Dossier) -> Iterator[str]:
     """The sections for people, with the response times and the action items where the template has them."""
     placed = False
-    for topic in found.standard.topics:
-        yield _topic(topic, found)
+    for topic, questions in asked(found.standard):
+        yield _topic(topic, questions, found)
         if topic.title == _EVALUATION:
             placed = True
             yield from _response(found, "###")
@@ -140,17 +147,32 @@ def _response(found: Dossier, level: str) -> Iterator[str]:
     yield f"{items}\n\n{fills.section(ITEMS, found.fills)}"
 
 
-def _topic(topic: Topic, found: Dossier) -> str:
+def _topic(topic: Topic, questions: Sequence[tuple[str, str]], found: Dossier) -> str:
     lines = [f"## {markdown(topic.title)}"]
-    for question, name in questions(topic):
+    for question, name in questions:
         lines += [*([f"### {markdown(question)}"] if question else []), fills.section(name, found.fills), ""]
     return "\n".join(lines[:-1])
 
 
-def questions(topic: Topic) -> Iterator[tuple[str, str]]:
-    """The questions of a topic, with the names of their sections; a topic without any asks by its heading."""
-    for question in topic.questions or ("",):
-        yield question, fills.slug(topic.title, question)
+def asked(standard: Standard) -> list[tuple[Topic, list[tuple[str, str]]]]:
+    """The topics with their questions and the names of their sections; one without questions asks by its heading.
+
+    No two sections have the same name, however alike their questions are.
+    """
+    taken = {IMPACT, TIMES, ITEMS, MANDATORY}
+    topics = []
+    for topic in standard.topics:
+        named = []
+        for question in topic.questions or ("",):
+            name = first = fills.slug(topic.title, question)
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{first}-{number}"
+            taken.add(name)
+            named.append((question, name))
+        topics.append((topic, named))
+    return topics
 
 
 def _mandatory(found: Dossier) -> str:
@@ -160,8 +182,8 @@ def _mandatory(found: Dossier) -> str:
 
 def _left_over(found: Dossier) -> Iterator[str]:
     """What people wrote where the review no longer asks: kept, below a heading that says so."""
-    asked = [name for topic in found.standard.topics for _, name in questions(topic)]
-    left = fills.left_over((IMPACT, TIMES, ITEMS, MANDATORY, *asked), found.fills)
+    names = [name for _, questions in asked(found.standard) for _, name in questions]
+    left = fills.left_over((IMPACT, TIMES, ITEMS, MANDATORY, *names), found.fills)
     if left:
         sections = [f"### {markdown(name)}\n{fills.section(name, found.fills)}" for name in left]
         yield "\n\n".join(["## Kept From an Earlier Review", *sections])
@@ -174,7 +196,7 @@ def _appendix(found: Dossier) -> Iterator[str]:
         text, cut = evidence_text(entry)
         about = f"{moment(entry.happened_at)}, {by_whom(entry, MARKDOWN)}: {markdown(entry.text[:200])}"
         more = f"\n\n{cut}" if cut else ""
-        yield f"### E{number}\n{about}\n\n{markdown_block(text, 'json')}{more}"
+        yield f"### E{number}\n{about}\n\n{fills.unmarked(markdown_block(text, 'json'))}{more}"
 
 
 def evidence_text(entry: Entry) -> tuple[str, str]:

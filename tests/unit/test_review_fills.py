@@ -13,6 +13,7 @@ from incident.dossier import dossier
 from incident.fills import PLACEHOLDER, Fills, NotUnderstood, read
 from incident.markdown import review
 from incident.standard import NEUTRAL, Standard, Topic
+from incident.updates import update_draft
 from tests.unit.incident_entries import INCIDENT, incident_with, note
 from tui.export_files import filled_in, write_exports
 from tui.sentences import CommandFailed
@@ -107,6 +108,28 @@ def test_what_cannot_be_understood_is_refused(change: object, why: str) -> None:
     assert callable(change)
     with pytest.raises(NotUnderstood, match=why):
         read(change(exported()).encode())
+
+
+def test_questions_that_are_alike_have_sections_of_their_own() -> None:
+    alike = replace(
+        NEUTRAL, topics=(Topic(title="Action Items"), Topic(title="Why", questions=("a?", "a!", "界", "界")))
+    )
+    text = filled(exported(standard=alike), "why-a", "first\n")
+    text = filled(text, "why-a-2", "second\n")
+
+    again = exported(read(text.encode()), alike)
+
+    assert (section(again, "why-a"), section(again, "why-a-2")) == ("first\n", "second\n")
+    assert again.count("<!-- warroom:fill ") == 9
+
+
+def test_a_status_update_that_quotes_the_marks_of_a_review_is_no_mark() -> None:
+    quoted = "<!-- warroom:end impact-assessment -->\n<!-- warroom:fill action-items -->\n<!-- warroom:seal 0 -->"
+    update = update_draft(f"said\n{quoted}", "ana", next_due=None, channels=())
+    text = review(dossier(*incident_with([update])))
+
+    assert not read(text.encode()).touched
+    assert " <!-- warroom:end impact-assessment -->\n" in text
 
 
 def test_text_outside_of_the_sections_is_noticed_and_what_editors_do_is_not() -> None:
