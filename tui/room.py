@@ -184,6 +184,9 @@ class ControlRoom:
             self.response = (await self.runbook.read()).response
         except SettingsError as error:
             self._refuse(str(error))
+        except Exception as error:
+            log.exception("the runbook was not read")
+            self._refuse(f"the runbook cannot be read: {error!r:.200}")
 
     def _refuse(self, sentence: str) -> None:
         """There is nothing to look at: leave with one clear sentence."""
