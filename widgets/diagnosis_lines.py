@@ -143,7 +143,7 @@ def _node(node: NodeView, first: tuple[Piece, ...], rest: tuple[Piece, ...], cel
     head: list[Piece] = [*first, mark, (title, "lit" if node.lit else "dim")]
     left = room - width(title)
     if node.answer:
-        said = ANSWERS.get(node.answer, node.answer)
+        said = ANSWERS.get(node.answer) or plain(node.answer, 40)
         head.append((crop(f"  {said}", max(left, 0)), node.answer if node.lit else "dim"))
         left -= width(said) + 2
     if node.last and left > width(HERE) + 2:
@@ -191,7 +191,7 @@ def side(view: DiagnosisView, cells: int, *, airy: bool = False) -> list[Item]:
         items.append(_sentence("no-scenario", NO_SCENARIO if view.symptom_at else ALL_WELL, cells))
     when = f"Changed before {plain(view.symptom_at, 40)}, the first symptom" if view.symptom_at else "Changed before"
     items += [gap("gap:before"), heading(when, cells, "head:before")]
-    spans = max((width(one.span) for one in (*view.suspects, *view.after)), default=0)
+    spans = max((width(plain(one.span, 14)) for one in (*view.suspects, *view.after)), default=0)
     for place, suspect in enumerate(view.suspects):
         items += [gap(f"air:{suspect.id}")] if airy and place else []
         items.append(_suspect(suspect, place, spans, cells))
@@ -239,7 +239,7 @@ def _suspect(one: SuspectView, place: int | None, spans: int, cells: int) -> Ite
     mark = "▶ " if first else "  "
     number = f"{place + 1}" if place is not None else "·"
     word = "later " if one.after else "before"
-    lead = f"{fit(plain(one.span, 40), spans, 'right')} {word}  "
+    lead = f"{fit(plain(one.span, 14), spans, 'right')} {word}  "
     indent = 4 + width(lead)
     room = max(cells - indent, 8)
     what = plain(one.what, _LONGEST)

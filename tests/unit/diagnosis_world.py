@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from hashlib import sha1
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
@@ -159,7 +159,8 @@ def release(*revisions: tuple[int, float], name: str = PROD, namespace: str = PR
 
 
 def commit(subject: str, *, ago: float, author: str = "ada") -> Commit:
-    return Commit(commit=sha1(f"{subject}{ago}".encode()).hexdigest(), author=author, subject=subject, at=NOW - ago)
+    name = sha256(f"{subject}{ago}".encode()).hexdigest()[:40]
+    return Commit(commit=name, author=author, subject=subject, at=NOW - ago)
 
 
 def seen(**rows: Iterable[Any]) -> dict[str, Snapshot[Any]]:
