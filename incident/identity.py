@@ -10,10 +10,27 @@ import time
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def incident_id(declared_at: int) -> str:
-    """``INC-20261123-1406-7kq2``: the minute of the declaration (ms, UTC) and 20 random bits."""
+def incident_id(declared_at: int, after: str | None = None) -> str:
+    """``INC-20261123-1406-7kq2``: the minute of the declaration (ms, UTC) and up to 20 random bits.
+
+    ``after`` is the newest name of that minute in the same store: the new one sorts behind it, if there is room.
+    """
     minute = time.strftime("%Y%m%d-%H%M", time.gmtime(declared_at // 1000))
-    return f"INC-{minute}-{_base32(secrets.randbits(20), 4)}"
+    if after is None:
+        number = secrets.randbits(19)  # the lower half: others may follow
+    else:
+        last = _number(after[-4:])
+        room = (1 << 20) - last - 1
+        # A small part of what is left each time, so that dozens find room.
+        number = last + 1 + secrets.randbelow(max(1, room // 8)) if room else secrets.randbits(20)
+    return f"INC-{minute}-{_base32(number, 4)}"
+
+
+def _number(digits: str) -> int:
+    number = 0
+    for digit in digits:
+        number = number << 5 | max(0, _ALPHABET.find(digit))
+    return number
 
 
 def entry_id(recorded_at: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from calendar import timegm
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 # The range that RFC 3339 can write and that a person can mean.
@@ -17,6 +18,35 @@ _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z", r
 def now_ms() -> int:
     """The system clock, in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+class SteadyClock:
+    """A clock for one process that small steps of the system's do not put out of order.
+
+    Time servers set clocks back by seconds. What is recorded then would stand before what was recorded before it. So
+    after a step back of at most `STEP` this one goes on at half its pace until the system's has caught up. A larger
+    step corrects a clock that was wrong, and is followed at once, as is every step forward: a suspend is one.
+    """
+
+    STEP = 5 * 60_000  # ms
+
+    def __init__(self, wall: Callable[[], int] = now_ms, elapsed: Callable[[], float] = time.monotonic) -> None:
+        """``wall`` gives milliseconds since the epoch, ``elapsed`` seconds that never go back."""
+        self._wall, self._elapsed = wall, elapsed
+        self._last, self._looked = wall(), elapsed()
+
+    def __call__(self) -> int:
+        """Milliseconds since the epoch."""
+        wall, looked = self._wall(), self._elapsed()
+        if 0 < self._last - wall <= self.STEP:
+            going_on = self._last + max(0, int((looked - self._looked) * 500))
+            wall = max(wall, going_on)
+        self._last, self._looked = wall, looked
+        return wall
+
+    def ahead(self) -> int:
+        """How many milliseconds it is before the system's clock now; 0 except after a small step back."""
+        return max(0, self() - self._wall())
 
 
 def rfc3339(instant: int) -> str:

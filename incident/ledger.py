@@ -44,9 +44,7 @@ def declare(connection: sqlite3.Connection, draft: Draft, stamp: Stamp) -> Incid
         Refused: the severity does not exist.
     """
     declared_at = stamp.recorded_at if draft.happened_at is None else draft.happened_at
-    identity = incident_id(declared_at)
-    while fetch_incident(connection, identity) is not None:  # 20 random bits per minute: once is already rare
-        identity = incident_id(declared_at)
+    identity = _free_id(connection, declared_at)
     try:
         incident = standing.begin(identity, standing.change_of(draft.evidence), declared_at)
     except ValueError as error:
@@ -54,6 +52,19 @@ def declare(connection: sqlite3.Connection, draft: Draft, stamp: Stamp) -> Incid
     connection.execute(INSERT_INCIDENT, (*incident_row(incident), 0, chain.GENESIS))
     append(connection, identity, draft, stamp)
     return incident
+
+
+def _free_id(connection: sqlite3.Connection, declared_at: int) -> str:
+    """A name that no incident here has, and that sorts after those of the same minute that were declared before it."""
+    minute = incident_id(declared_at)[: len("INC-20261123-1406-")]
+    (newest,) = connection.execute(
+        "SELECT max(id) FROM incident WHERE id BETWEEN ? AND ? AND declared_at <= ?",
+        (minute, f"{minute}~", declared_at),
+    ).fetchone()
+    identity = incident_id(declared_at, after=newest)
+    while fetch_incident(connection, identity) is not None:  # of others that are said to have been declared later
+        identity = incident_id(declared_at)
+    return identity
 
 
 def append(connection: sqlite3.Connection, incident: str, draft: Draft, stamp: Stamp) -> Entry:

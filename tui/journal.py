@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.errors import NoSuchIncident, StoreError, StoreFault, Unusable
+from incident.instants import SteadyClock
 from incident.timeline import Timeline
 from tui.journal_changes import JournalChanges, Saved
 from tui.journal_opening import recorder_for
@@ -61,7 +62,7 @@ class Journal(JournalChanges):
         self.notice = ""  # what became of the store when it was opened, if that must be known
         self._standing_trouble = ""  # what stays true however well entries reach the store now
         self._drill = drill
-        self._clock = clock
+        self._clock = SteadyClock(clock)
         self._changed = changed
         self._recorder: Recorder | None = None
         self._is_open = False
@@ -260,7 +261,7 @@ class Journal(JournalChanges):
     async def observe(self, transitions: Sequence[Transition]) -> None:
         """Record what the probes saw: on the open incident, or in the standby that begins the next one."""
         for transition in transitions:
-            draft = _draft(transition)
+            draft = _draft(transition, self._clock.ahead())
             if self.recording:
                 await self._record(partial(_observe, draft=draft))
             else:
@@ -318,7 +319,7 @@ async def _observe(recorder: Recorder, incident: str, draft: Draft) -> Recorded:
     return await recorder.observe(incident, draft)
 
 
-def _draft(transition: Transition) -> Draft:
+def _draft(transition: Transition, ahead: int) -> Draft:
     # The detail is part of what happened: it must be there when the timeline is opened again, and in an export.
     text = f"{transition.text}\n{transition.detail}" if transition.detail else transition.text
     return Draft(
@@ -326,7 +327,7 @@ def _draft(transition: Transition) -> Draft:
         author="probe",
         source=Source.PROBE,
         kind=Kind.OBSERVATION,
-        happened_at=int(transition.at * 1000),
+        happened_at=int(transition.at * 1000) + ahead,  # in the order in which it was seen
         evidence=dict(transition.evidence) or None,
         fold=transition.key,
         level=transition.level,
