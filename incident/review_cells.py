@@ -25,7 +25,8 @@ class Cells:
     def __init__(self, found: Dossier, ink: Ink) -> None:
         self._timeline, self._numbers, self._ink = found.timeline, found.numbers, ink
         self._acts = {act.id: act for act in found.acts}
-        self._updates = {told.update.entry: number for number, told in enumerate(found.updates, 1)}
+        self._updates = {told.update.entry: (number, told) for number, told in enumerate(found.updates, 1)}
+        self._channels = found.standard.channels
 
     def told_elsewhere(self, line: Line) -> bool:
         """A delivery is told with its update."""
@@ -38,7 +39,7 @@ class Cells:
         if entry.kind is Kind.FOLLOWUP:
             text = f"Follow-up: {text}"
         elif entry.id in self._updates:
-            text = f"Status update {self._updates[entry.id]}: {ink.text(line.text.strip().partition(chr(10))[0])}"
+            text = self._sent(entry.id)
         parts = [ink.struck(text) if line.retracted is not None and text else text]
         if line.count > 1:
             parts.append(f"— seen {line.count} times, last at {moment(line.last_at)}")
@@ -48,6 +49,16 @@ class Cells:
         references = [self._numbers[one.id] for one in said_of_it if one.id in self._numbers]
         if references:
             parts.append("— evidence " + ", ".join(f"E{number}" for number in references))
+        return ink.gap.join(parts)
+
+    def _sent(self, entry_id: str) -> str:
+        """A status update is word for word in a section of its own; here is where it went."""
+        number, told = self._updates[entry_id]
+        ink = self._ink
+        parts = [f"Status update {number}, word for word below"]
+        for one in told.deliveries:
+            channel = ink.text(self._channels.get(one.channel, one.channel))
+            parts.append(f"— {channel}: {'delivered' if one.ok else ink.strong('NOT DELIVERED')}")
         return ink.gap.join(parts)
 
     def _amendments(self, entry: Entry, history: Sequence[Entry]) -> Iterator[str]:
