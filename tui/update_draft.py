@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from incident.channels.kinds import unusable
 from incident.channels.message import Channel
+from incident.channels.reach import stays_here
 from incident.entry import Kind, Line
 from incident.told import CUSTOMERS, TEAM
 
@@ -48,16 +49,19 @@ class Recipient(Struct, frozen=True, kw_only=True):
 
 
 def recipients(
-    response: Response, severity: int | None, environment: Mapping[str, str], audience: str
+    response: Response, severity: int | None, environment: Mapping[str, str], audience: str, *, drill: bool = False
 ) -> list[Recipient]:
-    """The channels for this audience, in the runbook's order."""
+    """The channels for this audience, in the runbook's order. A drill's go to this machine only."""
     found = []
     for one in response.channels:
         if for_customers(response, one.kind, one.parties) is not (audience == CUSTOMERS):
             continue
         channel = Channel(id=one.id, name=one.name, kind=one.kind, env=one.env, options=one.options)
         told = [party for party in response.parties if party.id in one.parties]
-        found.append(_judged(channel, one.severities, told, severity, response, unusable(channel, environment)))
+        trouble = unusable(channel, environment)
+        if drill and not trouble and not stays_here(channel, environment):
+            trouble = "not in a drill: that is another machine"
+        found.append(_judged(channel, one.severities, told, severity, response, trouble))
     return found
 
 

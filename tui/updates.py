@@ -177,7 +177,7 @@ class Updates:
         incident, response = self._desk.journal.incident, self._desk.response
         if incident is None or response is None:
             return []
-        found = recipients(response, incident.severity, self.environment, audience)
+        found = recipients(response, incident.severity, self.environment, audience, drill=incident.drill)
         return [self._as_pager(one, incident) if one.channel.kind == "pagerduty" else one for one in found]
 
     def _as_pager(self, recipient: Recipient, incident: Incident) -> Recipient:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from urllib.parse import urlsplit
 
 from incident.channels.message import Failed, Message, Sent
+from incident.channels.reach import spoken_to
 from incident.channels.wire import Wire, in_thread
 
-# Schemes whose host is the one that is spoken to; of all others a drill does not know where they would go.
-_PLAIN = ("json", "jsons", "xml", "xmls", "form", "forms", "mailto")
 _LOG = logging.getLogger("apprise")
 
 
@@ -37,9 +35,7 @@ async def others(wire: Wire, message: Message) -> Sent:
     if message.drill and wire.proxied:
         raise Failed("not sent: this is a drill, and a proxy that is set would be told")
     for url in urls:
-        scheme, _, rest = url.partition("://")
-        host = urlsplit(f"http://{rest}").hostname or ""
-        wire.check_host(host if scheme in _PLAIN else f"{scheme}://")
+        wire.check_host(spoken_to(url))
     try:
         trouble = await in_thread(lambda: _notify(urls, message), wire.limit)
     except TimeoutError:

@@ -324,6 +324,23 @@ def test_a_channel_whose_variable_is_not_set_says_which() -> None:
     assert found.trouble == "OPS_A not set"
 
 
+def test_a_drill_uses_what_stays_on_this_machine_and_says_so_of_the_rest() -> None:
+    near, far = slack("near"), slack("far")
+    service = slack("service", kind="apprise")
+    mail = Channel(id="mail", name="Mail", kind="email", options={"host": "smtp.bank.test", "from": "a@b", "to": "c@d"})
+    pager = Channel(**PAGERDUTY, severities=(1,))  # type: ignore[arg-type]
+    values = {
+        "OPS_NEAR": "http://127.0.0.1:1/x",
+        "OPS_FAR": "https://hooks.slack.test/x",
+        "OPS_SERVICE": "slack://a/b/c",
+        "OPS_PAGER": "k3y-of-the-pager",
+    }
+    found = recipients(response(near, far, service, mail, pager), 1, values, "team", drill=True)
+    elsewhere = "not in a drill: that is another machine"
+    assert [one.trouble for one in found] == ["", elsewhere, elsewhere, elsewhere, elsewhere]
+    assert not any(one.trouble for one in recipients(response(near, far, service, mail, pager), 1, values, "team"))
+
+
 def test_levels_have_the_runbooks_frequencies() -> None:
     assert [replace(level).update_every for level in LEVELS] == [900, 1800, 3600, 86_400]
 

@@ -58,17 +58,6 @@ class UpdateScreen(Dialog[None]):
         Binding("f7", "page('acknowledge')", "ack", id="update-ack", tooltip="Acknowledge the page"),
         Binding("f8", "page('resolve')", "end page", id="update-resolve", tooltip="End the page"),
     ]
-    DEFAULT_CSS = """
-    UpdateScreen {
-        & #update-box { width: 120; max-width: 98%; height: 90%; max-height: 44; }
-        & #update-text { height: 1fr; min-height: 5; border: round $border-blurred; &:focus { border: round $border; } }
-        & #update-note { height: auto; max-height: 3; padding: 0 2; }
-        & #update-buttons { height: 3; align-horizontal: right; & Button { margin-left: 2; min-width: 18; } }
-        &.-short #update-box { padding: 0 1; height: 100%; max-height: 100%; }
-        &.-short #update-buttons { height: 1; }
-        &.-short ChannelList { max-height: 7; }
-    }
-    """
 
     def __init__(self, host: ControlRoom) -> None:
         super().__init__(classes="dialog")
@@ -101,17 +90,9 @@ class UpdateScreen(Dialog[None]):
                 yield Button("Send  ctrl+s", id="update-yes")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._fit)
         self._title()
         writing.begin(self._host, self._open(TEAM), "drafts an update")
         self.set_interval(1.0, self._tick, name="update due")
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        for button in self.query(Button):
-            button.compact = self.has_class("-short")
 
     @property
     def area(self) -> TextArea:

@@ -55,13 +55,12 @@ class UpdateChannels(Vertical):
         self._ticked: set[str] = set()
 
     def compose(self) -> ComposeResult:
+        yield Static("To  (tab, then space ticks)", id="update-label", markup=False)
         yield ChannelList(id="update-channels", markup=False)
         yield Static(NONE, id="update-none", markup=False)
         yield Static(id="update-outcomes")
 
     def on_mount(self) -> None:
-        self.choices.border_title = "To"
-        self.choices.border_subtitle = "space ticks"
         self.query_one("#update-outcomes").display = False
 
     @property
@@ -88,7 +87,7 @@ class UpdateChannels(Vertical):
                 Option(_line(one, one.channel.id in self._ticked), one.channel.id, disabled=bool(one.trouble))
             )
         self.choices.highlighted = next((n for n, one in enumerate(recipients) if not one.trouble), None)
-        self.choices.display = bool(recipients)
+        self.choices.display = self.query_one("#update-label").display = bool(recipients)
         self.query_one("#update-none").display = not recipients
 
     @on(OptionList.OptionSelected)
@@ -102,7 +101,8 @@ class UpdateChannels(Vertical):
 
     def follow(self, sending: Sending) -> None:
         """How far it is, with every channel."""
-        self.choices.display = self.query_one("#update-none").display = False
+        for name in ("#update-channels", "#update-none", "#update-label"):
+            self.query_one(name).display = False
         outcomes = self.query_one("#update-outcomes", Static)
         outcomes.display = True
         lines = [Content.styled("Recorded. Nothing to deliver.", "$foreground 60%")] if not sending.outcomes else []
