@@ -35,6 +35,7 @@ class Database:
         self._connection = connection
         self._identity = _identity(path)
         self._closed = False
+        self.copied_to: Path | None = None  # the store as it was before this opening brought it up to date
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout: float) -> Database:
@@ -67,7 +68,7 @@ class Database:
 
     @classmethod
     async def _connect(
-        cls, path: Path, name: str, busy_timeout: float, prepare: Callable[[sqlite3.Connection, Path], None]
+        cls, path: Path, name: str, busy_timeout: float, prepare: Callable[[sqlite3.Connection, Path], Path | None]
     ) -> Database:
         connection: aiosqlite.Connection | None = None
         try:
@@ -78,7 +79,7 @@ class Database:
             connection._thread.daemon = True
             await connection
             database = cls(path, connection)
-            await database.run(lambda plain: prepare(plain, path))
+            database.copied_to = await database.run(lambda plain: prepare(plain, path))
         except sqlite3.Error as error:
             raise explain(error, path) from error
         except BaseException:
@@ -144,14 +145,17 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _configure(connection: sqlite3.Connection, path: Path) -> None:
-    migrate(connection, path)
+def _configure(connection: sqlite3.Connection, path: Path) -> Path | None:
+    copy = migrate(connection, path)
+    if copy is not None:
+        log.warning("%s was brought up to date; as it was before, it is kept as %s", path, copy)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":  # a file system without shared memory; slower, as durable
         log.warning("%s: write-ahead log not available, journal mode is %s", path, mode)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    return copy
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

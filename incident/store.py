@@ -88,6 +88,11 @@ class Store(Command[Entry]):
         return self._database.path
 
     @property
+    def copied_to(self) -> Path | None:
+        """Where the store is kept as it was, if opening it brought it up to date."""
+        return self._database.copied_to
+
+    @property
     def clock(self) -> Callable[[], int]:
         """What the store takes the time from, in milliseconds since the epoch."""
         return self._clock

@@ -27,7 +27,10 @@ async def recorder_for(path: Path, clock: Callable[[], int]) -> tuple[Recorder, 
         log.error("%s", fault)
         recorder, rescue = await _rescue(path, clock, fault)
         return recorder, f"{fault} Entries go to {rescue} meanwhile.", ""
-    return recorder, "", "" if recovery is None else recovery.sentence
+    if recovery is not None:
+        return recorder, "", recovery.sentence
+    copy = recorder.store.copied_to
+    return recorder, "", f"{path} was brought up to date; as it was before, it is kept as {copy}." if copy else ""
 
 
 async def _rescue(path: Path, clock: Callable[[], int], fault: StoreFault) -> tuple[Recorder, Path]:

@@ -80,6 +80,7 @@ class ControlRoom:
         self.updates = Updates(self, os.environ, self._updates_changed)
         self.plan_opening = False  # a plan is on its way to the screen
         self.diagnosing = Diagnosing(self)
+        self.keeping = Keeping(self)
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._news_waits = False  # behind a dialog
@@ -157,6 +158,8 @@ class ControlRoom:
             return
         try:
             await self.journal.open()
+            if self.journal.notice:
+                self.tell(self.journal.notice, "warning", timeout=60)
             if self.drill is not None:
                 await self.journal.declare(
                     self.drill.title,
@@ -235,6 +238,7 @@ class ControlRoom:
             return  # they stay pending
         for snapshot in self.feeds.take():
             self.desk.show(snapshot)
+            self.diagnosing.see(snapshot)
             self._unseen.append((snapshot, self.now()))
         # What changed can be written a moment later; the person who looks comes first.
         asyncio.get_running_loop().call_soon(self._observe)
@@ -257,6 +261,7 @@ class ControlRoom:
 
     async def _timeline_changed(self, touched: set[str] | None) -> None:
         self.updates.hear(touched)
+        self.keeping.hear(self.journal.incident)
         if self._seated:
             self.desk.show_timeline(touched)
 
@@ -270,6 +275,7 @@ class ControlRoom:
         now = self.now()
         self.diagnosing.look(now)
         self.updates.tick(now)
+        self.keeping.tick(now)
         self.desk.tick(now)
         if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
             collector.release()

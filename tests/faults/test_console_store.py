@@ -297,6 +297,26 @@ async def test_a_damaged_store_is_left_alone_and_entries_go_to_one_beside_it(pla
         assert "into the rescue store" in [entry.text for entry in await kept.entries(incident.id)]
 
 
+def break_first_page(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"\xff" * 4096)
+
+
+async def test_a_damaged_store_is_told_and_what_it_held_is_on_the_screen(platform: Running, path: Path) -> None:
+    break_first_page(path)
+    async with opened(options_for(platform, path)) as console:
+        await console.tells("warroom.db was damaged. It is kept as")
+        await console.until(lambda: "Payments failing" in console.text, "the incident")
+        assert "NOT IN THE STORE" not in console.text
+        await console.write("it goes on")
+    async with await Store.open(path) as kept:
+        (incident,) = await kept.incidents()
+        texts = [entry.text for entry in await kept.entries(incident.id)]
+        assert (await kept.verify(incident.id)).ok
+    assert texts[0] == "Declared SEV 1: Payments failing"
+    assert "it goes on" in texts
+
+
 async def test_an_export_that_cannot_be_written_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/proc")
     await console.press("1", "e")

@@ -58,9 +58,10 @@ async def test_what_probes_see_while_the_incident_is_being_declared_is_not_lost(
     book = journal(tmp_path / "w.db")
     await book.open()
     seen: list[str] = []
+    declared = asyncio.Event()
 
     async def see() -> None:
-        while len(seen) < 300:
+        while len(seen) < 300 and not declared.is_set():
             seen.append(f"payments down {len(seen)}")
             await book.observe([transition(seen[-1])])
             await asyncio.sleep(0.001)
@@ -68,8 +69,8 @@ async def test_what_probes_see_while_the_incident_is_being_declared_is_not_lost(
     watching = asyncio.create_task(see())
     await asyncio.sleep(0.01)
     await book.declare("Payments failing", 2, cluster="prod", namespace="bank")
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    declared.set()
+    await watching
     assert len(seen) > 10
     assert {entry.text for entry in await book.all_entries() if entry.source is Source.PROBE} == set(seen)
     await book.close()

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from incident.editor import LineError, ParsedLine, parse_line
 from incident.entry import Draft, Kind
 from incident.instants import now_ms, rfc3339
-from incident.recorder import Recorded, Recorder
 from tui.cli import FAILED, OK
-from tui.incident_choice import HOW_TO_DECLARE, chosen, must_exist
+from tui.incident_choice import HOW_TO_DECLARE, chosen, must_exist, recording
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
 from widgets.plain import plain
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from datetime import tzinfo
 
+    from incident.recorder import Recorded
     from incident.store import Store
     from tui.options import ConsoleOptions
 
@@ -59,7 +59,7 @@ def _zone(clock: str) -> tzinfo:
 
 
 async def _record(options: ConsoleOptions, parsed: ParsedLine, wanted: str | None, author: str | None) -> Recorded:
-    async with await Recorder.open(options.store) as recorder:
+    async with recording(options.store) as recorder:
         return await recorder.record(
             await _incident(recorder.store, wanted),
             Draft(
