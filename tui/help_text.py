@@ -43,6 +43,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
         ("In a detail", _rows(keymap, DetailView)),
         ("In the diagnosis", _rows(keymap, DiagnosisPane)),
         ("In a plan", _plan_rows(keymap)),
+        ("In a status update", _update_rows(keymap)),
         MARKS,
     ]
     return sections
@@ -61,6 +62,12 @@ def _plan_rows(keymap: Any) -> list[tuple[str, str]]:
     from tui.screens.plan import PlanScreen
 
     return _rows(keymap, PlanScreen)
+
+
+def _update_rows(keymap: Any) -> list[tuple[str, str]]:
+    from tui.screens.update import UpdateScreen
+
+    return _rows(keymap, UpdateScreen)
 
 
 def _keys(keys: str) -> str:
