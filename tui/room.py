@@ -17,6 +17,7 @@ from tui.act_book import ActBook
 from tui.diagnosing import Diagnosing
 from tui.gates import Gates
 from tui.journal import Journal
+from tui.keeping import Keeping
 from tui.keys import KeymapError, act_keys, checked_keymap
 from tui.runbook_reader import RunbookReader
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
