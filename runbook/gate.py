@@ -173,7 +173,7 @@ class Gate:
             )
         if not self._book.incident:
             found.append(Finding("incident", Level.RED, "no open incident to record it in", "press I to declare one"))
-        elif production and not self.armed and not mitigation.harmless:
+        elif production and not (self.armed or self.read_only or mitigation.harmless):
             found.append(Finding("armed", Level.RED, "this is production and the console is disarmed", "A arms it"))
         if plan.target.key in self._busy:
             running = self.acts.get(self._busy[plan.target.key])

@@ -211,7 +211,12 @@ def new_warning(scene: Scene, workloads: Sequence[tuple[str, str, str]], since: 
 
 def checks(scene: Scene, *parts: str) -> str:
     """What a plan says that it is verified by. Health endpoints are only told of where some are watched."""
-    return " · ".join([*parts, *(["health endpoints"] if _endpoints(scene) else [])])
+    return " · ".join([*parts, *(["health endpoints"] if watches_health(scene) else [])])
+
+
+def watches_health(scene: Scene) -> bool:
+    """Whether there are health endpoints to tell anything by."""
+    return bool(_endpoints(scene))
 
 
 def unwell(scene: Scene) -> dict[str, str]:

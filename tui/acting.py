@@ -105,7 +105,8 @@ async def _undo(host: ControlRoom) -> None:
         Choice(act.id, act.title, f"{ago(now - act.intent.happened_at / 1000)} ago · {_verdict(act)} · {act.undo}")
         for act in past
     ]
-    chosen = await host.app.push_screen_wait(ChooseScreen("Undo", choices, hint="enter shows the plan · esc leaves"))
+    screen = ChooseScreen("Undo", choices, hint="enter shows the plan · esc leaves", stacked=True)
+    chosen = await host.app.push_screen_wait(screen)
     for act in past:
         if act.id == chosen:
             undo_act(host, act)

@@ -20,7 +20,7 @@ from runbook.rehearsals import COMPUTED, DRY_RUN, difference, rehearsed
 from runbook.scene import api_path, target_of
 from runbook.selectors import equal_selects
 from runbook.stamps import ACT, Stamp, new_act
-from runbook.verification import LOOK_EVERY, checks, unwell
+from runbook.verification import LOOK_EVERY, checks, unwell, watches_health
 from runbook.workloads import PLURALS, template_labels
 
 if TYPE_CHECKING:
@@ -368,4 +368,6 @@ def _health(scene: Scene, plan: Plan) -> str:
     """What the health endpoints say now. It does not decide: an abort is meant to be seen."""
     before = plan.steps.get("unwell", ())
     said = [f"{words}{', as before' if url in before else ''}" for url, words in unwell(scene).items()]
-    return f"health: {'; '.join(said)}" if said else "no health endpoint is unwell"
+    if said:
+        return f"health: {'; '.join(said)}"
+    return "no health endpoint is unwell" if watches_health(scene) else "no health endpoint is watched"

@@ -40,9 +40,10 @@ async def refused(at: Desk, plan: Plan, confirmation: Confirmation | None = None
 
 
 async def test_a_console_that_only_looks_plans_and_sends_nothing() -> None:
-    async with village(read_only=True) as at:
+    async with village(read_only=True, armed=False) as at:
         plan = await at.plan("restart", aim(at))
         assert "--read-only" in finding(plan, "read-only", Level.RED).advice
+        assert [one.name for one in plan.blocked] == ["read-only"]  # arming would not help
         await refused(at, plan)
         cleared = replace(await at.plan("restart", aim(at)), findings=())  # whatever a screen makes of it
         assert "only looks" in str(await refused(at, cleared))

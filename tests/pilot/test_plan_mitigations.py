@@ -95,6 +95,7 @@ async def test_o_goes_back_to_the_revision_before_and_u_goes_forward_again(tmp_p
 
         await at.console.press("U")
         await at.console.on(ChooseScreen)
+        await at.console.says("go forward again to revision 3")
         await at.console.press("enter")
         screen = await at.planned()
         await shown(

@@ -28,7 +28,10 @@ class Choice:
     current: bool = False
 
     def text(self, width: int) -> Text:
+        """One line with the detail in a column at ``width``; 0 puts it on a line of its own."""
         mark = "● " if self.current else "  "
+        if not width:
+            return Text.assemble(mark, (plain(self.label), "bold"), "\n    ", (plain(self.detail), "dim"))
         return Text.assemble(mark, (plain(self.label).ljust(width), "bold"), "  ", (plain(self.detail), "dim"))
 
 
@@ -36,7 +39,7 @@ class ChooseScreen(Dialog[str | None]):
     """Answers with the chosen key, or None when the person left with escape.
 
     What is typed filters; enter takes the highlighted line. ``free`` allows an answer that is not listed
-    (a namespace that this user may look into but not list).
+    (a namespace that this user may look into but not list). ``stacked`` is for labels and details that are sentences.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,12 +48,15 @@ class ChooseScreen(Dialog[str | None]):
         Binding("up", "move(-1)", "previous", show=False, id="choose-previous", tooltip="Previous line"),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice], *, hint: str = "", free: bool = False) -> None:
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, hint: str = "", free: bool = False, stacked: bool = False
+    ) -> None:
         super().__init__(classes="dialog")
         self._title = title
         self._hint = hint
         self._choices = choices
         self._free = free
+        self._stacked = stacked
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choose-box", classes="dialog-box") as box:
@@ -92,7 +98,7 @@ class ChooseScreen(Dialog[str | None]):
             return  # typed on while the screen was being left
         words = query.casefold().split()
         found = [c for c in self._choices if all(w in f"{c.label} {c.detail}".casefold() for w in words)]
-        width = max((len(plain(choice.label)) for choice in found), default=0)
+        width = 0 if self._stacked else max((len(plain(choice.label)) for choice in found), default=0)
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(choice.text(width), id=choice.key) for choice in found])
