@@ -35,7 +35,7 @@ BUSIEST = 12
 """Nodes whose usage a sample holds."""
 
 _MOMENTS = {Status.MITIGATING: "mitigating", Status.RESOLVED: "resolved"}
-_FONTS = re.compile(r"@font-face\s*\{[^}]*\}")
+_ELSEWHERE = re.compile(r"@font-face\s*\{[^}]*\}|<!--.*?-->", re.DOTALL)
 _TEXT = re.compile(r'<text[^>]*\by="([\d.]+)"[^>]*>(.*?)</text>', re.DOTALL)
 
 
@@ -89,7 +89,7 @@ class Keeping:
             try:
                 await work
                 self._failed = False
-            except Exception as error:
+            except (OSError, ValueError) as error:
                 if not self._failed:
                     log.warning("not kept for the review: %s", error)
                 self._failed = True
@@ -98,7 +98,7 @@ class Keeping:
 
 
 def _keep(store: Path, incident: str, moment: str, svg: str) -> None:
-    svg = _FONTS.sub("", svg)  # they would be loaded from elsewhere
+    svg = _ELSEWHERE.sub("", svg)  # its fonts would be loaded
     if secret_on(svg):
         log.warning("the screen at %s is not kept: something on it looks like a secret", moment)
         return
