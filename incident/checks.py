@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -30,13 +31,14 @@ class Tick(Struct, frozen=True, kw_only=True):
 
 
 def check_draft(
-    list_id: str, item: str, state: State, author: str, *, text: str, by: By = "person", note: str = ""
+    list_id: str, item: str, state: State, author: str, *, text: str, by: By = "person", note: str = "", word: str = ""
 ) -> Draft:
     """An entry that ticks an item, opens it again, or says that it is not needed. ``text`` is the item's own words.
 
-    ``note`` is what was found, or why not.
+    ``note`` is what was found, or why not. ``word`` begins the entry instead of the state's, where the state did not
+    change: "Noted".
     """
-    told = f"{_WORDS[state]}: {text}"
+    told = f"{word or _WORDS[state]}: {text}"
     return Draft(
         kind=Kind.CHECK,
         text=f"{told}\n{note}" if note else told,
@@ -52,18 +54,20 @@ def ticks(lines: Iterable[Line]) -> dict[tuple[str, str], Tick]:
 
     What is not as `check_draft` makes it says nothing.
     """
-    found: dict[tuple[str, str], tuple[int, Tick]] = {}
+    return {key: found[-1] for key, found in histories(lines).items()}
+
+
+def histories(lines: Iterable[Line]) -> dict[tuple[str, str], tuple[Tick, ...]]:
+    """All that was said of every item, oldest first; retracted ones never."""
+    found: dict[tuple[str, str], list[tuple[int, Tick]]] = {}
     for line in lines:
         if line.entry.kind is not Kind.CHECK or line.retracted is not None:
             continue
         tick = _tick(line)
-        if tick is None:
-            continue
-        key = tick.list, tick.item
-        # In the order of the chain: two machines' clocks may disagree about which tick was the last.
-        if key not in found or found[key][0] < line.entry.seq:
-            found[key] = line.entry.seq, tick
-    return {key: tick for key, (_, tick) in found.items()}
+        if tick is not None:
+            found.setdefault((tick.list, tick.item), []).append((line.entry.seq, tick))
+    # In the order of the chain: two machines' clocks may disagree about which tick was the last.
+    return {key: tuple(tick for _, tick in sorted(each, key=itemgetter(0))) for key, each in found.items()}
 
 
 def _tick(line: Line) -> Tick | None:
