@@ -156,6 +156,8 @@ def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> 
     declare = command("declare", "declare an incident, so that there is a timeline to write on")
     declare.add_argument("title", nargs="+", metavar="TITLE")
     declare.add_argument("--severity", type=int, choices=(1, 2, 3, 4), help="1 is critical, 4 is low")
+    declare.add_argument("--service", action="append", metavar="NAME", help="affected; may be repeated, or a list")
+    declare.add_argument("--impact", metavar="TEXT", help="on customers, in a sentence")
     declare.add_argument("--author", metavar="NAME", help="default: timeline.author, or the login name")
     declare.add_argument("--drill", action="store_true", help="practice: kept out of the statistics")
 

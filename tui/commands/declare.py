@@ -33,6 +33,8 @@ async def _declare(options: ConsoleOptions, arguments: argparse.Namespace) -> In
             drill=arguments.drill,
             cluster=options.context or "",
             namespace=", ".join(options.namespaces),
+            services=[name for given in arguments.service or () for name in given.split(",") if name.strip()],
+            impact=arguments.impact or "",
         )
     if already is not None:
         # Two open incidents can be right; writing to the wrong one by accident is not.
