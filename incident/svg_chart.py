@@ -167,7 +167,7 @@ def _path(points: Sequence[tuple[int, float]], scale: Scale, y_of: object, *, st
             parts.append(f"M{x:.1f} {y:.1f}")
         else:
             parts.append(f"H{x:.1f} V{y:.1f}" if stepped else f"L{x:.1f} {y:.1f}")
-    return " ".join(parts)
+    return " ".join([*parts, "h3"] if len(parts) == 1 else parts)  # one sample is a dot
 
 
 def _svg(height: float, parts: Sequence[str], title: str) -> str:
