@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from widgets.diagnosis_view import DiagnosisView, NodeView, PlaceView, ScenarioV
 from widgets.plain import clock
 
 if TYPE_CHECKING:
+    from probes.freshness import Snapshot
     from runbook.diagnosis.diagnostician import Diagnostician
     from runbook.diagnosis.findings import Diagnosis, Finding, Fit, Place, Suspect
     from tui.room import ControlRoom
@@ -32,6 +33,9 @@ class Diagnosing:
     def __init__(self, host: ControlRoom) -> None:
         self._host = host
         self._diagnostician: Diagnostician | None = None
+        self._latest: dict[str, Snapshot[Any]] = {}
+        self._changed: dict[str, set[str]] = {}  # by source, the keys that changed since the last look
+        self._anywhere: set[str] = set()  # sources of which any row may have changed since then
         self._importing: asyncio.Future[object] | None = None
         self.latest: Diagnosis | None = None
         self.trouble = ""
@@ -39,24 +43,39 @@ class Diagnosing:
     def forget(self) -> None:
         """Another cluster or namespace: nothing of the old one may be said of the new one."""
         self._diagnostician = self.latest = None
+        self._latest, self._changed, self._anywhere = {}, {}, set()
+
+    def see(self, snapshot: Snapshot[Any]) -> None:
+        """A snapshot that the console was handed. It is worked in with the next look."""
+        source, changed = snapshot.source, snapshot.changed
+        self._latest[source] = snapshot
+        if changed is None:
+            self._changed.pop(source, None)
+            self._anywhere.add(source)
+        elif source not in self._anywhere:
+            self._changed.setdefault(source, set()).update(changed)
 
     def look(self, now: float) -> None:
-        """Work the newest snapshots in. A defect of ours costs the diagnosis and not the console."""
+        """Work what was seen in. A defect of ours costs the diagnosis and not the console."""
         response = self._host.response
-        if response is None or not self._host.feeds.latest or not self._imported():
+        if response is None or not self._latest or not self._imported():
             return
         from runbook.diagnosis.diagnostician import Diagnostician
         from runbook.diagnosis.situation import Told
 
         if self._diagnostician is None or self._diagnostician.response is not response:
             self._diagnostician = Diagnostician(response)
+            self._anywhere = set(self._latest)
+        # A source of which no snapshot came has not changed.
+        changed = {source: self._changed.get(source, ()) for source in self._latest if source not in self._anywhere}
+        self._changed, self._anywhere = {}, set()
         local = self._host.local_time
         incident = self._host.journal.incident
         began = getattr(incident, "times", {}).get("began") if incident is not None and incident.open else None
         told = Told(began=began / 1000 if isinstance(began, int) else None)
         try:
             self.latest = self._diagnostician.diagnose(
-                self._host.feeds.latest, now, lambda at: clock(at, local, now), told
+                self._latest, now, lambda at: clock(at, local, now), told, changed
             )
             self.trouble = ""
         except Exception as error:

@@ -23,9 +23,9 @@ from runbook.diagnosis.situation import (
     node_place,
     node_trouble,
 )
-from runbook.diagnosis.symptoms import event_place, latency_text, slow, still_counts
+from runbook.diagnosis.symptoms import event_place, latency_text, slow
 from runbook.diagnosis.warnings import Group
-from runbook.diagnosis.wording import clip, listed, many, not_live, span
+from runbook.diagnosis.wording import clip, many, not_live, span
 from runbook.response import Asks
 
 SHOWN = 2  # workloads, endpoints, nodes that a sentence names
@@ -99,7 +99,7 @@ def _responding(now: Situation) -> Evidence:
     sight = now.sight
     dead = now.dead() if sight.live("workloads") else ()
     told = [f"{ill.name} has none of {ill.total} replicas available{_since(now, ill.since)}" for ill in dead[:SHOWN]]
-    gone = listed(told, SHOWN, "workload") + more(len(dead), SHOWN, "workload")
+    gone = "; ".join(told) + more(len(dead), SHOWN, "workload")
     place = ill_place(dead[0]) if dead else Place(pane="services")
     since = dead[0].since if dead else None
     checked = [endpoint for endpoint in sight.endpoints if endpoint.ok is not None]
@@ -187,7 +187,7 @@ def _errors(now: Situation) -> Evidence:
             return Evidence(nothing, Place(pane="pods"), None, "no")
         why = not_live("events", now.sight.snapshots.get("events"), now.clock)
         return Evidence(f"not known: {nothing}, and {why}", place, None, "unknown")
-    groups = _groups(now)
+    groups = now.warnings
     if groups:
         newest = groups[0].newest
         return Evidence(f"warning events say so: {_grouped(groups)}", event_place(newest), groups[0].first_at, "yes")
@@ -197,16 +197,9 @@ def _errors(now: Situation) -> Evidence:
     return Evidence(f"not known: {nothing}, and {quiet}", place, None, "unknown")
 
 
-def _groups(now: Situation) -> list[Group]:
-    """The warnings that still count, those about what is ill before the others, then the most frequent first."""
-    limit = still_counts(now)
-    found = [group for group in now.sight.warnings.groups.values() if group.newest.last_at >= limit]
-    return sorted(found, key=lambda one: (one.owner not in now.names, -one.times, one.reason, one.owner))
-
-
 def _grouped(groups: Sequence[Group]) -> str:
-    told = [f"{clip(group.reason)} {group.owner} × {group.times:,}" for group in groups]
-    return listed(told, SHOWN + 1, "kind")
+    told = [f"{clip(group.reason)} {group.owner} × {group.times:,}" for group in groups[: SHOWN + 1]]
+    return "; ".join(told) + more(len(groups), SHOWN + 1, "kind")
 
 
 # ------------------------------------------------------------------ what the panes show
@@ -300,7 +293,7 @@ def _performance(now: Situation, pane: str) -> Evidence:
 def _patterns(now: Situation) -> Evidence:
     if not now.sight.live("events"):
         return Evidence(_unknown(now, "events"), Place(pane="events"))
-    groups = _groups(now)
+    groups = now.warnings
     if not groups:
         return Evidence(f"no warning for {span(now.response.errors_gone_for)}", Place(pane="events"))
     return Evidence(_grouped(groups), event_place(groups[0].newest), groups[0].first_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from probes.freshness import Snapshot
@@ -10,7 +10,7 @@ from runbook.diagnosis.answers import Evidence, Reached, answered, shown
 from runbook.diagnosis.findings import Answer, Diagnosis, Finding, Seen, Suspect
 from runbook.diagnosis.flowchart import FRAMEWORK, way
 from runbook.diagnosis.scenarios import fitting
-from runbook.diagnosis.sightings import Sightings
+from runbook.diagnosis.sightings import NOTHING, Sightings
 from runbook.diagnosis.situation import Situation, Told
 from runbook.diagnosis.suspects import suspects
 from runbook.diagnosis.symptoms import symptoms
@@ -41,12 +41,14 @@ class Diagnostician:
         now: float,
         clock: Clock = utc,
         told: Told = NOTHING_TOLD,
+        changed: Mapping[str, Collection[str]] = NOTHING,
     ) -> Diagnosis:
         """The diagnosis from the newest snapshot of each source, at the instant ``now``, in epoch seconds.
 
-        ``clock`` words the instants in sentences. Never raises for what is in the snapshots.
+        ``clock`` words the instants in sentences. ``changed`` spares comparing
+        (see `Sightings.look`). Never raises for what is in the snapshots.
         """
-        self._sight.look(latest)
+        self._sight.look(latest, changed)
         situation = Situation(self._sight, self.response, now, clock, told)
         before, after = suspects(situation)
         seen = symptoms(situation)

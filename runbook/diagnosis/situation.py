@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from msgspec import Struct
 from probes.rows import Endpoint, Health, Node, Workload
 from runbook.diagnosis.findings import Place
 from runbook.diagnosis.sightings import Illness, Sightings
+from runbook.diagnosis.warnings import Group
 from runbook.diagnosis.wording import Clock, clip, many
 from runbook.response import Response
 
@@ -85,7 +87,7 @@ class Situation:
 
     def critical(self, name: str) -> bool:
         """Whether the runbook file calls a workload of this name critical; the first glob that matches decides."""
-        return next((is_so for glob, is_so in self.response.services.items() if fnmatchcase(name, glob)), False)
+        return _critical(name, tuple(self.response.services.items()))
 
     @property
     def began(self) -> float | None:
@@ -93,6 +95,19 @@ class Situation:
         if self.told.began is not None:
             return self.told.began
         return self.onset.at if self.onset is not None else None
+
+    @property
+    def still_counts(self) -> float:
+        """The instant from which on a warning counted when the events were right the last time; the file says so."""
+        return (self.sight.as_of("events") or self.now) - self.response.errors_gone_for
+
+    @cached_property
+    def warnings(self) -> tuple[Group, ...]:
+        """The warnings that still count, those about what is ill before the others, then the most frequent first."""
+        limit = self.still_counts
+        found = [group for group in self.sight.warnings.groups.values() if group.newest.last_at >= limit]
+        found.sort(key=lambda one: (one.owner not in self.names, -one.times, one.reason, one.owner))
+        return tuple(found)
 
     def dead(self) -> tuple[Illness, ...]:
         """Workloads without one replica that could answer; one that is just being created is none of them."""
@@ -113,11 +128,10 @@ class Situation:
     def _onset(self) -> Onset | None:
         """The earliest of pods, workloads and endpoints. Nodes count only when nothing runs badly on them yet:
         otherwise they are what may have caused it."""
-        found = [
-            Onset(illness.since, ill_text(illness), ill_place(illness))
-            for illness in self.illnesses
-            if illness.since is not None
-        ]
+        found: list[Onset] = []
+        dated = ((illness.since, illness.key, illness) for illness in self.illnesses if illness.since is not None)
+        if first := min(dated, default=None):
+            found = [Onset(first[0], ill_text(first[2]), ill_place(first[2]))]
         found += [
             Onset(endpoint.changed_at, f"{endpoint.name} {answer(endpoint)}", endpoint_place(endpoint))
             for endpoint in self.failing_endpoints
@@ -130,6 +144,11 @@ class Situation:
                 if node.changed_at is not None
             ]
         return min(found, key=lambda onset: (onset.at, onset.text), default=None)
+
+
+@lru_cache(maxsize=8192)
+def _critical(name: str, services: tuple[tuple[str, bool], ...]) -> bool:
+    return next((is_so for glob, is_so in services if fnmatchcase(name, glob)), False)
 
 
 def ill_text(illness: Illness) -> str:

@@ -39,6 +39,7 @@ HALF = 600.0  # seconds before, at which closeness is a half
 CARRIED = 120.0
 TOGETHER = 120.0  # seconds between two steps of one rollout
 MOST, MOST_AFTER = 8, 5
+REVISIONS = 3
 NAMEABLE = 40  # of what is ill, the gravest; subjects are searched for their names
 
 KINDS: dict[ChangeKind, float] = {
@@ -128,25 +129,32 @@ def _ranked(change: _Change, began: float) -> Suspect:
 def _changes(now: Situation, began: float) -> Iterator[_Change]:
     """Every change within `OLDEST` before the first symptom, and all since."""
     oldest = began - OLDEST
-    releases = [(release, revision) for release in now.sight.releases for revision in _revisions(release, oldest)]
+    releases = [(release, revision) for release in now.sight.releases for revision in _revisions(release, began)]
     owned: dict[tuple[str, str], list[str]] = defaultdict(list)
     for illness in now.illnesses:
         if illness.row is not None and illness.row.release:
             owned[illness.row.namespace, illness.row.release].append(illness.name)
     for release, revision in releases:
         yield _release(now, release, revision, owned.get((release.namespace, release.name), []))
+    about = _about(tuple(illness.name for illness in now.illnesses[:NAMEABLE]))
     for commit in now.sight.commits:
         if commit.at >= oldest:
-            yield _commit(now, commit)
+            yield _commit(now, commit, about)
     events = [event for event in now.sight.changes.values() if event.last_at >= oldest]
     yield from _of_workloads(now, [event for event in events if event.kind != "Node"], releases, began)
     yield from _of_nodes(now, [event for event in events if event.kind == "Node"], began, oldest)
 
 
-def _revisions(release: Release, oldest: float) -> Iterator[Revision]:
-    for revision in release.history:
-        if revision.updated is not None and revision.updated >= oldest:
-            yield revision
+def _revisions(release: Release, began: float) -> Iterator[Revision]:
+    """All since the first symptom, and the newest `REVISIONS` before it: older ones have been taken over by those."""
+    before = 0
+    for revision in release.history:  # newest first
+        if revision.updated is None or revision.updated < began - OLDEST:
+            continue
+        before += revision.updated <= began
+        if before > REVISIONS:
+            return
+        yield revision
 
 
 def _release(now: Situation, release: Release, revision: Revision, owned: list[str]) -> _Change:
@@ -176,8 +184,9 @@ def _release(now: Situation, release: Release, revision: Revision, owned: list[s
     )
 
 
-def _commit(now: Situation, commit: Commit) -> _Change:
-    named = next((illness.name for illness in now.illnesses[:NAMEABLE] if names(commit.subject, illness.name)), "")
+def _commit(now: Situation, commit: Commit, about: re.Pattern[str]) -> _Change:
+    found = about.search(commit.subject)
+    named = now.illnesses[(found.lastindex or 1) - 1].name if found else ""
     touch: Touch = "workload" if named else "namespace"
     return _Change(
         id=f"commit:{commit.commit}",
@@ -193,14 +202,22 @@ def _commit(now: Situation, commit: Commit) -> _Change:
     )
 
 
-@lru_cache(maxsize=16_384)
 def names(subject: str, workload: str) -> bool:
     """Whether a commit's subject is about a workload: its name, or the first word of it that tells it apart."""
-    said = subject.casefold()
-    if workload.casefold() in said:
-        return True
-    stem = next((word for word in re.split(r"[-._]", workload.casefold()) if len(word) > 3 and word not in _COMMON), "")
-    return bool(stem) and any(word.startswith(stem) for word in re.split(r"\W+", said))
+    return _about((workload,)).search(subject) is not None
+
+
+@lru_cache(maxsize=64)
+def _about(workloads: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds any of the workloads in a subject; the one that is found is the number of the group, less one."""
+    ways = []
+    for workload in workloads:
+        words = (word for word in re.split(r"[-._]", workload) if len(word) > 3 and word.casefold() not in _COMMON)
+        stem = next(words, "")
+        either = [re.escape(workload)] if workload else []
+        either += [rf"\b{re.escape(stem)}"] if stem else []
+        ways.append(f"({'|'.join(either) or '(?!)'})")
+    return re.compile("|".join(ways) or "(?!)", re.IGNORECASE)
 
 
 def _of_workloads(

@@ -236,7 +236,7 @@ def _auth(now: Situation) -> Iterator[Seen]:
 
 def _told_by(now: Situation, symptom: Symptom, told: Iterable[Event]) -> Iterator[Seen]:
     """Warnings of late that say so; the newest one is quoted."""
-    limit = still_counts(now)
+    limit = now.still_counts
     found = [event for event in told if event.last_at >= limit]
     if found and now.sight.seen("events"):
         newest = max(found, key=lambda event: (event.last_at, event.uid))
@@ -252,11 +252,6 @@ def _told_by(now: Situation, symptom: Symptom, told: Iterable[Event]) -> Iterato
 
 def event_place(event: Event) -> Place:
     return Place(pane="events", kind="Event", namespace=event.namespace, name=event.name, key=event.uid)
-
-
-def still_counts(now: Situation) -> float:
-    """The instant from which on a warning counted when the events were right the last time; the runbook file says."""
-    return (now.sight.as_of("events") or now.now) - now.response.errors_gone_for
 
 
 def _quarantined(now: Situation) -> Iterator[Seen]:

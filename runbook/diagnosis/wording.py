@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from probes.freshness import Snapshot, State
@@ -45,13 +45,6 @@ def many(count: int, one: str) -> str:
 
 def clip(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def listed(parts: Sequence[str], most: int, what: str) -> str:
-    """The first ones, and how many more there are."""
-    more = len(parts) - most
-    told = "; ".join(parts[:most])
-    return f"{told}; and {many(more, f'more {what}')}" if more > 0 else told
 
 
 def not_live(source: str, snapshot: Snapshot[Any] | None, clock: Clock) -> str:
