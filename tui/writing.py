@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tui.journal import Saved
     from tui.room import ControlRoom
+    from tui.screens.declare import Declaration
     from tui.subjects import Subject
 
 log = logging.getLogger(__name__)
@@ -172,37 +173,41 @@ async def _raw_object(host: ControlRoom, subject: Subject) -> dict[str, Any] | N
 
 
 def declare(host: ControlRoom) -> None:
-    """Ask for a title and a severity, and begin an incident."""
-    from tui.screens.declare import Declaration, DeclareScreen
+    """Ask what is wrong and how bad it is, with what the probes propose, and begin an incident."""
+    from runbook.classification import view
+    from runbook.response import Response
+    from tui.screens.declare import DeclareScreen
 
     if not host.journal.ready:
         host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
         return
-
-    def answered(declaration: Declaration | None) -> None:
-        if declaration is not None:
-            begin(host, _declare(host, declaration.title, declaration.severity), "declares an incident")
-
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
-    host.app.push_screen(DeclareScreen(_where(host), still_open), answered)
+    seen = view(host.feeds.latest, host.response or Response(name="", severities=()), host.now())
+    begin_it = partial(_declare, host)
+    host.app.push_screen(DeclareScreen(_where(host), host.response, seen, begin_it, open_incident=still_open))
 
 
-async def _declare(host: ControlRoom, title: str, severity: int | None) -> None:
+async def _declare(host: ControlRoom, declaration: Declaration) -> str:
+    """Begin the incident. Returns what went wrong, or nothing."""
+    from incident.command import service_names
     from incident.errors import StoreError
 
     try:
         incident = await host.journal.declare(
-            title,
-            severity,
+            declaration.title,
+            declaration.severity,
             cluster=host.session.cluster.context if host.session.cluster else "",
             namespace=host.session.scope_text,
+            services=service_names(declaration.services),
+            impact=declaration.impact,
+            facts=declaration.facts,
         )
     except StoreError as error:
-        host.tell(f"not declared: {error}", "error", timeout=15)
-        return
+        return f"not declared: {error}"
     host.arm_by_declaration()
     host.tell(f"declared {incident.id}")
+    return ""
 
 
 def _where(host: ControlRoom) -> str:

@@ -1,81 +1,265 @@
-"""Declare an incident: a title and, if it is clear already, a severity."""
+"""Declare an incident: what is wrong, what is affected, what is known of the matrix's questions, and how bad that is.
+
+The probes propose services and answers, the decision matrix a severity; the person decides. A title and twice enter are
+enough.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
-from textual import on
+from msgspec import Struct
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Input, Select, Static
+from textual.content import Content
+from textual.widgets import Button, Input, Static
 
+from runbook.classification import QUESTIONS, View, proposed
+from runbook.response import FACTS, Fact, Response
+from tui.severity_text import UNCLASSIFIED, level_of, levels, meaning, segments
+from tui.writing import answered
 from widgets.backdrop import Dialog
+from widgets.plain import plain
+from widgets.segments import Segment, Segments
 
-# The runbook's "Severity Levels".
-SEVERITIES = (
-    ("1  critical: outage or breach, customers affected", 1),
-    ("2  high: a critical service down or badly degraded", 2),
-    ("3  medium: a non-critical service, minor degradation", 3),
-    ("4  low: no impact on service", 4),
-)
+if TYPE_CHECKING:
+    from runbook.classification import Proposal
+
+QUIET = "$foreground 60%"
+ANSWERS: dict[str, bool | None] = {"yes": True, "no": False, "?": None}
+WORDS = {answer: word for word, answer in ANSWERS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True, kw_only=True):
+    """What is to be declared. ``facts`` hold what is known."""
+
     title: str
     severity: int | None
+    services: tuple[str, ...]
+    impact: str
+    facts: dict[str, bool]
 
 
-class DeclareScreen(Dialog[Declaration | None]):
-    """Answers with what was declared, or None. Cancel has the focus once the title was left."""
+def answers() -> list[Segment]:
+    """Yes, no, and not known."""
+    return [Segment("yes", "yes", ("y",)), Segment("no", "no", ("n",)), Segment("?", "?", ("question_mark", "u"))]
 
+
+def named(text: str) -> tuple[str, ...]:
+    """The services in a typed line, each once."""
+    return tuple(dict.fromkeys(filter(None, (" ".join(part.split()) for part in text.split(",")))))
+
+
+class DeclareScreen(Dialog[None]):
+    """Enter goes from the title to the button, escape always leaves.
+
+    ``declare`` begins the incident and answers what went wrong, or nothing; what was typed stays until it worked.
+    """
+
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-roomy")]  # noqa: RUF012  # an instance variable in Textual
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "cancel", id="declare-cancel", tooltip="Leave; nothing is declared")
+        Binding("escape", "leave", "cancel", id="declare-cancel", tooltip="Leave; nothing is declared"),
+        Binding("down", "app.focus_next", "next", show=False),
+        Binding("up", "app.focus_previous", "previous", show=False),
     ]
+    CSS = """
+    DeclareScreen {
+        & #declare-box { width: 124; max-width: 98%; max-height: 100%; }
+        & .declare-row { height: 1; }
+        & .declare-gap { height: 1; }
+        & .declare-label { width: 22; height: 1; color: $foreground 80%; }
+        & Input { width: 1fr; }
+        & .declare-seen { width: 1fr; height: 1; padding: 0 0 0 2; color: $foreground 60%; }
+        & .declare-seen { text-wrap: nowrap; text-overflow: ellipsis; }
+        & #declare-proposal { height: auto; max-height: 2; }
+        & #declare-proposal { padding: 0 0 0 22; }
+        & #declare-meaning { height: auto; min-height: 3; max-height: 8; padding: 1 0 0 22; }
+        & #declare-warning, & #declare-error { height: auto; }
+        & #declare-buttons { height: 3; align-horizontal: right; & Button { margin-left: 2; min-width: 18; } }
+        &.-short #declare-box { padding: 0 1; }
+        &.-short #declare-buttons { height: 1; }
+        &.-short #declare-proposal { padding: 0; }
+        &.-short #declare-meaning { padding: 0; max-height: 5; }
+    }
+    """
 
-    def __init__(self, where: str, open_incident: str = "") -> None:
+    def __init__(
+        self,
+        where: str,
+        response: Response | None,
+        seen: View,
+        declare: Callable[[Declaration], Awaitable[str]],
+        *,
+        open_incident: str = "",
+    ) -> None:
         super().__init__(classes="dialog")
+        self._declare = declare
         self._where = where
         self._open = open_incident
+        self._matrix = response.matrix if response is not None else ()
+        self._levels = levels(response)
+        self._seen = seen
+        self._decided = False  # a person chose the severity
+        self._busy = False
+
+    # ------------------------------------------------------------------ what is shown
 
     def compose(self) -> ComposeResult:
         with Vertical(id="declare-box", classes="dialog-box") as box:
-            box.border_title = Text("Declare an incident")
-            box.border_subtitle = Text(self._where)
+            box.border_title = Content.styled("Declare an incident", "bold")
+            box.border_subtitle = Content(self._where)
             if self._open:
                 yield Static(
-                    Text(f"{self._open} is still open. A new incident gets a timeline of its own.", style="bold"),
+                    Content.styled(f"! {self._open} is still open. A new incident gets a timeline of its own.", "bold"),
                     id="declare-warning",
                 )
-            yield Static(Text("What is wrong, as a customer would say it"), classes="dialog-label")
-            yield Input(placeholder="Payments failing for web and app", id="declare-title", max_length=200)
-            yield Static(Text("Severity"), classes="dialog-label")
-            yield Select(SEVERITIES, prompt="not classified yet", id="declare-severity")
-            yield Static(Text(""), id="declare-error")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Cancel  esc", id="declare-no", variant="primary")
-                yield Button("Declare", id="declare-yes")
+            yield from self._line(
+                "What is wrong", "declare-title", "as a customer would say it: payments fail", limit=200
+            )
+            yield from self._line("Services affected", "declare-services", "names, with commas between", self._services)
+            yield from self._line("Customer impact", "declare-impact", "what customers notice, and how many of them")
+            yield Static(classes="declare-gap")
+            for fact in FACTS:
+                yield from self._question(fact)
+            yield Static(classes="declare-gap")
+            with Horizontal(classes="declare-row"):
+                yield Static("Severity", classes="declare-label")
+                yield Segments(segments(self._levels), UNCLASSIFIED, id="declare-severity")
+            yield Static(id="declare-proposal")
+            yield Static(id="declare-meaning")
+            yield Static(id="declare-error")
+            with Horizontal(id="declare-buttons"):
+                yield Button("Cancel  esc", id="declare-no")
+                yield Button("Declare  enter", id="declare-yes", variant="primary")
+
+    def _line(self, label: str, name: str, hint: str, value: str = "", limit: int = 5_000) -> ComposeResult:
+        with Horizontal(classes="declare-row"):
+            yield Static(label, classes="declare-label")
+            yield Input(value, placeholder=hint, id=name, max_length=limit, compact=True, select_on_focus=False)
+
+    def _question(self, fact: Fact) -> ComposeResult:
+        seen = self._seen.facts.get(fact)
+        said = ""
+        if seen is not None:
+            said = f"seen by probes: {seen.evidence}" if seen.answer is not None else seen.evidence
+        with Horizontal(classes="declare-row"):
+            yield Static(QUESTIONS[fact], classes="declare-label")
+            value = WORDS[seen.answer] if seen is not None else "?"
+            yield Segments(answers(), value, id=f"declare-{fact}")
+            yield Static(Content(plain(said, 300)), classes="declare-seen", id=f"declare-seen-{fact}")
+
+    @property
+    def _services(self) -> str:
+        return plain(", ".join(self._seen.services), 500)
 
     def on_mount(self) -> None:
+        self.call_after_refresh(self._fit)
+        self._propose()
         self.query_one("#declare-title", Input).focus()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        for button in self.query(Button):
+            button.compact = self.has_class("-short")
+        for gap in self.query(".declare-gap"):
+            gap.display = not (self.has_class("-short") and self._open)
+
+    # ------------------------------------------------------------------ what is proposed
+
+    @property
+    def facts(self) -> dict[str, bool]:
+        """What is known of the matrix's questions: seen by probes, or answered by the person."""
+        found = {fact: ANSWERS[self.query_one(f"#declare-{fact}", Segments).value] for fact in FACTS}
+        return {fact: answer for fact, answer in found.items() if answer is not None}
+
+    @property
+    def proposal(self) -> Proposal:
+        return proposed(self._matrix, self.facts)
+
+    def _propose(self) -> None:
+        """The severity follows the answers until a person chooses one."""
+        found, chosen = self.proposal, self.query_one("#declare-severity", Segments)
+        if not self._decided:
+            chosen.value = UNCLASSIFIED if found.severity is None else str(found.severity)
+        level = level_of(chosen.value)
+        agreed = found.severity is not None and level == found.severity
+        mark = ("✓ ", "$text-success") if agreed else ("○ ", QUIET)
+        yours = " · you decided otherwise" if self._decided and not agreed and found.severity is not None else ""
+        style = "bold" if found.severity is not None else "$foreground 80%"
+        self.query_one("#declare-proposal", Static).update(
+            Content.assemble(mark, (plain(found.words, 300), style), (yours, "$text-warning"))
+        )
+        self.query_one("#declare-meaning", Static).update(meaning(self._levels, level))
+
+    @on(Segments.Changed)
+    def _answered(self, event: Segments.Changed) -> None:
+        event.stop()
+        if event.segments.id == "declare-severity":
+            self._decided = True
+        elif event.segments.id is not None:
+            fact = event.segments.id.removeprefix("declare-")
+            seen = self.query_one(f"#declare-seen-{fact}", Static)
+            seen.update(Content("you say so"))
+        self._propose()
+
+    # ------------------------------------------------------------------ declaring
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and isinstance(self.focused, Segments):
+            event.stop()
+            self._go_on()
+
     @on(Input.Submitted)
-    def _title_entered(self) -> None:
-        self.query_one("#declare-no", Button).focus()
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._title:
+            self.query_one("#declare-yes", Button).focus()
+        else:
+            self._lacks_title()
+
+    @property
+    def _title(self) -> str:
+        return " ".join(self.query_one("#declare-title", Input).value.split())
+
+    def _lacks_title(self) -> None:
+        self._fail("An incident needs a title.")
+        self.query_one("#declare-title", Input).focus()
+
+    def _fail(self, sentence: str) -> None:
+        self.query_one("#declare-error", Static).update(Content.styled(plain(f"✗ {sentence}", 500), "bold $text-error"))
 
     @on(Button.Pressed, "#declare-no")
     def action_leave(self) -> None:
-        self.dismiss(None)
+        if not self._busy:
+            self.dismiss(None)
 
     @on(Button.Pressed, "#declare-yes")
-    def _declare(self) -> None:
-        title = " ".join(self.query_one("#declare-title", Input).value.split())
-        if not title:
-            self.query_one("#declare-error", Static).update(Text("An incident needs a title.", style="bold"))
-            self.query_one("#declare-title", Input).focus()
-            return
-        severity = self.query_one("#declare-severity", Select).value
-        self.dismiss(Declaration(title, severity if isinstance(severity, int) else None))
+    def _said_yes(self) -> None:
+        if not self._title:
+            self._lacks_title()
+        elif not self._busy:
+            self._busy = True
+            self.run_worker(self._begin(), group="declare")
+
+    async def _begin(self) -> None:
+        declaration = Declaration(
+            title=self._title,
+            severity=level_of(self.query_one("#declare-severity", Segments).value),
+            services=named(self.query_one("#declare-services", Input).value),
+            impact=" ".join(self.query_one("#declare-impact", Input).value.split()),
+            facts=self.facts,
+        )
+        trouble = await answered(self._declare(declaration))
+        self._busy = False
+        if trouble:
+            self._fail(trouble)
+        else:
+            self.dismiss(None)
