@@ -93,9 +93,12 @@ class Journal(JournalChanges):
             return
         if self._drill and self.recording:
             assert self.incident is not None
-            await self._recorder.set_status(
-                self.incident.id, Status.RESOLVED, self.author, text="The drill was left; its platform is gone."
-            )
+            try:
+                await self._recorder.set_status(
+                    self.incident.id, Status.RESOLVED, self.author, text="The drill was left; its platform is gone."
+                )
+            except StoreError as error:  # another console has resolved it, and this one has not heard of it yet
+                log.info("%s", error)
         await self._recorder.close()
 
     @property

@@ -114,6 +114,16 @@ async def test_leaving_a_drill_ends_its_incident(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_leaving_a_drill_that_was_resolved_elsewhere_just_leaves(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db", drill=True)
+    await book.open()
+    incident = await book.declare("An exercise", 2, cluster="", namespace="")
+    async with await Store.open(tmp_path / "w.db") as other:
+        await other.set_status(incident.id, Status.RESOLVED, "somebody")
+        await book.close()
+        assert len(await other.entries(incident.id)) == 2
+
+
 async def test_a_damaged_store_is_recovered_shown_and_told(tmp_path: Path) -> None:
     path = tmp_path / "w.db"
     book = journal(path)
