@@ -135,9 +135,14 @@ class Updates:
         """Once a second: a missed update, and one whose outcome nobody will record any more, go on the record."""
         journal = self._desk.journal
         incident = journal.incident
-        left = self.countdown(now)
-        if incident is None or not journal.recording or self._incident != incident.id:
+        if (
+            incident is None
+            or not journal.ready
+            or incident.drill is not journal.drill
+            or self._incident != incident.id
+        ):
             return
+        left = self.countdown(now)
         for due in left.missed if left is not None else ():
             self._seen[due] += 1
             if due not in self.told.missed and self._seen[due] >= SURE:

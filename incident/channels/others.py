@@ -31,13 +31,12 @@ class _Ears(logging.Handler):
 
 async def others(wire: Wire, message: Message) -> Sent:
     """Hand the message to apprise, as plain text."""
-    urls = wire.secrets.get("url").split()
+    url = wire.secrets.get("url")
     if message.drill and wire.proxied:
         raise Failed("not sent: this is a drill, and a proxy that is set would be told")
-    for url in urls:
-        wire.check_host(spoken_to(url))
+    wire.check_host(spoken_to(url))
     try:
-        trouble = await in_thread(lambda: _notify(urls, message), wire.limit)
+        trouble = await in_thread(lambda: _notify(url, message), wire.limit)
     except TimeoutError:
         raise Failed(f"no answer within {wire.limit:g} s", again=True) from None
     except Exception as error:  # noqa: BLE001  # a hundred plugins: whatever one raises may have a URL in it
@@ -48,7 +47,7 @@ async def others(wire: Wire, message: Message) -> Sent:
     return Sent("delivered")
 
 
-def _notify(urls: list[str], message: Message) -> str | None:
+def _notify(url: str, message: Message) -> str | None:
     """In a thread: None if it was delivered, else what apprise said."""
     _LOG.propagate = False
     _LOG.setLevel(logging.WARNING)
@@ -59,9 +58,8 @@ def _notify(urls: list[str], message: Message) -> str | None:
     try:
         asset = apprise.AppriseAsset(async_mode=False, secure_logging=True, http_redirects=False, app_id="warroom")
         out = apprise.Apprise(asset=asset)
-        for url in urls:
-            if not out.add(url):
-                return "the address is of no service that it knows"
+        if not out.add(url):
+            return "the address is of no service that it knows"
         delivered = out.notify(body=message.text, title=message.title, body_format=apprise.NotifyFormat.TEXT)
         return None if delivered else " · ".join(" ".join(said.split()) for said in ears.said)
     finally:

@@ -12,18 +12,18 @@ from incident.channels.wire import loopback
 PLAIN = ("json", "jsons", "xml", "xmls", "form", "forms", "mailto")
 
 
-def hosts(channel: Channel, environment: Mapping[str, str]) -> list[str]:
-    """The hosts that it speaks to, as far as its description and the environment tell; "" for one that is not told."""
+def host_of(channel: Channel, environment: Mapping[str, str]) -> str:
+    """The host that it speaks to, as far as its description and the environment tell; else empty."""
     if channel.kind == "apprise":
-        return [spoken_to(url) for url in environment.get(channel.env.get("url", ""), "").split()] or [""]
+        return spoken_to(environment.get(channel.env.get("url", ""), ""))
     if "host" in channel.options:
-        return [channel.options["host"]]
+        return channel.options["host"]
     url = channel.env.get("url")
     address = channel.options.get("server", "") if url is None else environment.get(url, "")
     try:
-        return [urlsplit(address.strip()).hostname or ""]
+        return urlsplit(address.strip()).hostname or ""
     except ValueError:
-        return [""]
+        return ""
 
 
 def spoken_to(url: str) -> str:
@@ -39,4 +39,4 @@ def spoken_to(url: str) -> str:
 
 def stays_here(channel: Channel, environment: Mapping[str, str]) -> bool:
     """Whether all that it sends surely stays on this machine."""
-    return all(loopback(host) for host in hosts(channel, environment))
+    return loopback(host_of(channel, environment))

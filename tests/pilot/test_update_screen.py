@@ -44,6 +44,7 @@ channels:
     severities: [1, 2, 3, 4]
     options: {host: 127.0.0.1, port: SMTP, from: ir@bank.test, to: cto@bank.test}
   nowhere: {name: "Teams: engineering", kind: teams, env: {url: OPS_TEAMS}, severities: [1, 2, 3, 4]}
+  pager: {name: "PagerDuty: on call", kind: pagerduty, env: {routing_key: OPS_PAGER}, options: {server: HOOK}}
   page: {name: Status page, kind: webhook, env: {url: OPS_SLACK}, parties: [customers]}
 templates:
   status-update: |
@@ -72,7 +73,7 @@ async def composing(
     """A console of the bank's, with an open incident."""
     monkeypatch.setenv("OPS_SLACK", f"{hook}/{TOKEN}")
     runbook = tmp_path / "bank.yaml"
-    runbook.write_text(CHANNELS.replace("SMTP", f'"{smtp}"'))
+    runbook.write_text(CHANNELS.replace("SMTP", f'"{smtp}"').replace("HOOK", f'"{hook}"'))
     options = options_for(platform, tmp_path / "warroom.db", runbook=str(runbook))
     async with opened(options, size) as console:
         await console.until(lambda: console.room.response is not None, "the runbook")
@@ -248,6 +249,60 @@ async def test_customers_get_words_of_their_own(
         assert left is not None
         assert left.last_at is None  # the team still waits for its first one
     assert slack.asked[0].body["text"].startswith("We know of a problem")
+
+
+async def test_the_people_on_call_are_paged_and_the_page_is_ended_with_the_incidents_id(
+    platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_PAGER", "k3y-of-the-pager")
+    async with (
+        receiver(202) as at,
+        mailbox() as mail,
+        composing(platform, tmp_path, monkeypatch, at.url, mail.port) as console,
+    ):
+        for key, said in (("f6", "pages the people on call"), ("f8", "ends the page")):
+            await composer(console)
+            await console.press(key)
+            await console.says(f"! {said} through PagerDuty: on call")
+            await asyncio.sleep(READ)
+            await console.press("exclamation_mark")
+            await console.says("recorded and delivered")
+            await console.press("escape")
+            await console.home()
+        incident = console.room.journal.incident
+        assert incident is not None
+    sent = [(asked.body["event_action"], asked.body["dedup_key"], asked.body["routing_key"]) for asked in at.asked]
+    assert sent == [
+        ("trigger", incident.id, "k3y-of-the-pager"),
+        ("resolve", incident.id, "k3y-of-the-pager"),
+    ]
+
+
+async def test_a_click_after_fast_typing_sends_and_a_severity_that_changes_meanwhile_ticks_anew(
+    platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        receiver(200) as slack,
+        mailbox() as mail,
+        composing(platform, tmp_path, monkeypatch, slack.url, mail.port) as console,
+    ):
+        screen = await composer(console)
+        await console.typed("fast words ")
+        await console.press("ctrl+s")
+        await console.says("Send  !")
+        async with await Store.open(tmp_path / "warroom.db") as store:
+            incident = console.room.journal.incident
+            assert incident is not None
+            await store.set_severity(incident.id, 3, "another console")
+        await console.says("the incident has changed meanwhile")
+        await console.says("SEV 3 INVESTIGATING")
+        assert "severity 3" in console.text
+        await burst(console, "a", "b")
+        await console.pilot.click("#update-yes")
+        await console.says("Send  !")
+        await asyncio.sleep(READ)
+        await console.pilot.click("#update-yes")
+        await console.until(lambda: screen.sending is not None and screen.sending.finished, "delivered")
 
 
 async def test_without_a_channel_the_words_are_recorded_and_copied(platform: Running, tmp_path: Path) -> None:

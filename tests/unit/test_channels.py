@@ -13,13 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from drill.certificate import self_signed
 from incident.channels.deliver import ADAPTERS, Patience, deliver
 from incident.channels.kinds import KINDS, unusable, wrong_with
 from incident.channels.message import WATERMARK, Channel, Delivery, Message
+from incident.channels.secrets import Secrets
 from incident.channels.wire import Wire, loopback
+from incident.redact import REDACTED
 from tests.unit.channel_servers import MESSAGE, TOKEN, Receiver, mailbox, receiver
 
 # apprise imports it for one of its hundred plugins, where Python still has it.
@@ -574,6 +578,21 @@ async def test_a_defect_of_an_adapter_is_an_outcome_without_the_words_of_the_def
     delivery = await deliver(where, MESSAGE, values, patience=QUICK)
     assert not delivery.ok
     assert TOKEN not in "\n".join((repr(delivery), *log.said))
+
+
+@given(
+    value=st.text(
+        st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="«»"), min_size=4, max_size=60
+    ),
+    before=st.text(max_size=20),
+    after=st.text(max_size=20),
+)
+def test_no_form_of_a_secret_is_left_in_a_text(value: str, before: str, after: str) -> None:
+    assume(value not in REDACTED)
+    secrets = Secrets(channel("webhook", "url", "token"), environment(url="https://x.test/", token=value))
+    for form in (value, quote(value, safe=""), base64.b64encode(value.encode()).decode()):
+        if form not in before + after:
+            assert form not in secrets.without(before + form + after)
 
 
 def test_what_holds_secrets_does_not_show_them() -> None:

@@ -51,12 +51,26 @@ class UpdateScreen(Dialog[None]):
         Binding("ctrl+s", "ask", "send", id="update-send", priority=True, tooltip="Say what would be sent to whom"),
         Binding("exclamation_mark", "confirm", "do it", id="update-confirm", tooltip="Send it, after ctrl+s"),
         Binding("escape", "leave", "leave", id="update-leave", tooltip="Back, then leave; the text is kept for later"),
-        Binding("f2", "audience", "customers", id="update-audience", tooltip="The update for customers, or the team's"),
-        Binding("f3", "copy", "copy", id="update-copy", tooltip="Copy the words (OSC 52)"),
-        Binding("f5", "anew", "draft anew", id="update-anew", tooltip="Draft it anew; asks before words are lost"),
-        Binding("f6", "page('trigger')", "page", id="update-page", tooltip="Page the people on call"),
-        Binding("f7", "page('acknowledge')", "ack", id="update-ack", tooltip="Acknowledge the page"),
-        Binding("f8", "page('resolve')", "end page", id="update-resolve", tooltip="End the page"),
+        Binding(
+            "f2",
+            "audience",
+            "customers",
+            id="update-audience",
+            priority=True,
+            tooltip="The update for customers, or the team's",
+        ),
+        Binding("f3", "copy", "copy", id="update-copy", priority=True, tooltip="Copy the words (OSC 52)"),
+        Binding(
+            "f5",
+            "anew",
+            "draft anew",
+            id="update-anew",
+            priority=True,
+            tooltip="Draft it anew; asks before words are lost",
+        ),
+        Binding("f6", "page('trigger')", "page", id="update-page", priority=True, tooltip="Page the people on call"),
+        Binding("f7", "page('acknowledge')", "ack", id="update-ack", priority=True, tooltip="Acknowledge the page"),
+        Binding("f8", "page('resolve')", "end page", id="update-resolve", priority=True, tooltip="End the page"),
     ]
 
     def __init__(self, host: ControlRoom) -> None:
@@ -137,7 +151,17 @@ class UpdateScreen(Dialog[None]):
         box.border_subtitle = Content(" · ".join(hints) if self.sending is None else "f3 copy · esc leaves")
 
     def _tick(self) -> None:
-        if self.sending is None and not self._asked and not self._busy and self._standing:
+        if self.sending is not None or self._busy:
+            return
+        incident, before = self._host.journal.incident, self._incident
+        if incident is not None and incident.id == before.id and incident != before:
+            self._incident = incident
+            self._title()
+            if (incident.severity, incident.status) != (before.severity, before.status):
+                self._disarm()
+                self.channels.show(self._updates.recipients(self.audience))
+                self._say("the incident has changed meanwhile, and whom it goes to with it; f5 drafts it anew")
+        elif not self._asked and self._standing:
             self._say_standing()
 
     def _say_standing(self) -> None:
@@ -274,6 +298,7 @@ class UpdateScreen(Dialog[None]):
         button = self.query_one("#update-yes", Button)
         button.label = label
         button.focus()
+        self.deliberation = Deliberation()  # what was typed before, fast as it may have been, says nothing about this
         self.deliberation.shown(time.monotonic())
         self._say(said, "bold $text-accent")
 
@@ -307,6 +332,9 @@ class UpdateScreen(Dialog[None]):
     async def _send(self, what: Asked, text: str) -> None:
         """Beside the screen, which may be left meanwhile."""
         try:
+            shown = self._host.journal.incident
+            if shown is None or shown.id != self._incident.id:
+                raise NotSent(f"another incident is shown than {self._incident.id}")
             if what == "send":
                 sending = await self._updates.send(text, self.channels.chosen, audience=self.audience)
             else:
