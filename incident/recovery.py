@@ -107,10 +107,11 @@ def recover(path: Path, fault: Damaged, now: int) -> Recovery | None:
         if path.stat().st_size > 0 and not damage_of(path):
             return None
         try:
-            carved = carve(path)
+            damaged = _half_set_aside(path)
+            carved = carve(path if damaged is None else damaged)
             if not carved.entries and not _is_ours(path):
                 raise fault
-            damaged = _free_name(path, now)
+            damaged = damaged or _free_name(path, now)
             incidents = salvage(carved, damaged.name, now)
             fresh = _new_store(path, incidents)
             _swap(path, fresh, damaged)
@@ -149,6 +150,8 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+        # Who waits for this lock, or makes another, finds the store sound. After a failure it stays: they try.
+        path.with_name(f"{path.name}.recovering").unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 
@@ -157,6 +160,12 @@ def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(72)
     return head[:15] == b"SQLite format 3" and int.from_bytes(head[68:72], "big") == APPLICATION_ID
+
+
+def _half_set_aside(path: Path) -> Path | None:
+    """The file's other name, where the log that belongs to it is, if somebody was stopped in the middle of this."""
+    others = sorted(path.parent.glob(f"{path.name}.damaged-*"))
+    return next((other for other in others if path.stat().st_size > 0 and other.samefile(path)), None)
 
 
 def _free_name(path: Path, now: int) -> Path:
@@ -185,12 +194,20 @@ def _new_store(path: Path, incidents: list[Salvaged]) -> Path:
 
 def _swap(path: Path, fresh: Path, damaged: Path) -> None:
     """The damaged file and what belongs to it get their new name first: at no moment is it anywhere but on disk."""
-    os.link(path, damaged)
+    try:
+        os.link(path, damaged)
+    except FileExistsError:  # it has that name already
+        pass
+    except OSError as error:  # a file system without hard links
+        log.info("%s: %s", damaged, error)
+        path.rename(damaged)
     for ending in BESIDE:
         beside = path.with_name(path.name + ending)
         if beside.exists():
             beside.rename(damaged.with_name(damaged.name + ending))
     fresh.replace(path)
+    for left in path.parent.glob(f"{path.name}.recovered.*.part"):  # of somebody who was stopped
+        left.unlink(missing_ok=True)
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

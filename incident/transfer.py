@@ -18,7 +18,7 @@ from incident.intake import DEPTH_LIMIT, EVIDENCE_LIMIT, LEVELS, NAME_LIMIT, TEX
 from incident.store import Store
 from incident.verify import judge, parse_document, parse_entry
 
-FILE_LIMIT = 512 * 1024 * 1024  # bytes; 50,000 entries have about 50 MB
+FILE_LIMIT = 256 * 1024 * 1024  # bytes; 50,000 entries have about 50 MB
 
 # Names of incidents become names of files.
 _INCIDENT_ID = re.compile(r"INC-\d{8}-\d{4}-[0-9a-z]{4}", re.ASCII)

@@ -312,6 +312,19 @@ async def test_several_processes_that_find_the_damage_at_once_recover_it_once(pa
     assert len([name for name in beside(path) if "-" not in name.partition(".damaged-")[2]]) == 1
 
 
+async def test_a_recovery_that_was_stopped_in_the_middle_is_finished_by_the_next(path: Path) -> None:
+    incident, before = await filled(path, 30)
+    overwrite(path, 1)
+    half = path.with_name("warroom.db.damaged-20261123T140600Z")
+    os.link(path, half)
+    path.with_name("warroom.db.recovered.1.part").touch()
+    recorder, recovery = await recovered(path)
+    async with recorder:
+        assert recovery.damaged == half
+        assert (await recorder.store.entries(incident))[:-1] == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["warroom.db", half.name]
+
+
 async def test_damage_is_named_and_a_sound_store_has_none(path: Path) -> None:
     assert damage_of(path) == ""
     await filled(path)

@@ -192,8 +192,8 @@ def test_what_is_no_export_is_said_to_be_none(text: str) -> None:
 def test_a_file_that_is_too_large_or_none_is_not_read(tmp_path: Path) -> None:
     huge = tmp_path / "huge.json"
     with huge.open("wb") as file:
-        file.truncate(513 * 1024 * 1024)  # takes no room on the disk
-    with pytest.raises(Refused, match="more than 512 MiB"):
+        file.truncate(257 * 1024 * 1024)  # takes no room on the disk
+    with pytest.raises(Refused, match="more than 256 MiB"):
         read_export(huge)
     os.mkfifo(tmp_path / "pipe")
     for odd in (tmp_path / "pipe", Path("/dev/zero")):
