@@ -16,9 +16,7 @@ from incident.entry import Entry, Incident
 from incident.errors import Refused
 from incident.intake import DEPTH_LIMIT, EVIDENCE_LIMIT, LEVELS, NAME_LIMIT, TEXT_LIMIT
 from incident.store import Store
-from incident.verify import judge, parse_document, parse_entry
-
-FILE_LIMIT = 256 * 1024 * 1024  # bytes; 50,000 entries have about 50 MB
+from incident.verify import FILE_LIMIT, judge, parse_document, parse_entry
 
 # Names of incidents become names of files.
 _INCIDENT_ID = re.compile(r"INC-\d{8}-\d{4}-[0-9a-z]{4}", re.ASCII)
@@ -86,6 +84,8 @@ def parse_export(text: str) -> tuple[Incident, list[Entry]]:
     Raises:
         Refused: as `import_export`.
     """
+    if len(text) > FILE_LIMIT:
+        raise Refused(f"An export has at most {FILE_LIMIT >> 20} MiB; this has more. Nothing was imported.")
     document, reason = parse_document(text)
     if document is None:
         raise Refused(f"{reason} Nothing was imported.")

@@ -19,6 +19,7 @@ from incident.entry import Entry, Incident, Kind, Source, Status
 from incident.instants import parse_rfc3339, rfc3339
 
 SCHEMA = "warroom/incident/1"
+FILE_LIMIT = 256 * 1024 * 1024  # bytes; 50,000 entries have about 50 MB
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -128,8 +129,13 @@ def verify_file(path: Path) -> Verdict:
     Raises:
         OSError: the file cannot be read.
     """
+    with path.open("rb") as file:
+        data = file.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        reason = f"{path.name} is not an exported incident: it has more than {FILE_LIMIT >> 20} MiB."
+        return Verdict(ok=False, entries=0, reason=reason)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = data.decode()
     except UnicodeDecodeError:
         return Verdict(ok=False, entries=0, reason=f"{path.name} is not an exported incident: it is not text.")
     return verify_json(text)

@@ -204,7 +204,7 @@ def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> 
 
     bring = command(
         "import",
-        "bring an exported incident (JSON) back into the store, its chain verified and intact",
+        "bring an exported incident (JSON or a bundle) back into the store, its chain verified and intact",
         "Of an incident that is there already, only what is missing is added; one that went another way is refused.",
     )
     bring.add_argument("file", metavar="FILE")

@@ -253,3 +253,19 @@ async def test_the_command_imports_says_what_it_did_and_refuses_in_one_sentence(
     done = await warroom(environ, "import", str(tmp_path / "nothing.json"), "--store", other)
     assert done.status == 2
     assert "nothing.json" in done.err
+
+
+async def test_a_bundle_comes_back_as_its_json_does(store: Store, path: Path, tmp_path: Path) -> None:
+    environ = fresh_user(tmp_path)
+    incident = await eventful(store)
+    bundle, other = tmp_path / "incident.zip", str(tmp_path / "other.db")
+    done = await warroom(environ, "--store", str(path), "export", incident, "--format", "bundle", "-o", str(bundle))
+    assert done.status == 0, done.err
+    done = await warroom(environ, "--store", other, "import", str(bundle))
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"{incident}: ")
+    assert "imported: Payments failing" in done.out
+    bundle.write_bytes(bundle.read_bytes()[:-100])
+    done = await warroom(environ, "--store", other, "import", str(bundle))
+    assert done.status == 2
+    assert done.err.rstrip().endswith("Nothing was imported.")
