@@ -100,3 +100,28 @@ async def pods_of(at: Stage, workload: str) -> None:
     await at.select(workload)
     await at.console.press("right", "down")
     await at.console.until(lambda: f"{workload}-" in str(at.console.names("pods")), f"pods of {workload}")
+
+
+async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_where_it_is_typed(tmp_path: Path) -> None:
+    async with stage(tmp_path, size=NARROW) as at:
+        await at.select("payment-service")
+        screen = await at.plan("B")
+        assert screen.plan is not None
+        await at.console.says(f"  type {screen.plan.phrase}  ")
+        await at.console.press("escape")
+        await at.console.home()
+
+        await at.select("payment-service")
+        await at.plan("T")
+        await at.console.until(lambda: "more lines" in at.console.text, "that the command is longer")
+        assert "What changes" in at.console.text
+        await at.console.press("escape")
+        await at.console.home()
+
+        await at.select("payment-service")
+        await at.plan("O")
+        lines = at.console.lines
+        field = next(index for index, line in enumerate(lines) if "revision       2 " in line)
+        assert "now 3" in lines[field]
+        assert lines[field].rstrip(" ┃│╮").endswith("…")
+        assert "$ kubectl rollout undo" in lines[field + 1]

@@ -15,6 +15,7 @@ from widgets.paragraphs import EMPTY, Paragraph, Paragraphs
 from widgets.plain import plain
 
 MOST_COMMANDS = 12  # lines
+FEW_COMMANDS = 3  # where the screen is short, so that what was found comes in sight
 MOST_DIFF = 14  # rows
 QUIET = "$foreground 60%"
 _STYLES = {Level.GREEN: "$text-success", Level.AMBER: "$text-warning", Level.RED: "bold $text-error"}
@@ -50,7 +51,7 @@ class PlanBody(VerticalScroll, can_focus=False):
 
     def show(self, plan: Plan, read: Collection[str]) -> None:
         """Draw all of it. ``read`` are the texts of the warnings that were acknowledged."""
-        self.query_one("#plan-commands", Paragraphs).show(_commands(plan))
+        self._show_commands(plan)
         self.show_diff(plan)
         self.show_findings(plan, read)
         self.query_one("#plan-after", Paragraphs).show(_afterwards(plan))
@@ -67,7 +68,12 @@ class PlanBody(VerticalScroll, can_focus=False):
         room = self.app.size.height - margin - box.gutter.height - others - self.styles.margin.height
         self.styles.max_height = max(room, 3)
         if plan is not None:
+            self._show_commands(plan)
             self.show_diff(plan)
+
+    def _show_commands(self, plan: Plan) -> None:
+        most = FEW_COMMANDS if self.screen.has_class("-short") else MOST_COMMANDS
+        self.query_one("#plan-commands", Paragraphs).show(_commands(plan, most))
 
     def show_diff(self, plan: Plan) -> None:
         """What changes, as high as the screen has room for now."""
@@ -93,7 +99,7 @@ class PlanBody(VerticalScroll, can_focus=False):
         self.query_one(DiffView).display = False
 
 
-def _commands(plan: Plan) -> list[Paragraph]:
+def _commands(plan: Plan, most: int) -> list[Paragraph]:
     lines = [line for command in plan.commands for line in command.split("\n")]
     paragraphs = [
         Paragraph(
@@ -101,10 +107,10 @@ def _commands(plan: Plan) -> list[Paragraph]:
             Content.styled(plain(line, 600), "$text-accent"),
             EMPTY if number else Content.styled("y copies", QUIET),
         )
-        for number, line in enumerate(lines[:MOST_COMMANDS])
+        for number, line in enumerate(lines[:most])
     ]
-    if len(lines) > MOST_COMMANDS:
-        paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - MOST_COMMANDS} more lines", QUIET)))
+    if len(lines) > most:
+        paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - most} more lines", QUIET)))
     return [*paragraphs, Paragraph(EMPTY, EMPTY)]
 
 

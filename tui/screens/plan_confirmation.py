@@ -96,6 +96,9 @@ class PlanConfirmation(Horizontal):
         self._enable()
 
     def compact(self, short: bool) -> None:
+        """Without borders, hence without the border's title: what is to be typed stands in the field itself."""
+        wanted = self._plan.phrase if short and self._plan is not None else ""
+        self.phrase.placeholder = f"type {plain(wanted, 120)}" if wanted else ""
         for button in self.query(Button):
             button.compact = short
 
