@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +21,14 @@ if TYPE_CHECKING:
     from probes.freshness import Snapshot
     from runbook.diagnosis.diagnostician import Diagnostician
     from runbook.diagnosis.findings import Diagnosis, Finding, Fit, Place, Suspect
+    from runbook.diagnosis.situation import LinesRead
     from tui.room import ControlRoom
+    from widgets.log_buffer import LogLineLike
 
 log = logging.getLogger(__name__)
+
+_SEARCHED = 600  # characters of a line
+_ERROR = re.compile(r"\b(?:fatal|panic|critical|severe|error|exception|traceback|fail(?:ed|ure)?)\b", re.IGNORECASE)
 
 NOT_YET = "not ready yet: the runbook is being read"
 FAILED = "the diagnosis failed; the log file has the details"
@@ -36,6 +43,7 @@ class Diagnosing:
         self._latest: dict[str, Snapshot[Any]] = {}
         self._changed: dict[str, set[str]] = {}  # by source, the keys that changed since the last look
         self._anywhere: set[str] = set()  # sources of which any row may have changed since then
+        self._read: dict[str, tuple[float, int, int, str]] = {}  # by workload: when, lines, errors, the newest of those
         self._importing: asyncio.Future[object] | None = None
         self.latest: Diagnosis | None = None
         self.trouble = ""
@@ -43,7 +51,7 @@ class Diagnosing:
     def forget(self) -> None:
         """Another cluster or namespace: nothing of the old one may be said of the new one."""
         self._diagnostician = self.latest = None
-        self._latest, self._changed, self._anywhere = {}, {}, set()
+        self._latest, self._changed, self._anywhere, self._read = {}, {}, set(), {}
 
     def see(self, snapshot: Snapshot[Any]) -> None:
         """A snapshot that the console was handed. It is worked in with the next look."""
@@ -71,8 +79,12 @@ class Diagnosing:
         self._changed, self._anywhere = {}, set()
         local = self._host.local_time
         incident = self._host.journal.incident
-        began = getattr(incident, "times", {}).get("began") if incident is not None and incident.open else None
-        told = Told(began=began / 1000 if isinstance(began, int) else None)
+        began = incident.times.get("began") if incident is not None and incident.open else None
+        told = Told(
+            read=self._lately_read(now, response.errors_gone_for),
+            began=began / 1000 if began is not None else None,
+            quarantined=self._quarantined(),
+        )
         try:
             self.latest = self._diagnostician.diagnose(
                 self._latest, now, lambda at: clock(at, local, now), told, changed
@@ -90,6 +102,49 @@ class Diagnosing:
             loop = asyncio.get_running_loop()
             self._importing = loop.run_in_executor(None, import_module, "runbook.diagnosis.diagnostician")
         return self._importing.done()
+
+    def read(self, of: str, lines: Sequence[LogLineLike]) -> None:
+        """Lines of a log that somebody is reading. One that is an error is quoted, rather one about a database."""
+        from runbook.diagnosis.warnings import of_database
+
+        _, count, errors, excerpt = self._read.get(of, (0.0, 0, 0, ""))
+        for line in lines:
+            text = line.text[:_SEARCHED]
+            if line.kind != "log":
+                continue
+            count += 1
+            telling = of_database(text)
+            if telling or _ERROR.search(text):
+                errors += 1
+                frame = text[:1].isspace()  # of a stack: it names the place and not the fault
+                if not excerpt or telling or (not frame and not of_database(excerpt)):
+                    excerpt = text.strip()
+        self._read[of] = (self._host.now(), count, errors, excerpt)
+
+    def read_anew(self, of: str) -> None:
+        """A log is opened, perhaps again: its lines come from the first on."""
+        self._read.pop(of, None)
+
+    def _lately_read(self, now: float, lately: float) -> tuple[LinesRead, ...]:
+        from runbook.diagnosis.situation import LinesRead
+
+        self._read = {of: known for of, known in self._read.items() if now - known[0] <= lately}
+        return tuple(
+            LinesRead(of=of, lines=count, errors=errors, excerpt=excerpt)
+            for of, (_, count, errors, excerpt) in self._read.items()
+            if count
+        )
+
+    def _quarantined(self) -> tuple[str, ...]:
+        """Pods that this console has quarantined and not let out again."""
+        held: dict[str, None] = {}
+        for act in self._host.gates.acts:
+            if act.plan.mitigation == "quarantine" and act.outcome is not None and act.outcome.sent:
+                if act.plan.choices.get("release") == "yes":
+                    held.pop(act.plan.target.name, None)
+                else:
+                    held[act.plan.target.name] = None
+        return tuple(held)
 
     @property
     def first_symptom(self) -> float | None:

@@ -12,11 +12,10 @@ import pytest_asyncio
 from drill.platform import Running, running
 from tests.pilot.console_harness import NARROW, WIDE, Console, opened, options_for
 from tui.screens.diagnosis import DiagnosisScreen
+from tui.screens.logs import LogsScreen
 from widgets.pod_groups import WorkloadGroup
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-PODS = r"3 of 3 payment-service in CrashLoopBackOff since \d\d:\d\d:\d\d, \d+ s\s+│?.*after revision 12"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -87,6 +86,19 @@ async def test_d_and_esc_lead_back_and_g_says_what_there_is(platform: Running, t
             await diagnosed(console)
             await console.press(key)
             await console.home()
+
+
+async def test_log_lines_that_were_read_are_evidence_and_name_the_database(platform: Running, tmp_path: Path) -> None:
+    options = options_for(platform, tmp_path / "warroom.db", runbook="banking-platform")
+    async with opened(options) as console:
+        await console.press("1", "home", "l")
+        await console.on(LogsScreen)
+        await console.says("BankingAccountsDb")
+        await console.press("escape")
+        await console.home()
+        await diagnosed(console)
+        await console.says("read of payment-service are errors")
+        await console.says("Database Performance Degradation")
 
 
 async def test_the_changes_pane_and_the_banner_suspect_the_same(platform: Running, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class LogsScreen(Screen[None]):
 
         view = self.query_one(LogView)
         view.begin(plain(self._subject.title), previous=previous)
+        name, diagnosing = self._subject.name or self._subject.title, self._host.diagnosing
+        diagnosing.read_anew(name)
         cluster = self._host.session.cluster
         if cluster is None:
             return
@@ -61,6 +63,7 @@ class LogsScreen(Screen[None]):
         try:
             async for batch in batches:
                 view.append(batch)
+                diagnosing.read(name, batch)
         finally:
             if joining is not None:
                 joining.cancel()
