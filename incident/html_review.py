@@ -22,7 +22,7 @@ from incident.review_tables import Table
 
 _SCREENS = {
     "declared": "When it was declared",
-    "mitigating": "When it was mitigated",
+    "mitigating": "When mitigation began",
     "resolved": "When it was resolved",
 }
 
