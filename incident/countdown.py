@@ -89,10 +89,10 @@ def next_due(now: int, every: float) -> int:
     return max((now + _ms(every)) // minute, now // minute + 1) * minute
 
 
-def promised(text: str, now: int) -> int | None:
+def promised(text: str, now: int, every: float) -> int | None:
     """The time (ms) that the text of an update promises for the next one, as ``Next update: 14:35 UTC``.
 
-    It is the next time that a clock shows that; None if the text names none.
+    Tomorrow's, where that is within ``every`` seconds; else today's, which may be past. None if the text names none.
     """
     found = _PROMISED.search(text)
     if found is None:
@@ -102,8 +102,9 @@ def promised(text: str, now: int) -> int | None:
         return None
     moment = datetime.fromtimestamp(now / 1000, UTC)
     at = moment.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if at <= moment - timedelta(hours=12):  # just after midnight is what 00:05 means at 23:55
-        at += timedelta(days=1)
+    tomorrow = at + timedelta(days=1)
+    if at <= moment and tomorrow - moment <= timedelta(seconds=every + 60):
+        at = tomorrow  # what 00:05 means at 23:55, or 14:01 where there is one update a day
     return int(at.timestamp()) * 1000
 
 

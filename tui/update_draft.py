@@ -29,6 +29,8 @@ PLAIN = (
 )
 """For a runbook without a template."""
 
+HALF_A_DAY = 43_200_000  # ms
+
 MOST_SINCE, LONGEST_SINCE = 12, 160
 """Lines of what was done that go into a draft, and characters of each."""
 
@@ -116,7 +118,7 @@ def fields(
         "services": list(incident.services),
         "since": since(lines, told.updates[-1].at if told.updates else incident.declared_at),
         "eta": "",
-        "next_update": "" if due is None else clock(due),
+        "next_update": "" if due is None else clock(due, now),
         "ic": incident.roles.get(commander, ""),
         "number": len(told.updates) + 1,
         "opened": datetime.fromtimestamp(incident.declared_at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -142,9 +144,10 @@ def since(lines: Iterable[Line], at: int) -> list[str]:
     return found[-MOST_SINCE:]
 
 
-def clock(at: int) -> str:
-    """``14:35 UTC``."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M UTC")
+def clock(at: int, now: int | None = None) -> str:
+    """``14:35 UTC``; with its date if that is half a day or more after ``now``."""
+    far = now is not None and at - now >= HALF_A_DAY
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC" if far else "%H:%M UTC")
 
 
 def elapsed(seconds: float) -> str:

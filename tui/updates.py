@@ -212,7 +212,7 @@ class Updates:
         if incident is None or level is None or not incident.open:
             return None
         now = int(self._desk.now() * 1000)
-        return promised(text, now) or next_due(now, level.update_every)
+        return promised(text, now, level.update_every) or next_due(now, level.update_every)
 
     async def draft(self, audience: str) -> tuple[str, str]:
         """The text that the template makes of what is known, and what is wrong with the template, if anything is."""

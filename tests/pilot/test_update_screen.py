@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -165,6 +166,9 @@ async def test_a_channel_that_refuses_is_shown_told_and_recorded_and_its_token_i
     platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    log = logging.FileHandler(tmp_path / "warroom.log")
+    log.addFilter(lambda record: record.name != "aiohttp.access")  # that is the receiver's own
+    logging.getLogger().addHandler(log)
     async with (
         receiver((403, f"invalid_token {TOKEN}")) as slack,
         mailbox() as mail,
@@ -182,6 +186,8 @@ async def test_a_channel_that_refuses_is_shown_told_and_recorded_and_its_token_i
         await console.press("enter")
         await console.tells("exported to")
         assert TOKEN not in console.text
+    logging.getLogger().removeHandler(log)
+    log.close()
     files, leaks = holding(tmp_path, TOKEN)
     assert any(name.startswith("INC-") for name in files)
     assert leaks == []

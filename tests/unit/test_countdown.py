@@ -95,11 +95,12 @@ def test_a_new_update_promises_a_whole_minute_within_the_frequency() -> None:
 
 
 def test_the_promise_is_read_from_the_words() -> None:
-    assert promised("Impact: none\nNext Update: 14:35 UTC\nIC: Ada", OPENED) == OPENED + 33 * MINUTE
-    assert promised("next update at 14:35", OPENED) == OPENED + 33 * MINUTE
-    assert promised("Next Update: none, this is the last one", OPENED) is None
-    assert promised("Next update: 25:99", OPENED) is None
-    assert promised("We restarted it at 14:35", OPENED) is None
+    assert promised("Impact: none\nNext Update: 14:35 UTC\nIC: Ada", OPENED, 900) == OPENED + 33 * MINUTE
+    assert promised("next update at 14:35", OPENED, 900) == OPENED + 33 * MINUTE
+    assert promised("Next Update: none, this is the last one", OPENED, 900) is None
+    assert promised("Next update: 25:99", OPENED, 900) is None
+    assert promised("We restarted it at 14:35", OPENED, 900) is None
     night = int(datetime(2026, 11, 30, 23, 55, tzinfo=UTC).timestamp()) * 1000
-    assert promised("Next update: 00:10 UTC", night) == night + 15 * MINUTE
-    assert promised("Next update: 14:00 UTC", OPENED) == OPENED - 2 * MINUTE  # past, which the composer says
+    assert promised("Next update: 00:10 UTC", night, 900) == night + 15 * MINUTE
+    assert promised("Next update: 14:00 UTC", OPENED, 900) == OPENED - 2 * MINUTE  # past, which the composer says
+    assert promised("Next update: 2026-11-24 14:01 UTC", OPENED, 86_400) == OPENED + 24 * HOUR - MINUTE

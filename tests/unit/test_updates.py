@@ -194,6 +194,37 @@ async def test_the_countdown_follows_severity_updates_and_reopening(path: Path) 
         await desk.until(lambda: desk.updates.countdown(desk.now()) is not None and left(desk) == 300)
 
 
+async def test_a_daily_update_promises_tomorrow_with_its_date(path: Path) -> None:
+    async with office(path, response(), severity=4) as desk:
+        text, _ = await desk.updates.draft("team")
+        assert "Next Update: 2027-01-16 08:00 UTC" in text
+        await desk.updates.send(text, [])
+        await desk.until(lambda: left(desk) == 86_400)
+
+
+async def test_who_was_paged_is_told_of_the_end(path: Path) -> None:
+    async with receiver(202) as at:
+        pager = Channel(**PAGERDUTY, severities=(1,), options={"server": at.url})  # type: ignore[arg-type]
+        async with office(path, response(pager), {"OPS_PAGER": "k3y-of-the-pager"}) as desk:
+            assert [(one.wanted, one.why) for one in desk.updates.recipients("team")] == [
+                (True, "severity 1 · pages the people on call")
+            ]
+            sending = await desk.updates.send("first", desk.updates.pagers())
+            await desk.until(lambda: sending.finished and desk.updates.told.paged)
+            assert desk.updates.recipients("team")[0].why == "severity 1 · adds to the alert"
+            incident = desk.journal.incident
+            assert incident is not None
+            await desk.severity(4)
+            await desk.journal._opened().set_status(incident.id, Status.RESOLVED, "ops")
+            await desk.until(lambda: desk.journal.incident is not None and not desk.journal.incident.open)
+            assert [(one.wanted, one.why) for one in desk.updates.recipients("team")] == [
+                (True, "they were paged: ends the alert")
+            ]
+            last = await desk.updates.send("it is over", desk.updates.pagers())
+            await desk.until(lambda: last.finished and not desk.updates.told.paged)
+    assert [asked.body["event_action"] for asked in at.asked] == ["trigger", "resolve"]
+
+
 async def test_the_words_promise_when_the_next_one_comes(path: Path) -> None:
     async with office(path, response()) as desk:
         await desk.updates.send("Next update: 08:07 UTC", [])  # START is 08:00

@@ -176,7 +176,7 @@ class UpdateScreen(Dialog[None]):
         if self.audience == TEAM:
             now = int(self._host.now() * 1000)
             past = due is not None and due <= now
-            promise = "this is the last one" if due is None else f"promises the next one for {clock(due)}"
+            promise = "this is the last one" if due is None else f"promises the next one for {clock(due, now)}"
             parts.append(f"{promise}, which is past" if past else promise)
         elif self.audience == CUSTOMERS:
             parts.append("customers read this")
