@@ -48,7 +48,8 @@ class Scale(Struct, frozen=True):
 
     def ticks(self) -> tuple[int, int]:
         """(the first tick, the time between two), ms."""
-        step = next((each for each in _TICKS if (self.last - self.first) / each <= 10), _TICKS[-1])
+        span = self.last - self.first
+        step = next((each for each in _TICKS if span / each <= 10), span // 10 + 1)
         return -(-self.first // step) * step, step
 
 

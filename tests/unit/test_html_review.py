@@ -149,6 +149,14 @@ def test_the_timeline_is_drawn_to_scale_and_says_what_lies_outside() -> None:
     assert "Outside of it: 1 entries" in page
 
 
+def test_however_long_it_took_the_axis_has_few_ticks() -> None:
+    incident, entries = incident_with([note("x")])
+    for began, resolved in ((0, 253_402_300_799_000), (BEGAN, BEGAN), (BEGAN, BEGAN + 21 * 86_400_000)):
+        times = {"began": began}
+        page = to_html(dossier(replace(incident, times=times, resolved_at=resolved), entries))
+        assert page.count('text-anchor="middle"') <= 12
+
+
 def test_charts_are_of_what_was_sampled_and_else_of_what_probes_wrote() -> None:
     found = hostile_dossier("http://127.0.0.1:9")
     sampled = to_html(found)
