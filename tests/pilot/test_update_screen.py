@@ -76,7 +76,8 @@ async def composing(
     runbook = tmp_path / "bank.yaml"
     runbook.write_text(CHANNELS.replace("SMTP", f'"{smtp}"').replace("HOOK", f'"{hook}"'))
     options = options_for(platform, tmp_path / "warroom.db", runbook=str(runbook))
-    async with opened(options, size) as console:
+    async with opened(options, size, live=False) as console:
+        await console.until(lambda: console.room._furnished and console.room.journal.ready, "the console and its store")
         await console.until(lambda: console.room.response is not None, "the runbook")
         if console.room.journal.incident is None:
             await console.declare()
@@ -312,7 +313,8 @@ async def test_a_click_after_fast_typing_sends_and_a_severity_that_changes_meanw
 
 
 async def test_without_a_channel_the_words_are_recorded_and_copied(platform: Running, tmp_path: Path) -> None:
-    async with opened(options_for(platform, tmp_path / "warroom.db")) as console:
+    async with opened(options_for(platform, tmp_path / "warroom.db"), live=False) as console:
+        await console.until(lambda: console.room._furnished and console.room.journal.ready, "the console and its store")
         await console.until(lambda: console.room.response is not None, "the runbook")
         await console.press("M")
         await console.tells("no open incident: press I to declare one")
@@ -346,25 +348,29 @@ async def test_a_silent_channel_blocks_nothing_and_is_recorded_when_the_console_
     assert {one.channel: one.detail for one in fared if one}["ops"] == "the console was left; it may have arrived"
 
 
-async def test_an_update_that_was_due_is_loud_then_missed_and_recorded(platform: Running, tmp_path: Path) -> None:
-    store = tmp_path / "warroom.db"
-    now = 0
+async def declared_before(store: Path, seconds: int) -> int:
+    """An incident that was declared so long ago; returns when (ms)."""
+    at = time.time_ns() // 1_000_000 - seconds * 1000
+    async with await Store.open(store, clock=lambda: at) as opened_store:
+        await opened_store.declare(title="Payments failing", author="ops", severity=1)
+    return at
 
-    async with await Store.open(store) as opened_store:
-        incident = await opened_store.declare(title="Payments failing", author="ops", severity=1)
-        now = (await opened_store.entries(incident.id))[0].happened_at
-    async with opened(options_for(platform, store)) as console:
-        await console.says("next update in 04:")
-        ahead = [200.0]
-        real = console.room.now
-        console.room.now = lambda: real() + ahead[0]  # the room's own clock is handed in; the test moves it
-        await console.says("! next update in 01:")
-        ahead[0] = 345.0
-        await console.says("! UPDATE OVERDUE 00:")
+
+async def test_an_update_that_is_due_soon_is_loud(platform: Running, tmp_path: Path) -> None:
+    await declared_before(tmp_path / "warroom.db", 200)
+    async with opened(options_for(platform, tmp_path / "warroom.db"), live=False) as console:
+        await console.says("! next update in 0")
+
+
+async def test_an_update_that_was_due_is_overdue_then_missed_and_recorded(platform: Running, tmp_path: Path) -> None:
+    store = tmp_path / "warroom.db"
+    at = await declared_before(store, 345)
+    async with opened(options_for(platform, store), live=False) as console:
+        await console.says("! UPDATE OVERDUE 0")
         line = await console.notes("Status update missed: it was due at")
         assert line.entry.kind is Kind.MISSED
     (entry,) = await entries(store, Kind.MISSED)
-    assert missed_due_of(entry) == now + 300_000
+    assert missed_due_of(entry) == at + 300_000
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
