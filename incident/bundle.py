@@ -43,7 +43,7 @@ _LOOKS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def safe(name: str) -> bool:
     """Whether a path inside of a bundle or a folder of evidence can only mean a file in there."""
-    return 0 < len(name) <= 400 and all(_PART.fullmatch(part) for part in name.split("/"))
+    return 0 < len(name) <= 1000 and all(_PART.fullmatch(part) for part in name.split("/"))
 
 
 class _Writer:
