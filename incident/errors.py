@@ -118,7 +118,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreFault:
     if code == sqlite3.SQLITE_NOTADB:
         return Damaged(
             f"{path} is not a database, so nothing can be read from it or written to it; it was left as it is. "
-            "Move it away or choose another place with --store."
+            "Choose another place with --store; if it was one, start the console: what can be read is recovered."
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT):
         return Damaged(

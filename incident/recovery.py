@@ -82,7 +82,7 @@ def damage_of(path: Path) -> str:
     if not path.exists() or path.stat().st_size == 0:
         return ""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=3)) as connection:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0.5)) as connection:
             said = [str(line) for (line,) in connection.execute("PRAGMA quick_check(20)")]
     except sqlite3.DatabaseError as error:
         fault = explain(error, path)
