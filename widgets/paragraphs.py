@@ -42,14 +42,24 @@ class Paragraphs(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return sum(1 for _ in self._lines(width))
 
+    def rows(self, index: int) -> tuple[int, int]:
+        """The first row of a paragraph, and the one after its last."""
+        heights = [len(_drawn(paragraph, self.size.width)) for paragraph in self._paragraphs[: index + 1]]
+        return sum(heights[:-1]), sum(heights)
+
     def _lines(self, width: int) -> Iterator[Content]:
-        for lead, text, remark in self._paragraphs:
-            indent = lead.cell_length
-            cells = max(width - indent, _NARROWEST)
-            lines = text.wrap(cells)
-            if remark and lines[-1].cell_length + _GAP + remark.cell_length <= cells:
-                lines[-1] = Content.assemble(lines[-1], " " * _GAP, remark)
-            elif remark:
-                lines += remark.wrap(cells)
-            blank = Content(" " * indent)
-            yield from (Content.assemble(blank if number else lead, line) for number, line in enumerate(lines))
+        for paragraph in self._paragraphs:
+            yield from _drawn(paragraph, width)
+
+
+def _drawn(paragraph: Paragraph, width: int) -> list[Content]:
+    lead, text, remark = paragraph
+    indent = lead.cell_length
+    cells = max(width - indent, _NARROWEST)
+    lines = text.wrap(cells)
+    if remark and lines[-1].cell_length + _GAP + remark.cell_length <= cells:
+        lines[-1] = Content.assemble(lines[-1], " " * _GAP, remark)
+    elif remark:
+        lines += remark.wrap(cells)
+    blank = Content(" " * indent)
+    return [Content.assemble(blank if number else lead, line) for number, line in enumerate(lines)]

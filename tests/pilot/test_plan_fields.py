@@ -125,3 +125,16 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
         assert "now 3" in lines[field]
         assert lines[field].rstrip(" ┃│╮").endswith("…")
         assert "$ kubectl rollout undo" in lines[field + 1]
+
+
+async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(tmp_path: Path) -> None:
+    async with stage(tmp_path, size=NARROW) as at:
+        await at.select("payment-service")
+        screen = await at.plan("T")
+        assert "mesh: no pod" not in at.console.text
+        await at.console.press("space")
+        await at.console.says("mesh: no pod of banking-platform-prod has an Istio sidecar: only")
+
+        assert "read it, then press space again" in at.said(screen)
+        await at.console.press("space")
+        await at.console.says("acknowledged")

@@ -220,6 +220,9 @@ class PlanScreen(Dialog[None]):
         unread = self._unread
         if self._plan is None or not unread or self._plan.blocked:
             return
+        if not self.query_one(PlanBody).shows(self._plan, unread[0]):
+            self._say("this is the warning: read it, then press space again")
+            return
         self._read.add(unread[0])
         self.query_one(PlanBody).show_findings(self._plan, self._read)
         self._show_confirmation(self._plan)

@@ -90,6 +90,18 @@ class PlanBody(VerticalScroll, can_focus=False):
     def show_findings(self, plan: Plan, read: Collection[str]) -> None:
         self.query_one("#plan-findings", Paragraphs).show(_findings(plan, read))
 
+    def shows(self, plan: Plan, warning: str) -> bool:
+        """Whether the warning with this text is in sight. If not, it is brought there."""
+        findings = self.query_one("#plan-findings", Paragraphs)
+        marks = [finding.text for finding in _sorted(plan) for _ in _finding(finding, False, False)]
+        first, after = findings.rows(1 + marks.index(warning))
+        place, height = findings.virtual_region.y + first, self.scrollable_content_region.height
+        above = place - self.scroll_offset.y
+        if above >= 0 and above + min(after - first, height) <= height:
+            return True
+        self.scroll_to(y=place, animate=False)
+        return False
+
     def page_diff(self, pages: int) -> None:
         self.query_one(DiffView).action_pages(pages)
 
@@ -118,9 +130,13 @@ def _findings(plan: Plan, read: Collection[str]) -> list[Paragraph]:
     hits = Content.assemble(("hits: ", QUIET), (plain(plan.blast, 200), "bold")) if plan.blast else EMPTY
     paragraphs = [Paragraph(EMPTY, Content.styled("Before it runs", QUIET), hits)]
     unread = [finding for finding in plan.warnings if finding.text not in read]
-    for finding in sorted(plan.findings, key=lambda finding: _ORDER[finding.level]):
+    for finding in _sorted(plan):
         paragraphs += _finding(finding, finding.text in read, finding in unread[:1])
     return paragraphs
+
+
+def _sorted(plan: Plan) -> list[Finding]:
+    return sorted(plan.findings, key=lambda finding: _ORDER[finding.level])
 
 
 def _finding(finding: Finding, read: bool, is_next: bool) -> list[Paragraph]:
