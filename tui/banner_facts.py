@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.production import Environment, environment
+from tui.relapse import summary
 from tui.session import SOURCES
 from widgets.banner_state import BannerState
 
@@ -31,15 +32,19 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     now = host.now()
     left = host.updates.countdown(now)
     suspect, before = host.diagnosing.suspicion
+    level = host.response.severity(incident.severity) if incident is not None and host.response is not None else None
     return BannerState(
         incident_id=incident.id if incident else "",
         title=incident.title if incident else "",
         severity=incident.severity if incident else None,
+        severity_word=level.name if level is not None else "",
         status=incident.status.value if incident else "",
         open=incident.open if incident else False,
         opened_at=incident.declared_at / 1000 if incident else None,
         changed_at=incident.resolved_at / 1000 if incident and incident.resolved_at else None,
         next_update_at=None if left is None else now + left.left,
+        roles=_roles(host),
+        relapse=summary(host.commanding.relapse.standing, incident.resolved_at or 0) if incident else "",
         drill=host.drill is not None or (incident is not None and incident.drill),
         trouble=host.journal.trouble,
         environment=word.value if context else "",
@@ -63,3 +68,15 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         not_ready=vitals.unready_nodes if nodes_known else None,
         errors_per_minute=float(vitals.warnings_per_minute) if vitals.known("events") else None,
     )
+
+
+def _roles(host: ControlRoom) -> tuple[tuple[str, str], ...]:
+    """Who holds which role, in the runbook's order; that nobody leads is said too."""
+    incident, response = host.journal.incident, host.response
+    if incident is None or response is None:
+        return ()
+    core = [role for role in response.roles if role.core]
+    held = tuple((role.short, incident.roles[role.id]) for role in core if role.id in incident.roles)
+    if core and core[0].id not in incident.roles:
+        return (("no", core[0].short), *held)
+    return held

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from incident.errors import StoreError
 from tui import collector, writing
 from tui.act_book import ActBook
+from tui.commanding import Commanding
 from tui.diagnosing import Diagnosing
 from tui.gates import Gates
 from tui.journal import Journal
@@ -82,6 +83,7 @@ class ControlRoom:
         self.plan_opening = False  # a plan is on its way to the screen
         self.diagnosing = Diagnosing(self)
         self.keeping = Keeping(self)
+        self.commanding = Commanding(self)
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._news_waits = False  # behind a dialog
@@ -148,6 +150,7 @@ class ControlRoom:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self.runbook.close()
         await self.updates.close()
+        await self.commanding.close()
         await self.gates.close()
         await self.session.close()
         await self.journal.close()
@@ -210,6 +213,7 @@ class ControlRoom:
             transitions = await self._observed.get()
             try:
                 await self.journal.observe(transitions)
+                await self.commanding.observed(transitions)
             except Exception as error:
                 log.exception("what the probes saw was not recorded")
                 self.journal.trouble = f"what the probes saw was not recorded: {error}"
@@ -263,6 +267,7 @@ class ControlRoom:
     async def _timeline_changed(self, touched: set[str] | None) -> None:
         self.updates.hear(touched)
         self.keeping.hear(self.journal.incident)
+        self.commanding.hear(touched)
         if self._seated:
             self.desk.show_timeline(touched)
 

@@ -51,6 +51,11 @@ def preview_time(text: str, local: bool) -> str:
     return f"happened {_when(_time_of(text, local), local)}"
 
 
+def typed_time(text: str, local: bool) -> int:
+    """A typed time as an instant (ms). Raises ValueError saying what is wrong with it."""
+    return _time_of(text, local)
+
+
 def _time_of(text: str, local: bool) -> int:
     from incident.editor import parse_line
 
@@ -226,6 +231,16 @@ def update(host: ControlRoom) -> None:
     from tui.screens.update import UpdateScreen
 
     host.app.push_screen(UpdateScreen(host))
+
+
+def card(host: ControlRoom) -> None:
+    """Open the card of the incident that is shown."""
+    if host.journal.incident is None:
+        host.tell(host.journal.trouble or NO_INCIDENT, "warning")
+        return
+    from tui.screens.incident import IncidentScreen
+
+    host.app.push_screen(IncidentScreen(host))
 
 
 def choose_incident(host: ControlRoom) -> None:

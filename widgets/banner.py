@@ -140,7 +140,8 @@ class Banner(Widget):
         loud = {1: "severe", 2: "severe", 3: "moderate"}.get(state.severity or 0, "minor")
         title = plain(state.title, 200)
         short_id = plain(state.incident_id).rpartition("-")[0] or plain(state.incident_id)
-        pieces = [Piece((severity,), loud)]
+        worded = f"{severity}{plain(state.severity_word, 20).upper()} " if state.severity_word else severity
+        pieces = [Piece((worded, severity), loud)]
         if state.drill:
             pieces.append(Piece((" DRILL ",), "drill", gap=1))
         pieces += [
@@ -153,8 +154,10 @@ class Banner(Widget):
             pieces.append(Piece((f"open {elapsed}", elapsed), "text", 2))
         if state.next_update_at is not None:
             pieces.append(self._next_update(state.next_update_at - self._now))
-        people = " · ".join(f"{plain(role, 20)} {plain(who, 40)}" for role, who in state.roles)
-        pieces.append(Piece((people,), "dim", 6, gap=3))
+        people = [(plain(role, 20), plain(who, 40)) for role, who in state.roles]
+        lengths = (40, 16, 8)
+        told = tuple(" · ".join(f"{role} {crop(who, most)}" for role, who in people) for most in lengths)
+        pieces.append(Piece((*told, told[-1].split(" · ")[0]), "dim", 6, gap=3))
         return pieces
 
     def _next_update(self, left: float) -> Piece:
@@ -169,6 +172,14 @@ class Banner(Widget):
 
     def _no_incident(self) -> list[Piece]:
         state = self._state
+        if state.relapse:
+            relapse = plain(state.relapse, 200)
+            return [
+                Piece(tuple(f" ✗ RELAPSE: {crop(relapse, most)} " for most in (200, 100, 60, 40, 24)), "severe", 0),
+                Piece((f"{plain(state.card_key, 12)} reopens", plain(state.card_key, 12)), "strong", 1, gap=2),
+                Piece((plain(state.incident_id),), "dim", 3, gap=3),
+                Piece((f"{plain(state.declare_key, 12)} declares another",), "dim", 5, gap=3),
+            ]
         pieces = [Piece(("No incident open", "No incident"), "strong")]
         if state.incident_id:
             when = f" {ago(self._now - state.changed_at)} ago" if state.changed_at is not None else ""

@@ -18,6 +18,7 @@ class BannerState(Struct, frozen=True):
     incident_id: str = ""
     title: str = ""
     severity: int | None = None
+    severity_word: str = ""  # High
     status: str = ""
     open: bool = False
     opened_at: float | None = None
@@ -26,6 +27,8 @@ class BannerState(Struct, frozen=True):
     roles: tuple[tuple[str, str], ...] = ()  # ("IC", "ops-manager")
     drill: bool = False
     declare_key: str = "I"
+    relapse: str = ""  # what is ill again after the incident was resolved; said as loudly as anything
+    card_key: str = "v"
     trouble: str = ""  # why entries do not reach the store; said as loudly as anything
     # Where.
     environment: str = ""

@@ -19,6 +19,9 @@ class ConsoleEditor(ConsoleLayout):
 
         self.app.push_screen(EntryDialog(read_time=self._read_time, local_time=self.host.local_time))
 
+    def action_card(self) -> None:
+        writing.card(self.host)
+
     def _read_time(self, text: str) -> str:
         return writing.preview_time(text, self.host.local_time)
 
