@@ -57,8 +57,12 @@ class Errands:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
 
     def begin(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        if self._closed:
+            work.close()
+            return
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -70,7 +74,8 @@ class Errands:
             log.error("%s failed: %s", task.get_name(), type(error).__name__)
 
     async def close(self) -> None:
-        """End them."""
+        """End them; none begins any more."""
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -379,3 +379,12 @@ def test_levels_have_the_runbooks_frequencies() -> None:
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
+
+
+async def test_what_the_timeline_says_after_the_updates_are_closed_begins_nothing(path: Path) -> None:
+    async with office(path, response()) as desk:
+        await desk.updates.close()
+        desk.updates.hear(None)
+        desk.at += 60 * MINUTE
+        await desk.ticks()
+        assert await desk.entries(Kind.MISSED) == []
