@@ -21,6 +21,7 @@ _BAD = re.compile(
 )
 _GOOD = re.compile(r"\b(?:no|0|without) (?:errors?|failures?)\b|\berrors?[=:] ?0\b", re.IGNORECASE)
 _LEVEL = re.compile(r"\b(?:level|severity)\W{1,4}(?:trace|debug|info|information|notice)\b", re.IGNORECASE)
+_FRAME = re.compile(r"\s+(?:at |File \"|from |\.\.\. \d)|\s*at [\w.$<>`]+\(")
 _SEARCHED = 2_000  # characters of a line
 _NUMBERS = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 _TAIL = re.compile(r"--tail[= ](\d{1,4})\b")
@@ -33,8 +34,10 @@ def tail_of(code: str) -> int:
 
 
 def is_error(text: str) -> bool:
-    """Whether a line of a log tells of an error, as far as its words say."""
+    """Whether a line of a log tells of an error, as far as its words say. The frames of a stack only follow one."""
     head = text[:_SEARCHED]
+    if _FRAME.match(head):
+        return False
     return _BAD.search(_GOOD.sub("", head)) is not None and _LEVEL.search(head) is None
 
 

@@ -13,6 +13,7 @@ from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
 from widgets.diagnosis import DiagnosisPane
 from widgets.editor import QuickLog
+from widgets.guide import GuidePane
 from widgets.log_view import LogView
 from widgets.pods import PodsPane
 from widgets.table import TablePane
@@ -42,6 +43,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
         ("In logs", _rows(keymap, LogView)),
         ("In a detail", _rows(keymap, DetailView)),
         ("In the diagnosis", _rows(keymap, DiagnosisPane)),
+        ("In a guide", _rows(keymap, GuidePane)),
         ("In a plan", _plan_rows(keymap)),
         ("In a status update", _update_rows(keymap)),
         MARKS,

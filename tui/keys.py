@@ -83,6 +83,15 @@ KEYS: tuple[Key, ...] = (
         "look",
         2,
     ),
+    Key(
+        "guide",
+        "g",
+        "guide",
+        "guide",
+        "A scenario or phase of the runbook as a checklist beside the panes; the one that fits is first",
+        "look",
+        2,
+    ),
     Key("logs", "l", "logs", "logs", "Logs of the selected pod, or of every pod of the selected workload", "look", 1),
     Key(
         "filter",

@@ -47,7 +47,7 @@ class TablePane(TableCanvas[RowT], can_focus=True):
         Binding("down,j", "move(1)", "down", id="table.down", show=False, tooltip="The row below"),
         Binding("pageup,ctrl+b", "page(-1)", "page up", id="table.page-up", show=False, tooltip="A page up"),
         Binding("pagedown,ctrl+f", "page(1)", "page down", id="table.page-down", show=False, tooltip="A page down"),
-        Binding("home,g", "edge(-1)", "top", id="table.top", show=False, tooltip="The first row"),
+        Binding("home", "edge(-1)", "top", id="table.top", show=False, tooltip="The first row"),
         Binding("end,G", "edge(1)", "bottom", id="table.bottom", show=False, tooltip="The last row"),
     ]
 

@@ -49,6 +49,8 @@ def filled(kind: Any) -> st.SearchStrategy[Any]:
         hints = typing.get_type_hints(kind)
         return st.builds(kind, **{name: filled(hints[name]) for name in kind.__struct_fields__})
     arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return st.sampled_from(arguments)
     if isinstance(kind, types.UnionType):
         return st.one_of(*(st.none() if part is type(None) else filled(part) for part in arguments))
     if arguments[-1] is Ellipsis:

@@ -230,6 +230,8 @@ def test_logs_that_cannot_be_read_are_not_known() -> None:
         ("connection refused", True),
         ("System.InvalidOperationException: x", True),
         ("terrorised", False),
+        ("   at System.Data.SqlException.Throw()", False),
+        ('  File "app.py", line 3, in fail', False),
         ("", False),
     ],
 )

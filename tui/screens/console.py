@@ -1,7 +1,8 @@
 """The console's main screen: it draws what the app hands it, and knows what each key asks for.
 
-Where the panes are is the business of `console_layout`, the keys that act of `console_acts`, the editors of
-`console_editor`. What a key starts beyond the screen is that of `tui.looking`, `tui.writing` and `tui.acting`.
+Where the panes are is the business of `console_layout`, the keys that act of `console_acts`, the guide of
+`console_guide`, the editors of `console_editor`. What a key starts beyond the screen is that of `tui.looking`,
+`tui.writing` and `tui.acting`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from probes.freshness import Freshness, Snapshot, State
 from tui import looking, writing
 from tui.keys import bindings
 from tui.looking import pods_of
-from tui.screens.console_acts import ConsoleActs
 from tui.screens.console_editor import ConsoleEditor
+from tui.screens.console_guide import ConsoleGuide
 from tui.subjects import Subject, subject_of
 from tui.vital_signs import VitalSigns
 from widgets.banner import Banner
@@ -32,7 +33,7 @@ LAYOUT, DIALOGS = (Path(__file__).parents[1] / name for name in ("console.tcss",
 after its first frame."""
 
 
-class ConsoleScreen(ConsoleActs, ConsoleEditor):
+class ConsoleScreen(ConsoleGuide, ConsoleEditor):
     """Banner, panes, timeline with its editor, keys. See DESIGN's console section for the layout."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()
@@ -80,6 +81,7 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
             self.show_incident()
         else:
             self.timeline.update(touched)
+        self.hear_timeline()
 
     def show_incident(self) -> None:
         journal = self.host.journal
@@ -106,6 +108,7 @@ class ConsoleScreen(ConsoleActs, ConsoleEditor):
         changes.accuse(diagnosing.first_symptom or self.vitals.first_symptom, diagnosing.accused)
         self.timeline.tick(now)
         self.log_line.tick()
+        self.tick_guide()
         self.show_banner(now)
         self.show_acts()
 

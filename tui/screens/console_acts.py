@@ -65,10 +65,14 @@ class ConsoleActs(ConsoleLayout):
 
     def aim(self) -> Aim:
         """What the keys that act are about, as of now."""
+        return self.aim_of(self.selected_row())
+
+    def aim_of(self, row: object) -> Aim:
+        """What a row means to what acts."""
         from tui.aims import Aims
 
         self._aims = self._aims or Aims()
-        return self._aims.of(self.selected_row(), self.host.feeds.latest)
+        return self._aims.of(row, self.host.feeds.latest)
 
     def _show_keys(self) -> None:
         """The footer: what acts is dim where it makes no sense on this row."""

@@ -116,6 +116,11 @@ class ConsoleLayout(Screen[None]):
         assert isinstance(found, TablePane | TimelinePane)
         return found
 
+    @property
+    def front(self) -> str:
+        """Which pane a narrow terminal shows."""
+        return self._current
+
     def selected_row(self) -> object:
         """The row that keys are about, as of now."""
         pane = self.pane
@@ -135,7 +140,7 @@ class ConsoleLayout(Screen[None]):
         if not self.children:
             return
         narrow = self.size.width < NARROW
-        current = self.query_one(f"#{self._current}")
+        current = self.query_one(f"#{self.front}")
         for pane in self.query(".pane"):
             pane.set_class(narrow and pane is not current, "aside")
         for side in self.query("#left, #right"):
@@ -165,13 +170,19 @@ class ConsoleLayout(Screen[None]):
 
     def action_step_pane(self, step: int) -> None:
         """The next pane or the one before, and the log line after the last: those out of sight too."""
-        stops = [name for name, _ in PANE_KEYS] + ["log"]
-        here = "log" if self.focused is self.log_line else self._current
-        name = stops[(stops.index(here) + step) % len(stops)]
+        stops = self.stops()
+        name = stops[(stops.index(self.stop_here()) + step) % len(stops)]
         if name == "log":
             self.action_note()
         else:
             self.action_pane(name)
+
+    def stops(self) -> list[str]:
+        """Where tab goes, in this order."""
+        return [*(name for name, _ in PANE_KEYS), "log"]
+
+    def stop_here(self) -> str:
+        return "log" if self.focused is self.log_line else self._current
 
     def action_note(self) -> None:
         if self.maximized is not None:
@@ -191,7 +202,7 @@ class ConsoleLayout(Screen[None]):
         banner.show(banner_state(self.host, self.vitals))
         banner.tick(now)
         if self.has_class("-narrow"):
-            self.query_one(TabBar).show(self._tabs(), self._current)
+            self.query_one(TabBar).show(self._tabs(), self.front)
 
     def _tabs(self) -> list[Tab]:
         vitals = self.vitals

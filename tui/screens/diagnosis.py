@@ -102,14 +102,13 @@ class DiagnosisScreen(Screen[None]):
             self._host.tell(f"that row is not in the {plain(place.pane, 20)} pane any more", timeout=3)
 
     @on(DiagnosisPane.Guide)
-    async def _guide(self, event: DiagnosisPane.Guide) -> None:
+    def _guide(self, event: DiagnosisPane.Guide) -> None:
         event.stop()
         if not event.scenario:
             self._host.tell("no scenario fits, so there is no guide to open", timeout=3)
-        elif hasattr(self._host.desk, "action_guide"):
-            await self._host.desk.run_action(f"guide('{event.scenario}')")
         else:
-            self._host.tell("this console has no guides", timeout=3)
+            self.dismiss(None)
+            self._host.desk.action_guide(event.scenario)
 
     @on(DiagnosisPane.Copied)
     def _copy(self, event: DiagnosisPane.Copied) -> None:
