@@ -78,8 +78,9 @@ async def test_the_plan_shows_the_object_and_a_command_that_makes_the_same() -> 
 
 async def kubectl(at: Desk, command: str) -> None:
     """Paste a command into a shell, as a person would."""
+    known = {"KUBECONFIG": str(at.running.kubeconfig), "HOME": str(at.running.kubeconfig.parent)}
     shell = await asyncio.create_subprocess_exec(
-        "sh", "-c", command, env={"PATH": "/usr/bin:/bin:/usr/local/bin", "KUBECONFIG": str(at.running.kubeconfig)},
+        "sh", "-c", command, env={"PATH": "/usr/bin:/bin:/usr/local/bin", **known},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await shell.communicate()

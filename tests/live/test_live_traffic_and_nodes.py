@@ -105,8 +105,9 @@ async def test_the_plans_command_makes_the_same_object(lab: Lab, place: str) -> 
     await lab.kubectl("version")  # skips where there is none
     async with desk(lab) as at:
         plan = await at.gate.plan("redirect", Aim(kind="Service", namespace=place, name=NAME))
+    known = {"KUBECONFIG": str(lab.kubeconfig), "HOME": str(lab.kubeconfig.parent)}
     shell = await asyncio.create_subprocess_exec(
-        "sh", "-c", plan.commands[0], env={"PATH": "/usr/local/bin:/usr/bin:/bin", "KUBECONFIG": str(lab.kubeconfig)},
+        "sh", "-c", plan.commands[0], env={"PATH": "/usr/local/bin:/usr/bin:/bin", **known},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await shell.communicate()
