@@ -233,11 +233,31 @@ def test_a_console_with_nothing_to_look_at_ends_with_one_sentence_on_the_screen_
     assert "Traceback" not in screen
 
 
-def in_terminal(environ: dict[str, str], *arguments: str) -> tuple[int, str]:
+def test_a_console_whose_stderr_goes_to_a_file_is_drawn_on_the_terminal_all_the_same(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    talk = tmp_path / "talk"
+    with talk.open("w") as file:
+        status, screen = in_terminal(
+            environ, "--kubeconfig", str(kubeconfig(tmp_path)), "--context", "prud", stderr=file.fileno()
+        )
+
+    assert status == 2
+    assert "\x1b[?1049h" in screen
+    assert "warroom" in screen
+    assert talk.read_text().startswith("warroom: there is no context 'prud'")
+    assert "\x1b" not in talk.read_text()
+
+
+def in_terminal(environ: dict[str, str], *arguments: str, stderr: int | None = None) -> tuple[int, str]:
     """Run the real program in a terminal of its own: its exit status and all it wrote there."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*PROGRAM, *arguments], env=environ | {"TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs
+        [*PROGRAM, *arguments],
+        env=environ | {"TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs if stderr is None else stderr,
     )
     os.close(theirs)
     screen = b""

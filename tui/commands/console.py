@@ -34,6 +34,9 @@ def before_textual() -> None:
     """What has to be decided before Textual is imported."""
     collector.hold()
     os.environ.setdefault("TEXTUAL_FPS", FRAMES)
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        # Textual paints on stderr. With 2>FILE that is no screen: the talk goes there, the console on the terminal.
+        sys.__stderr__ = os.fdopen(os.dup(1), "w", encoding="utf-8", closefd=False)  # type: ignore[misc]
 
 
 def has_terminal() -> bool:
