@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from incident.entry import Draft, Entry
 from probes.errors import ProbeError
 from runbook.act import Act, Phase
+from runbook.addressing import addressed
 from runbook.errors import Changed, MitigationError, NoPlan, NotSent, Refused
 from runbook.hands import Hands, Rehearsal
 from runbook.jobs import Jobs
@@ -149,8 +150,13 @@ class Gate:
         settings = self.playbook.of(name)
         warned = tuple(Finding("runbook", Level.AMBER, text) for text in settings.warnings)
         findings = (*self._standing(mitigation, plan, production), *plan.findings, *warned)
+        cluster = self._scene.cluster
         plan = replace(
             plan,
+            # A command of the runbook file is shown as it is run.
+            commands=plan.commands
+            if name in self.playbook.commands
+            else tuple(addressed(command, cluster.context, cluster.kubeconfig) for command in plan.commands),
             findings=findings,
             aim=aim,
             production=production,

@@ -12,6 +12,7 @@ drafts in the order in which they happened.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -233,6 +234,14 @@ def agreed(plan: Plan) -> Confirmation:
     return Confirmation(
         by=PERSON, phrase=plan.phrase, acknowledged=frozenset(finding.text for finding in plan.warnings)
     )
+
+
+def told(plan: Plan) -> tuple[str, ...]:
+    """The plan's commands without their cluster, which every one of kubectl's must name."""
+    where = re.compile(r"kubectl --context \S+ --kubeconfig \S+ ")
+    for command in plan.commands:
+        assert where.match(command) or not command.startswith("kubectl"), command
+    return tuple(where.sub("kubectl ", command, count=1) for command in plan.commands)
 
 
 def finding(plan: Plan, name: str, level: Level | None = None) -> Finding:

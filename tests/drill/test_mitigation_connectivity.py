@@ -13,7 +13,7 @@ from runbook.check_url import fault_in
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, desk, finding, until
+from tests.drill.mitigation_desk import PROD, Desk, Json, desk, finding, told, until
 
 GATEWAY = "https://external-payment-gateway.com/health"
 
@@ -43,7 +43,7 @@ async def test_the_check_runs_in_the_pod_and_says_what_it_found() -> None:
         assert plan.title == f"Check external-payment-gateway.com from pod/{aim.name}"
         assert plan.choices == {"url": GATEWAY, "container": "api-gateway", "timeout": "10"}
         assert [field.id for field in plan.fields] == ["url", "timeout"]
-        assert plan.commands == (
+        assert told(plan) == (
             f"kubectl exec {aim.name} -n {PROD} -- curl -v -sS --max-time 10 "
             rf"-w '\nHTTP %{{http_code}} after %{{time_total}} s\n' {GATEWAY}",
         )
@@ -153,7 +153,7 @@ async def test_of_several_containers_the_one_that_kubectl_would_take_is_offered_
             ("istio-proxy", "istio-proxy · not started"),
             ("card-service", "card-service · ready"),
         )
-        assert f"kubectl exec {name} -n {PROD} -c card-service -- curl" in plan.commands[0]
+        assert f"kubectl exec {name} -n {PROD} -c card-service -- curl" in told(plan)[0]
 
         other = await at.plan("connectivity", at.aim("Pod", name), container="istio-proxy")
         assert finding(other, "container", Level.RED).text == "container istio-proxy does not run: not started"

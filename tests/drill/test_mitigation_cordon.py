@@ -10,7 +10,7 @@ from runbook.errors import Changed, NoPlan
 from runbook.mitigations import TABLE
 from runbook.nodes import sorted_out, workload_behind
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PROD, desk, finding
+from tests.drill.mitigation_desk import INCIDENT, PROD, desk, finding, told
 from tests.drill.nodes_at_desk import BATCH, NODE, cordoned, movable, node, uids
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ async def test_a_cordoned_node_takes_no_new_pods_and_is_uncordoned_by_the_same_k
         plan, outcome = await at.carried_out("cordon", node(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert outcome.text == f"{NODE} takes no new pods; those that run there go on"
-        assert plan.commands == (f"kubectl cordon {NODE}",)
+        assert told(plan) == (f"kubectl cordon {NODE}",)
         assert cordoned(at)
         assert uids(movable(at)) == before
         notes = at.get("nodes", NODE)["metadata"]["annotations"]
@@ -30,7 +30,7 @@ async def test_a_cordoned_node_takes_no_new_pods_and_is_uncordoned_by_the_same_k
 
         back, outcome = await at.carried_out("cordon", node(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
-        assert (back.verb, back.commands) == ("Uncordon", (f"kubectl uncordon {NODE}",))
+        assert (back.verb, told(back)) == ("Uncordon", (f"kubectl uncordon {NODE}",))
         assert not cordoned(at)
         assert [str(write) for write in at.writes] == [f"PATCH /api/v1/nodes/{NODE}"] * 2
 

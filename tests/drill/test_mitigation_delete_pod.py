@@ -7,7 +7,7 @@ import pytest
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, finding, until
+from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until
 from tests.drill.small_scenario import village
 
 
@@ -23,7 +23,7 @@ async def test_a_pod_goes_and_its_workload_is_ready_again() -> None:
     async with village() as at:
         name = first(at, "account-service")
         plan, outcome = await at.carried_out("delete-pod", at.aim("Pod", name))
-        assert plan.commands == (f"kubectl delete pod {name} -n {PROD}",)
+        assert told(plan) == (f"kubectl delete pod {name} -n {PROD}",)
         assert finding(plan, "owner").text == "Deployment/account-service makes another one"
         assert finding(plan, "ready").text == "2 others of Deployment/account-service are ready"
         assert finding(plan, "endpoints").text == "account-service keeps 2 of 3 endpoints"
@@ -48,7 +48,7 @@ async def test_the_grace_is_the_pods_own_until_somebody_chooses_another_and_neve
         plan = await at.plan("delete-pod", aim)
         assert plan.choices == {"grace": "30"}
         plan = await at.plan("delete-pod", aim, grace="5")
-        assert plan.commands[0].endswith("--grace-period=5")
+        assert told(plan)[0].endswith("--grace-period=5")
         assert plan.steps["grace"] == 5
         for answer in ("0", "-1", "soon"):
             refused = finding(await at.plan("delete-pod", aim, grace=answer), "grace", Level.RED)
@@ -60,7 +60,7 @@ async def test_the_runbook_file_may_set_another_grace() -> None:
     async with village(playbook=Playbook(mitigations=settings)) as at:
         plan = await at.plan("delete-pod", at.aim("Pod", first(at, "account-service")))
         assert plan.choices == {"grace": "10"}
-        assert plan.commands[0].endswith("--grace-period=10")
+        assert told(plan)[0].endswith("--grace-period=10")
 
 
 async def test_a_pod_that_nobody_owns_does_not_come_back_and_its_name_must_be_typed() -> None:

@@ -10,7 +10,7 @@ from drill.observing import Request
 from runbook.plan import Level, Plan, Verdict
 from runbook.playbook import Playbook
 from runbook.record import intent_draft
-from tests.drill.mitigation_desk import PERSON, PROD, Desk, desk, finding, until
+from tests.drill.mitigation_desk import PERSON, PROD, Desk, desk, finding, told, until
 from tests.drill.nodes_at_desk import (
     ACCOUNTS,
     NODE,
@@ -30,7 +30,7 @@ async def test_a_drain_evicts_what_the_plan_listed_and_leaves_the_daemons() -> N
     async with desk() as at:
         going = movable(at)
         plan = await at.plan("cordon", node(at), act="drain")
-        assert plan.commands == (f"kubectl drain {NODE} --ignore-daemonsets --timeout=15s",)
+        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --timeout=15s",)
         listed = {
             line[2:].split()[0] for hunk in plan.diff.hunks if hunk.title.startswith("Pods") for line in hunk.lines
         }
@@ -61,8 +61,8 @@ async def test_a_budget_makes_its_pods_wait_for_one_another() -> None:
         outcome = await at.ended(act)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert accounts_on(at) == []
-        told = [text for _, text in act.progress]
-        assert sum("waits: its disruption budget allows no eviction now" in text for text in told) == 2
+        heard = [text for _, text in act.progress]
+        assert sum("waits: its disruption budget allows no eviction now" in text for text in heard) == 2
         per_pod = [write.path for write in evictions(at) if "account-service" in write.path]
         assert len(per_pod) > len(set(per_pod)) == 3
 
@@ -112,9 +112,7 @@ async def test_pods_that_nobody_makes_anew_and_data_in_an_emptydir_block_until_s
         plan = await at.plan("cordon", node(at), act="drain", unmanaged="yes", emptydir="yes")
         assert not plan.blocked
         assert {one.name for one in plan.warnings} >= {"unmanaged", "emptydir"}
-        assert plan.commands == (
-            f"kubectl drain {NODE} --ignore-daemonsets --force --delete-emptydir-data --timeout=15s",
-        )
+        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --force --delete-emptydir-data --timeout=15s",)
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert not {"one-off", "scratch"} & {pod["metadata"]["name"] for pod in at.all("pods")}
@@ -124,7 +122,10 @@ async def test_a_service_that_loses_all_it_has_is_named() -> None:
     async with desk() as at:
         await pile(at)
         plan = await at.plan("cordon", node(at), act="drain")
-        assert finding(plan, "endpoints", Level.AMBER).text == "account-service loses all of its 3 ready endpoints"
+        assert (
+            finding(plan, "endpoints", Level.AMBER).text
+            == "banking-platform-prod/account-service loses all of its 3 ready endpoints"
+        )
 
 
 async def test_a_pod_that_came_after_the_plan_is_not_evicted_and_is_told() -> None:

@@ -17,7 +17,7 @@ from runbook.evidence_folder import INCOMPLETE, check_folder
 from runbook.evidence_report import verdict_on
 from runbook.mitigations.evidence import MOST_PODS
 from runbook.plan import Aim, Level, Plan, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, finding, until
+from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, finding, told, until
 from tests.drill.small_scenario import village
 
 
@@ -155,7 +155,7 @@ async def test_the_equivalent_commands_are_those_that_a_person_would_type() -> N
         pod = at.get("pods", name)
         plan = await at.plan("evidence", at.aim("Pod", name))
         owner = pod["metadata"]["ownerReferences"][0]["name"]
-        assert plan.commands == (
+        assert told(plan) == (
             f"kubectl logs {name} -n {PROD} --all-containers --timestamps",
             f"kubectl logs {name} -n {PROD} --all-containers --timestamps --previous --ignore-errors",
             f"kubectl get pod {name} -n {PROD} -o yaml",

@@ -12,7 +12,7 @@ from runbook.errors import Changed, NoPlan, Refused
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import MitigationSettings, Playbook
 from runbook.quarantine_release import KEPT
-from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, Json, finding, until
+from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, Json, finding, told, until
 from tests.drill.small_scenario import village
 
 POLICIES = f"/apis/networking.k8s.io/v1/namespaces/{PROD}/networkpolicies"
@@ -85,7 +85,7 @@ async def test_the_plan_shows_what_a_person_would_type_and_what_changes() -> Non
     async with village() as at:
         name = first(at)
         plan = await at.plan("quarantine", at.aim("Pod", name))
-        logs, apply, labelled = plan.commands
+        logs, apply, labelled = told(plan)
         assert logs == f"kubectl logs {name} -n {PROD} --all-containers --timestamps"
         assert apply.startswith("kubectl apply -f - <<'EOF'\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n")
         assert apply.endswith("\n  policyTypes:\n  - Ingress\n  - Egress\nEOF")
@@ -202,7 +202,7 @@ async def test_released_everything_is_as_it_was() -> None:
         released, outcome = await at.undone(plan)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert outcome.text == f"pod/{name} is released, and NetworkPolicy quarantine is gone"
-        assert released.commands == (
+        assert told(released) == (
             f"kubectl label pod {name} -n {PROD} quarantine-",
             f"kubectl delete networkpolicy quarantine -n {PROD}",
         )

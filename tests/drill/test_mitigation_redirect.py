@@ -14,7 +14,7 @@ from runbook.istio import abort_of, complaints, holds, in_the_mesh, maintenance,
 from runbook.media import APPLY
 from runbook.mitigations import TABLE
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, agreed, desk, finding
+from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, agreed, desk, finding, told
 
 Json = dict[str, Any]
 VS, NAME = "virtualservices", "payment-service-maintenance"
@@ -49,7 +49,7 @@ async def test_the_runbooks_abort_is_applied_and_a_second_press_takes_it_away() 
 
         again, gone = await at.carried_out("redirect", payments(at))
         assert again.title == "Take the redirect of payment-service away"
-        assert again.commands == (f"kubectl delete virtualservices.networking.istio.io {NAME} -n {PROD}",)
+        assert told(again) == (f"kubectl delete virtualservices.networking.istio.io {NAME} -n {PROD}",)
         assert gone.verdict is Verdict.WORKED, gone.text
         assert names(at) == []
         assert str(at.writes[-1]) == f"DELETE {PATH}"
@@ -59,7 +59,7 @@ async def test_the_runbooks_abort_is_applied_and_a_second_press_takes_it_away() 
 async def test_the_plan_shows_the_object_and_a_command_that_makes_the_same() -> None:
     async with desk() as at:
         plan = await at.plan("redirect", payments(at), status="429", match="all")
-        (command,) = plan.commands
+        (command,) = told(plan)
         first, *body, last = command.splitlines()
         assert first == f"kubectl apply --server-side --field-manager=warroom-{INCIDENT} -f - <<'EOF'"
         assert last == "EOF"
@@ -198,7 +198,7 @@ async def test_an_older_istio_is_spoken_to_in_its_version_and_without_one_there_
         at.server.without("networking.istio.io/v1")
         plan, outcome = await at.carried_out("redirect", payments(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
-        assert "apiVersion: networking.istio.io/v1beta1" in plan.commands[0]
+        assert "apiVersion: networking.istio.io/v1beta1" in told(plan)[0]
         assert at.writes[0].path == PATH.replace("/v1/", "/v1beta1/")
 
 

@@ -11,7 +11,7 @@ from probes.rows import Endpoint, Event, Health
 from runbook.errors import NoPlan
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import PROD, Desk, finding, until
+from tests.drill.mitigation_desk import PROD, Desk, finding, told, until
 from tests.drill.small_scenario import village
 
 NAME = "account-service"
@@ -22,7 +22,7 @@ async def test_a_restart_replaces_every_pod_and_says_that_it_worked() -> None:
         before = {pod["metadata"]["uid"] for pod in at.pods(NAME)}
         plan, outcome = await at.carried_out("restart", at.aim("Deployment", NAME))
         assert outcome.verdict is Verdict.WORKED, outcome.text
-        assert plan.commands == (f"kubectl rollout restart deployment/{NAME} -n {PROD}",)
+        assert told(plan) == (f"kubectl rollout restart deployment/{NAME} -n {PROD}",)
         assert not before & {pod["metadata"]["uid"] for pod in at.pods(NAME)}
         assert len(at.writes) == 1
 
@@ -58,7 +58,7 @@ async def test_a_plan_is_made_in_a_moment_and_only_looks() -> None:
 async def test_stateful_sets_and_daemon_sets_are_restarted_too(kind: str, name: str, namespace: str) -> None:
     async with village() as at:
         plan, outcome = await at.carried_out("restart", at.aim(kind, name, namespace))
-        assert plan.commands == (f"kubectl rollout restart {kind.lower()}/{name} -n {namespace}",)
+        assert told(plan) == (f"kubectl rollout restart {kind.lower()}/{name} -n {namespace}",)
         assert outcome.verdict is Verdict.WORKED, outcome.text
 
 

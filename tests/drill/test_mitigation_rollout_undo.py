@@ -12,7 +12,7 @@ import pytest
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Level, Plan, Verdict
 from runbook.revisions import plain
-from tests.drill.mitigation_desk import PROD, Desk, Json, finding, until
+from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until
 from tests.drill.small_scenario import village
 
 SICK = "payment-service"  # crash-loops since its newest release
@@ -37,7 +37,7 @@ async def test_the_previous_revision_is_offered_first_with_its_images() -> None:
         assert numbers == sorted(numbers, reverse=True)
         assert field.options[0][1].startswith(f"{numbers[0]} · payment-service:1.4.0 · first made 3 d ago")
         assert field.hint.endswith("payment-service:1.5.0")
-        assert plan.commands == (f"kubectl rollout undo deployment/{SICK} --to-revision={numbers[0]} -n {PROD}",)
+        assert told(plan) == (f"kubectl rollout undo deployment/{SICK} --to-revision={numbers[0]} -n {PROD}",)
         assert plan.diff.source == "server dry run"
         assert [line for line in changed(plan) if "image:" in line] == [
             "-         image: bankingacr.azurecr.io/payment-service:1.5.0",
@@ -65,7 +65,7 @@ async def test_another_revision_can_be_chosen() -> None:
         options = dict((await at.plan("rollout-undo", aim)).fields[0].options)
         number = next(number for number, text in options.items() if "payment-service:1.1.1" in text)
         plan, outcome = await at.carried_out("rollout-undo", aim, revision=number)
-        assert f"--to-revision={number}" in plan.commands[0]
+        assert f"--to-revision={number}" in told(plan)[0]
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert image(at) == "payment-service:1.1.1"
 
@@ -209,7 +209,7 @@ async def test_a_stateful_set_goes_back_to_what_its_controller_revisions_keep() 
         before, now = (f"bankingacr.azurecr.io/session-cache:{tag}" for tag in ("7.4.1", "7.4.2"))
         _keep_revisions(at, "session-cache", before, now)
         plan = await at.plan("rollout-undo", at.aim("StatefulSet", "session-cache"))
-        assert plan.commands == (f"kubectl rollout undo statefulset/session-cache --to-revision=1 -n {PROD}",)
+        assert told(plan) == (f"kubectl rollout undo statefulset/session-cache --to-revision=1 -n {PROD}",)
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         (write,) = at.writes

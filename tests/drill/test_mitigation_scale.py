@@ -8,7 +8,7 @@ from drill.observing import Request
 from probes.nodes import NodesProbe
 from runbook.errors import NoPlan
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import PROD, Json, finding, until
+from tests.drill.mitigation_desk import PROD, Json, finding, told, until
 from tests.drill.small_scenario import village
 
 
@@ -40,7 +40,7 @@ async def test_the_number_starts_where_it_is_and_an_unchanged_one_is_no_act() ->
 async def test_scaling_up_sends_one_request_to_the_scale_and_ends_when_all_are_ready() -> None:
     async with village() as at:
         plan, outcome = await at.carried_out("scale", at.aim("Deployment", "account-service"), replicas="5")
-        assert plan.commands == (f"kubectl scale deployment/account-service --replicas=5 -n {PROD}",)
+        assert told(plan) == (f"kubectl scale deployment/account-service --replicas=5 -n {PROD}",)
         assert (plan.phrase, plan.wide) == ("", False)
         assert plan.diff.source == "server dry run"
         assert [line for line in plan.diff.hunks[0].lines if line[0] in "+-"] == ["-   replicas: 3", "+   replicas: 5"]
@@ -158,7 +158,7 @@ async def test_more_than_all_nodes_have_together_is_plain_from_the_nodes_pane() 
 async def test_a_stateful_set_is_scaled_and_its_last_pod_goes_first() -> None:
     async with village() as at:
         plan, outcome = await at.carried_out("scale", at.aim("StatefulSet", "session-cache"), replicas="2")
-        assert plan.commands == (f"kubectl scale statefulset/session-cache --replicas=2 -n {PROD}",)
+        assert told(plan) == (f"kubectl scale statefulset/session-cache --replicas=2 -n {PROD}",)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert [pod["metadata"]["name"] for pod in at.pods("session-cache")] == ["session-cache-0", "session-cache-1"]
 
