@@ -6,16 +6,16 @@ Imported when the first guide is opened.
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from incident.checks import State, check_draft, histories
-from incident.entry import Draft
+from incident.entry import Draft, Kind
 from probes.errors import ProbeError
-from runbook.guide import Guide, GuideStep, filled, guide, guides, unpreserved
+from runbook.guide import EVIDENCE, Guide, GuideStep, filled, guide, guides, unpreserved
 from runbook.guide_answers import logs, tail_of, version
 from runbook.guide_findings import Found, Sight, found
 from runbook.plan import Verdict
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from runbook.act import Act
     from runbook.plan import Aim
     from tui.room import ControlRoom
-
-log = logging.getLogger(__name__)
 
 LOGS_WITHIN, VERSION_WITHIN = 10.0, 5.0  # seconds
 BY_HAND = "this is done elsewhere: space ticks it, a writes a note, y copies it"
@@ -49,12 +47,12 @@ class Planned(Struct, frozen=True):
 
 
 class Guiding:
-    """One for the console. ``changed`` is called when a guide reads differently and nobody else would notice."""
+    """One for the console. The screen asks for `view` once a second, and when `hear` says so."""
 
     def __init__(self, host: ControlRoom) -> None:
         self._host = host
         self.open_id = ""
-        self._lines = -1  # of the timeline, when it was read
+        self._read_already = False  # the timeline as it is
         self._incident = ""
         self._histories: dict[Key, tuple[Tick, ...]] = {}
         self._unkept: dict[Key, RecordView] = {}  # found while no incident was open
@@ -101,17 +99,21 @@ class Guiding:
         step = one.step(key[1]) if one is not None and one.id == key[0] else None
         return (one, step) if one is not None and step is not None else None
 
-    def forget(self) -> None:
-        """The timeline changed: what was ticked is read again when it is asked for."""
-        self._lines = -1
+    def hear(self, touched: set[str] | None) -> bool:
+        """Lines of the timeline came or changed (None: another is shown). Whether a guide may read differently now."""
+        timeline = self._host.journal.timeline
+        lines = [timeline.get(each) for each in touched] if touched is not None else []
+        if touched is None or any(line is not None and line.entry.kind is Kind.CHECK for line in lines):
+            self._read_already = False
+        return not self._read_already
 
     def _read(self) -> None:
         journal = self._host.journal
         incident = journal.incident.id if journal.incident is not None else ""
-        if self._lines < 0 or incident != self._incident:
+        if not self._read_already or incident != self._incident:
             if incident != self._incident:
                 self._unkept.clear()
-            self._lines, self._incident = len(journal.timeline.lines), incident
+            self._read_already, self._incident = True, incident
             self._histories = histories(journal.timeline.lines)
 
     # ------------------------------------------------------------------ what is drawn
@@ -146,7 +148,7 @@ class Guiding:
         ]
         if key in self._unkept:
             records.append(self._unkept[key])
-        before = unpreserved(one, step)
+        before = self._early(one, step)
         return StepView(
             id=step.id,
             text=step.text,
@@ -158,6 +160,20 @@ class Guiding:
             doing=self._busy.get(key, "") or self._acting(key),
             warning=f"evidence first: “{before}” is still open" if before and step.state == "open" else "",
         )
+
+    def _early(self, one: Guide, step: GuideStep) -> str:
+        """The step that should come before this one (`unpreserved`), unless evidence was captured without the guide."""
+        before, journal = unpreserved(one, step), self._host.journal
+        if not before or journal.incident is None:
+            return before
+        captured = any(
+            act.plan.mitigation == EVIDENCE
+            and act.incident == journal.incident.id
+            and act.outcome is not None
+            and act.outcome.verdict is Verdict.WORKED
+            for act in self._host.gates.acts
+        )
+        return "" if captured else before
 
     def code(self, one: Guide, step: GuideStep) -> str:
         """A step's code with what is known filled in."""
@@ -221,8 +237,6 @@ class Guiding:
         if cluster is None:
             trouble = "this console is not connected to a cluster"
         else:
-            import asyncio
-
             try:
                 async with asyncio.timeout(VERSION_WITHIN):
                     answered = await cluster.version()
@@ -246,6 +260,8 @@ class Guiding:
             targets = guide_aims.targets_of(subject)
             tail = tail_of(step.code)
             lines = await read_once(cluster, subject.namespace, targets, tail=tail, timeout=LOGS_WITHIN)
+            self._host.diagnosing.read_anew(subject.name)
+            self._host.diagnosing.read(subject.name, lines)
             seen = logs(subject.name, lines, len({pod for pod, _ in targets}), len(subject.pods))
         await self._record_found(one, step, seen)
 
@@ -255,7 +271,7 @@ class Guiding:
         if aimed.aim is None:
             self._host.tell(f"{self._host.desk.act_label(step.mitigation)}: {aimed.refusal}", "warning", timeout=6)
             return
-        before = unpreserved(one, step)
+        before = self._early(one, step)
         warning = f"evidence first: “{before}” of this guide is still open" if before else ""
         if warning:
             self._host.tell(warning, "warning", timeout=8)

@@ -91,6 +91,7 @@ KEYS: tuple[Key, ...] = (
         "A scenario or phase of the runbook as a checklist beside the panes; the one that fits is first",
         "look",
         2,
+        ("guide.again", "diagnosis.guide"),
     ),
     Key("logs", "l", "logs", "logs", "Logs of the selected pod, or of every pod of the selected workload", "look", 1),
     Key(
@@ -110,7 +111,9 @@ KEYS: tuple[Key, ...] = (
     Key("note", "n", "note", "log", "Write a timeline entry in the line at the bottom", "record", 1),
     Key("editor", "ctrl+e", "editor", "long entry", "Write a timeline entry of several lines", "record"),
     Key("export", "e", "export", "export", "Write the incident's review to a file and say where it is", "record", 2),
-    Key("card", "v", "card", "incident", "The incident's card: severity, status, roles, times, checklists", "record", 2),
+    Key(
+        "card", "v", "card", "incident", "The incident's card: severity, status, roles, times, checklists", "record", 2
+    ),
     Key("incidents", "i", "incidents", "incidents", "Choose which incident's timeline is shown", "record"),
     Key("maximise", "z", "maximise", "maximise", "Give this pane the whole screen, or give it back", "view", 2),
     Key(

@@ -21,9 +21,11 @@ from textual.widgets import Input
 from widgets.guide_lines import Item, items
 from widgets.guide_view import GuideView, StepView
 from widgets.item_view import ItemView
-from widgets.plain import plain
+from widgets.plain import crop, plain, width
+from widgets.table_standing import fitting
 
-_ENTER = {"look": "enter looks · ", "logs": "enter reads · ", "plan": "enter plans · ", "hand": ""}
+_ENTER = {"look": "enter looks", "logs": "enter reads", "plan": "enter plans", "hand": ""}
+_NOTING = ("enter saves the note", "esc leaves, the text stays")
 LONGEST_NOTE = 1_000  # characters
 
 
@@ -38,7 +40,8 @@ class GuidePane(ItemView):
         Binding("o", "ask('show')", "show", id="guide.show", tooltip="Go to the pane or the logs it is about"),
         Binding("y", "ask('copy')", "copy", id="guide.copy", tooltip="Copy its code, with what is known filled in"),
         Binding("a,n", "ask('note')", "note", id="guide.note", tooltip="Write a note on the step"),
-        Binding("escape,g", "leave", "close", id="guide.leave", tooltip="Close it; what is ticked stays so"),
+        Binding("escape", "leave", "close", id="guide.leave", tooltip="Close it; what is ticked stays so"),
+        Binding("g", "leave", "close", id="guide.again", show=False),
         Binding("pagedown,ctrl+f", "pages(1)", "page down", show=False),
     ]
 
@@ -86,6 +89,7 @@ class GuidePane(ItemView):
         self._step = ""  # under the cursor; empty until there is one
         self._shape = (-1, -1)
         self._captions = ("", "")
+        self.noting = False  # a note is being typed below
         self.caption()
 
     # Data in, data out.
@@ -97,9 +101,17 @@ class GuidePane(ItemView):
             self._step = first or next((step.id for step in view.steps), "")
             self._items = []
             self.go_to(0)
+        before = self._rows_here()
         self._view = view
         self._rebuild()
+        index = self._index()
+        if index is not None and self._rows_here() != before:
+            self.reveal(index)  # what came of a step is seen at once
         self.caption()
+
+    def _rows_here(self) -> int:
+        index = self._index()
+        return len(self._items[index].rows) if index is not None else 0
 
     @property
     def view(self) -> GuideView:
@@ -111,14 +123,19 @@ class GuidePane(ItemView):
 
     def caption(self) -> None:
         """The border: which guide and how far; what the keys do with this step."""
-        view = self._view
-        parts: list[str | tuple[str, str]] = [f"{plain(view.name, 40)}  ", (plain(view.title, 120), "bold")]
-        if view.fits:
-            parts.append(("  ◀ fits", "bold $text-accent"))
-        parts.append((f"  {view.done} of {len(view.steps)} done", "$foreground 60%"))
-        title = Content.assemble(*parts)
-        step = self.selected
-        hints = f"{_ENTER[step.way] if step is not None else ''}space ticks · o shows · y copies · a note · esc closes"
+        view, room = self._view, max(self.size.width - 4, 16)
+        name, step = plain(view.name, 40), self.selected
+        fits = "  ◀ fits" if view.fits else ""
+        count = f"  {view.done} of {len(view.steps)} done"
+        if width(name) + 2 + width(plain(view.title, 120)) + width(fits) + width(count) > room:
+            count = f"  {view.done}/{len(view.steps)}"
+        called = crop(plain(view.title, 120), max(room - width(name) - 2 - width(fits) - width(count), 8))
+        title = Content.assemble(
+            *(f"{name}  ", (called, "bold"), (fits, "bold $text-accent"), (count, "$foreground 60%"))
+        )
+        does = "" if step is None else _ENTER[step.way]
+        usual = (does, "space ticks", "esc closes", "a note", "y copies", "o shows")
+        hints = fitting(_NOTING if self.noting else usual, room)
         if (title.markup, hints) != self._captions:
             self._captions = title.markup, hints
             self.border_title, self.border_subtitle = title, Content(hints)
@@ -145,6 +162,7 @@ class GuidePane(ItemView):
         index = self._index()
         if index is not None:
             self.reveal(index)
+        self.caption()
 
     def item_count(self) -> int:
         return len(self._items)
@@ -258,8 +276,13 @@ class GuidePanel(Vertical):
         if about != self._about:
             self._about, self.line.value = about, ""
         self.line.placeholder = f"note on: {plain(step.text, 80)} · enter saves · esc leaves"
-        self.add_class("-noting")
-        self.line.focus()
+        self._note(True)
+
+    def _note(self, noting: bool) -> None:
+        self.set_class(noting, "-noting")
+        self.pane.noting = noting
+        self.pane.caption()
+        (self.line if noting else self.pane).focus()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -279,9 +302,7 @@ class GuidePanel(Vertical):
     def failed(self) -> None:
         """It was not saved: the text stays to be tried again."""
         self.line.disabled = False
-        self.add_class("-noting")
-        self.line.focus()
+        self._note(True)
 
     def action_put_away(self) -> None:
-        self.remove_class("-noting")
-        self.pane.focus()
+        self._note(False)

@@ -135,7 +135,7 @@ async def test_each_key_tells_what_is_wanted_of_which_step() -> None:
         assert app.panel.pane.selected is not None
         assert app.panel.pane.selected.id == "gateway"  # the first that is open
         assert "Scenario 2  Payment Processing Failures  ◀ fits  2 of 7 done" in app.lines[0]
-        assert "enter plans · space ticks" in app.lines[-1]
+        assert "enter plans · space ticks · esc closes · a note · y copies · o shows" in app.lines[-1]
         await pilot.press("enter", "down", "space", "o", "end", "y", "home", "enter", "g", "escape")
         asked = [(each.what, each.step) for each in app.heard if isinstance(each, GuidePane.Asked)]
         assert asked == [

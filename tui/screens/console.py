@@ -81,7 +81,7 @@ class ConsoleScreen(ConsoleGuide, ConsoleEditor):
             self.show_incident()
         else:
             self.timeline.update(touched)
-        self.hear_timeline()
+        self.hear_timeline(touched)
 
     def show_incident(self) -> None:
         journal = self.host.journal

@@ -112,12 +112,10 @@ class ConsoleGuide(ConsoleActs):
         if view is not None:
             self._panel.pane.show(view)
 
-    def hear_timeline(self) -> None:
+    def hear_timeline(self, touched: set[str] | None) -> None:
         """Entries came, of this console or another: what was ticked shows at once."""
-        if self._guiding is not None:
-            self._guiding.forget()
-            if self._panel is not None:
-                self.call_after_refresh(self.show_guide)
+        if self._guiding is not None and self._guiding.hear(touched) and self._panel is not None:
+            self.call_after_refresh(self.show_guide)
 
     def tick_guide(self) -> None:
         if self._guiding is not None:
@@ -130,7 +128,7 @@ class ConsoleGuide(ConsoleActs):
         self._guide_in_front = name == GUIDE
         if name != GUIDE:
             super().action_pane(name)
-        elif self._panel is not None:
+        elif self._panel is not None and self._panel.is_mounted:
             if self.maximized is not None:
                 self.minimize()
             self.arrange_panes()
