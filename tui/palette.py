@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 
 from tui.keys import KEYS, PANE_KEYS, first_key
+from widgets.plain import plain
 
 if TYPE_CHECKING:
     from tui.room import ControlRoom
@@ -21,18 +22,21 @@ def commands(room: ControlRoom) -> Iterator[SystemCommand]:
         async def run(action: str = key.action) -> None:
             await console.run_action(action)
 
-        yield SystemCommand(f"{key.label}  ({first_key(key.id, key.keys, keymap)})", key.tooltip, run)
+        yield _command(f"{key.label}  ({first_key(key.id, key.keys, keymap)})", key.tooltip, run)
     for name, number in PANE_KEYS:
 
         async def go(name: str = name) -> None:
             await console.run_action(f"pane('{name}')")
 
-        yield SystemCommand(
-            f"go to {name}  ({first_key(f'pane-{name}', number, keymap)})", f"Focus the {name} pane", go
-        )
+        yield _command(f"go to {name}  ({first_key(f'pane-{name}', number, keymap)})", f"Focus the {name} pane", go)
     for theme in sorted(room.app.available_themes):
 
         def use(theme: str = theme) -> None:
             room.app.theme = theme
 
-        yield SystemCommand(f"theme {theme}", "Until you leave; [console] theme in the settings keeps it", use)
+        yield _command(f"theme {theme}", "Until you leave; [console] theme in the settings keeps it", use)
+
+
+def _command(title: str, sentence: str, run: Callable[[], object]) -> SystemCommand:
+    """Textual reads both as markup, and a bracket that is none ends the app; a runbook's own words may have any."""
+    return SystemCommand(plain(title).replace("[", r"\["), plain(sentence, 300).replace("[", r"\["), run)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.command import CommandPalette
+
 from drill.platform import running
 from tests.drill.small_scenario import SMALL
 from tests.pilot.console_harness import opened, options_for
@@ -26,3 +28,28 @@ async def test_the_runbook_is_read_beside_the_panes_and_the_neutral_one_stands_i
         async with opened(options_for(platform, tmp_path / "c.db", runbook=gone), live=False) as console:
             await console.until(lambda: console.room.refusal, "the refusal")
             assert console.room.refusal == f"{gone}: cannot be read: No such file or directory"
+
+
+async def test_brackets_in_what_a_runbook_says_are_no_markup_in_the_palette(tmp_path: Path) -> None:
+    runbook = tmp_path / "runbook.yaml"
+    runbook.write_text(
+        "commands:\n"
+        "  zap:\n"
+        "    key: Z\n"
+        "    label: zap [/] it\n"
+        "    sentence: Look at [all] of [/b] it\n"
+        "    argv: [echo, hello]\n"
+    )
+    async with (
+        running(SMALL) as platform,
+        opened(options_for(platform, tmp_path / "d.db", runbook=str(runbook)), live=False) as console,
+    ):
+        await console.until(lambda: console.app.room is not None and console.room.gate, "acts made ready")
+        await console.press("ctrl+p")
+        await console.on(CommandPalette)
+        await console.typed("zap")
+        await console.says("zap [/] it  (Z)")
+        await console.says("Look at [all] of [/b] it")
+        await console.press(*["backspace"] * 3)
+        await console.typed("theme ansi-dark")
+        await console.says("[console] theme in the settings keeps it")
