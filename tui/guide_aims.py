@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from probes.freshness import Snapshot
 from probes.rows import Health, Pod, Release, Workload
-from runbook.guide import Filling, Guide, GuideStep, aims_at, of_service
+from runbook.guide import CONNECTIVITY, Filling, Guide, GuideStep, aims_at, of_service
 from runbook.guide_answers import MOST_PODS
 from runbook.guide_findings import matches
 from runbook.workloads import workload_of
@@ -41,6 +41,9 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
     refusal = host.desk.refusal(name, selected)
     if not refusal and (selected.kind == "Release" or of_service(_workload_name(selected), globs)):
         return Aimed(selected)
+    if not refusal and name == CONNECTIVITY and not _runs(host, globs):
+        # The network is the same from every pod, and nothing can be run in one that does not run.
+        return Aimed(selected, note=f"no pod of {', '.join(globs)} runs: aimed at the selected row")
     if guide.security:
         return Aimed(None, refusal=f"{refusal}; {CHOOSE_FIRST}")
     for row, why in _proposed(host, guide, globs):
@@ -50,6 +53,10 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
     if not refusal:
         return Aimed(selected, note=f"nothing here is called {', '.join(globs)}: aimed at the selected row")
     return Aimed(None, refusal=refusal)
+
+
+def _runs(host: ControlRoom, globs: Sequence[str]) -> bool:
+    return any(pod.health is Health.HEALTHY and any(matches(pod, glob) for glob in globs) for pod in _pods(host))
 
 
 def _workload_name(aim: Aim) -> str:
