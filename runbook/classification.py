@@ -107,8 +107,8 @@ def standing(matrix: Sequence[MatrixRow], facts: Mapping[str, bool], severity: i
         return found.words if severity is None else "decided by a person: no row of the matrix applies"
     if severity == found.severity:
         return found.row.words
-    decided = "not classified" if severity is None else "decided by a person"
-    return f"{decided}; the matrix says: {found.row.words}"
+    decided = "" if severity is None else "decided by a person, "
+    return f"{decided}matrix: {found.row.words}"
 
 
 # ---------------------------------------------------------------------- what the probes see

@@ -166,6 +166,9 @@ def _time(host: ControlRoom, incident: Incident, mark: str) -> None:
 async def _status(host: ControlRoom, incident: Incident) -> None:
     from tui.screens.choose import Choice, ChooseScreen
 
+    if isinstance(host.app.screen, ChooseScreen):
+        return  # enter was pressed twice
+
     def words(status: Status) -> str:
         if status is Status.INVESTIGATING:
             return "it is not over: reopen it" if incident.status not in OPEN else "back to looking for the cause"

@@ -77,12 +77,12 @@ def test_without_a_matrix_nothing_is_proposed() -> None:
         (
             {"service_down": YES, "customer_impact": YES},
             3,
-            "decided by a person; the matrix says: Service Down + Customer Impact = Severity 1",
+            "decided by a person, matrix: Service Down + Customer Impact = Severity 1",
         ),
         (
             {"degraded": YES, "complaints": NO},
             None,
-            "not classified; the matrix says: Performance Degradation + No Complaints = Severity 3",
+            "matrix: Performance Degradation + No Complaints = Severity 3",
         ),
         ({}, 2, "decided by a person: no row of the matrix applies"),
         ({}, None, "No severity proposed yet: answer what is known"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -75,6 +75,10 @@ class AskScreen(Dialog[bool]):
             yield Static(Content(plain(self._about, 500)), id="ask-about")
 
     def on_mount(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Where the focus is first."""
         self.query_one("#ask-line", Input).focus()
 
     @on(Input.Changed, "#ask-line")
@@ -136,7 +140,7 @@ class SeverityScreen(AskScreen):
     def chosen(self) -> int | None:
         return level_of(self.query_one(Segments).value)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self._explain()
         self.query_one(Segments).focus()
 
@@ -145,9 +149,12 @@ class SeverityScreen(AskScreen):
         event.stop()
         self._explain()
 
-    def key_enter(self) -> None:
-        """From the severity on to its reason."""
-        self.query_one("#ask-line", Input).focus()
+    def on_key(self, event: events.Key) -> None:
+        """Enter goes from the severity on to its reason, and is not heard there, too."""
+        if event.key == "enter" and isinstance(self.focused, Segments):
+            event.stop()
+            event.prevent_default()
+            self.query_one("#ask-line", Input).focus()
 
     def _explain(self) -> None:
         self.query_one("#ask-meaning", Static).update(meaning(self._levels, self.chosen))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tui.room import ControlRoom
 
 
+NAMED = 3
+"""Open items that the question names; all of them are listed, and recorded."""
+
+
 class ResolveScreen(Dialog[bool]):
     """Dismissed with True once it is resolved. Back has the focus while something is open."""
 
@@ -101,7 +105,8 @@ class ResolveScreen(Dialog[bool]):
         self.query_one("#resolve-list", Static).update(Content("\n").join(lines))
         found = self._open
         if found:
-            names = "; ".join(one.item.text for one in found)
+            names = "; ".join(one.item.text for one in found[:NAMED])
+            names += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
             count = "1 item is open" if len(found) == 1 else f"{len(found)} items are open"
             asks = Content.styled(plain(f"! {count}: {names}. Resolve anyway?", 500), "bold $text-warning")
         else:
