@@ -44,6 +44,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
         ("In a detail", _rows(keymap, DetailView)),
         ("In the diagnosis", _rows(keymap, DiagnosisPane)),
         ("In a guide", _rows(keymap, GuidePane)),
+        ("On the incident's card", _card_rows(keymap)),
         ("In a plan", _plan_rows(keymap)),
         ("In a status update", _update_rows(keymap)),
         MARKS,
@@ -64,6 +65,12 @@ def _plan_rows(keymap: Any) -> list[tuple[str, str]]:
     from tui.screens.plan import PlanScreen
 
     return _rows(keymap, PlanScreen)
+
+
+def _card_rows(keymap: Any) -> list[tuple[str, str]]:
+    from tui.screens.incident import CardList, CheckList, IncidentScreen
+
+    return [row for widget in (CardList, CheckList, IncidentScreen) for row in _rows(keymap, widget)]
 
 
 def _update_rows(keymap: Any) -> list[tuple[str, str]]:

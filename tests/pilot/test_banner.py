@@ -99,6 +99,31 @@ async def test_without_an_incident_it_names_the_last_one_and_how_to_declare() ->
     assert (await rows(BannerState(declare_key="ctrl+i"), 200))[0] == "No incident open   ctrl+i declares one"
 
 
+async def test_a_relapse_is_as_loud_as_anything_at_every_width() -> None:
+    state = BannerState(
+        incident_id="INC-1",
+        status="RESOLVED",
+        title="Login slow",
+        changed_at=NOW - 240,
+        relapse="payment-service unhealthy 4 min after resolution",
+    )
+    assert (await rows(state, 200))[0] == (
+        "✗ RELAPSE: payment-service unhealthy 4 min after resolution   v reopens   INC-1   I declares another"
+    )
+    narrow = (await rows(state, 80))[0]
+    assert narrow.startswith("✗ RELAPSE: payment-service")
+    assert "v reopens" in narrow
+    assert "RELAPSE" not in "".join(await rows(replace(state, relapse=""), 200))
+
+
+async def test_the_severity_has_its_word_and_a_missing_lead_is_said_where_there_is_room() -> None:
+    state = replace(STATE, severity_word="High", roles=(("no", "IC"), ("TL", "ada")))
+    first = (await rows(state, 200))[0]
+    assert first.startswith("SEV 2 HIGH ")
+    assert first.endswith("no IC · TL ada")
+    assert "SEV 2" in (await rows(state, 80))[0]
+
+
 async def test_stale_probes_and_read_only_are_never_given_up() -> None:
     state = replace(STATE, read_only=True, probes_stale=2, probes_live=7)
     second = (await rows(state, 80))[1]
