@@ -108,7 +108,8 @@ def workload_about(host: ControlRoom, guide: Guide, step: GuideStep) -> str:
 
 def filling(host: ControlRoom, guide: Guide, step: GuideStep) -> Filling:
     """What is known of what a step's code leaves open."""
-    pods: list[Pod] = _pods(host)
+    # Only for what asks for one: there may be thousands, and a guide is drawn anew each second.
+    pods = _pods(host) if "pod>" in step.code or "pod-name>" in step.code else []
     selected = host.desk.aim()
     workload = workload_about(host, guide, step)
     release = next((row.release for row in _workloads(host) if row.name == workload), "")

@@ -214,7 +214,10 @@ async def test_a_mitigation_of_the_guide_starts_its_plan_on_what_is_sick_and_its
         assert (entry.entry.evidence or {})["finding"]["act"]
 
 
-async def test_a_plan_goes_where_it_makes_sense_and_containment_before_the_evidence_is_told(tmp_path: Path) -> None:
+async def test_a_plan_goes_where_it_makes_sense_and_containment_before_the_evidence_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     async with stage(tmp_path, runbook=BANKING) as on:
         console = on.console
         await on.select("card-service")
@@ -255,7 +258,13 @@ async def test_a_plan_goes_where_it_makes_sense_and_containment_before_the_evide
         await console.press("enter")
         await console.tells("nothing is aimed by guess")
         assert not isinstance(console.app.screen, PlanScreen)
+        await on.select("payment-service-")
+        await guided(console, "security-incident")
         await at_step(console, "preserve-evidence")
-        await console.press("space")
+        await console.press("enter")
+        await on.confirm(await on.planned())
+        await console.home()
+        await console.notes(r"^Done: Preserve Evidence: capture logs immediately\nPreserve evidence of pod/.*: worked")
         await console.until(lambda: not step_of(console, "containment").warning, "no warning once it is preserved")
+        assert step_of(console, "preserve-evidence").state == "done"
         assert not on.writes
