@@ -46,9 +46,15 @@ def rows(
     *,
     local: bool,
     now: float,
+    relapse: str = "",
 ) -> list[Row]:
-    """``held``: since when (ms) each role is held by who holds it."""
+    """``held``: since when (ms) each role is held by who holds it. ``relapse``: what is ill again after it was over."""
+    hint = "enter reopens the incident"
+    again = (
+        [Row(id="relapse", label="✗ RELAPSE", value=relapse, style="bold $text-error", hint=hint)] if relapse else []
+    )
     return [
+        *again,
         *_standing(incident, response),
         Row(id="", label="What"),
         *_what(incident),
@@ -88,7 +94,13 @@ def _what(incident: Incident) -> list[Row]:
     named = ", ".join(incident.services)
     found = [
         Row(id="title", label="Title", value=incident.title, hint="enter changes it"),
-        Row(id="services", label="Services", value=named or "none named", style="" if named else DIM, hint="enter"),
+        Row(
+            id="services",
+            label="Services",
+            value=named or "none named",
+            style="" if named else DIM,
+            hint="enter names them",
+        ),
         Row(
             id="impact",
             label="Customer impact",

@@ -36,6 +36,8 @@ def change(host: ControlRoom, row: str) -> None:
     match kind:
         case "severity":
             _severity(host, incident)
+        case "relapse":
+            reopen(host)
         case "status":
             writing.begin(host, _status(host, incident), "moves the incident on")
         case "title" | "services" | "impact":

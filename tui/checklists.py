@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 STEADY = 3
 """Looks in a row, one a second, that must agree before a probe ticks an item or opens it again."""
 
+GAP = 5.0
+"""Seconds without a look after which the counting begins again."""
+
 PHASES: dict[Status, tuple[When, ...]] = {
     Status.INVESTIGATING: ("respond", "resolve"),
     Status.MITIGATING: ("respond", "resolve"),
@@ -82,6 +85,7 @@ class Checklists:
         self._ticks: dict[Key, Tick] = {}
         self._scenarios: set[str] = set()  # that fitted since the incident is shown
         self._steady: dict[Key, tuple[bool, int]] = {}
+        self._looked_at = 0.0
         self._writing: set[Key] = set()
         self._reading = asyncio.Lock()
         self._errands = Errands()
@@ -165,6 +169,10 @@ class Checklists:
 
     def look(self) -> None:
         """A second has passed, and somebody sees the lists: what has lasted is recorded."""
+        now = self._host.now()
+        if not 0 <= now - self._looked_at <= GAP:
+            self._steady.clear()  # nobody looked meanwhile: it may have come and gone
+        self._looked_at = now
         for one in self._ticked_by_probes():
             assert one.reading is not None
             key, holds = (one.list, one.item.id), one.reading.holds

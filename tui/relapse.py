@@ -72,7 +72,7 @@ class RelapseWatch:
         over = [
             one
             for one in await journal.incidents()
-            if one.drill is journal.drill and one.status is Status.RESOLVED and one.resolved_at is not None
+            if one.drill is journal.drill and not one.open and one.resolved_at is not None
         ]
         incident = max(over, key=lambda one: (one.resolved_at or 0, one.id), default=None)
         if incident is None or now - (incident.resolved_at or 0) > self._seconds * 1000:

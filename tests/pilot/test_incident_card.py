@@ -196,6 +196,26 @@ async def test_at_eighty_columns_probes_tick_what_they_see_and_people_the_rest(
     assert all("pods ready" not in text for text in by_probe)
 
 
+async def test_what_is_written_into_an_incident_is_shown_as_text(platform: Running, tmp_path: Path) -> None:
+    nasty = "[/bar] [red]x\x1b[31m\u202eevil\u200b"
+    async with carded(platform, tmp_path) as console:
+        journal = console.room.journal
+        await journal.set_title(nasty)
+        await journal.set_role("ic", nasty, name="Incident Commander")
+        await journal.set_role(nasty, nasty)
+        await journal.set_facts(services=[nasty, nasty * 9], impact=nasty * 9)
+        screen = await card(console)
+        await console.says("[/bar] [red]x")
+        console.check_inert()
+        for row in ("title", "impact", "role:ic", "severity"):
+            await at(console, screen, row)
+            await console.press("enter")
+            await console.until(lambda: isinstance(console.app.screen, AskScreen), "asked")
+            await console.pilot.pause()
+            console.check_inert()
+            await console.press("escape")
+
+
 async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: Running, tmp_path: Path) -> None:
     async with carded(platform, tmp_path) as console:
         screen = await card(console)
@@ -236,25 +256,27 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
             await console.says("✗ RELAPSE: ")
             await console.notes(rf"^RELAPSE .* after resolution: {NODE} NotReady")
             assert "v reopens" in console.text
-        finally:
+        except AssertionError:
             fate(platform, "")
+            raise
     lines = resolved.text.split("\n")
     assert lines[:2] == ["Status: RESOLVED", "rolled back to 1.4.0"]
     assert re.match(r"\d items were open on the resolution checklist: .*All pods ready", lines[2])
 
     # Another console within the window knows of it, and reopens.
     async with carded(platform, tmp_path) as console:
+        await console.says("✗ RELAPSE: ")
         screen = await card(console)
-        await at(console, screen, "status")
-        await console.press("enter")
-        await console.on(ChooseScreen)
-        await console.typed("INVEST")
+        await at(console, screen, "relapse")
+        assert "NotReady" in console.line("✗ RELAPSE")
         await console.press("enter")
         await console.on(AskScreen)
         await console.typed(" for good")
         await console.press("enter")
         await console.notes("^Reopened: .*for good$")
         assert shown(console).status is Status.INVESTIGATING
+        await console.until(lambda: "✗ RELAPSE" not in console.text, "no relapse any more: it is open")
+    fate(platform, "")
     async with await Store.open(tmp_path / "warroom.db") as store:
         (incident,) = await store.incidents()
         assert (await store.verify(incident.id)).ok

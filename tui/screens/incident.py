@@ -23,6 +23,7 @@ from tui import card_changes, writing
 from tui.card import Row, held_since, rows
 from tui.card_lines import card_row, item_id, list_rows
 from tui.outline import NARROW
+from tui.relapse import summary
 from widgets.banner_state import stopwatch
 from widgets.row_list import ListRow, RowList
 
@@ -113,7 +114,8 @@ class IncidentScreen(Screen[None]):
     # ------------------------------------------------------------------ what is shown
 
     def _tick(self) -> None:
-        self._host.commanding.checklists.look()
+        if self.is_current:  # a dialog in front looks for itself, or is about something else
+            self._host.commanding.checklists.look()
         self._look()
 
     def _look(self) -> None:
@@ -122,7 +124,9 @@ class IncidentScreen(Screen[None]):
             return
         now, local = self._host.now(), self._host.local_time
         self._read_roles(incident)
-        self._rows = rows(incident, self._host.response, self._marked(incident), self._held, local=local, now=now)
+        again = summary(self._host.commanding.relapse.standing, incident.resolved_at or 0)
+        marked = self._marked(incident)
+        self._rows = rows(incident, self._host.response, marked, self._held, local=local, now=now, relapse=again)
         cells = max(self.card.scrollable_content_region.width - 1, 40)
         self.card.show([card_row(row, cells) for row in self._rows])
         checklists = self._host.commanding.checklists
