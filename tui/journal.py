@@ -35,6 +35,9 @@ STANDBY_WINDOW = 60 * 60 * 1000
 
 STANDBY_LIMIT = 500
 
+MEET_EVERY = 0.5
+"""Seconds between two looks at the store for an incident declared elsewhere, while none is open."""
+
 READ_AGAIN = 1.0
 """Seconds until a store that could not be read is tried again."""
 
@@ -61,12 +64,14 @@ class Journal(JournalChanges):
         self.trouble = ""  # why entries do not reach the store; empty while all is well
         self.notice = ""  # what became of the store when it was opened, if that must be known
         self._standing_trouble = ""  # what stays true however well entries reach the store now
+        self.met = ""  # an incident that was declared elsewhere and is shown now; whoever tells it empties it
         self._drill = drill
         self._clock = SteadyClock(clock)
         self._changed = changed
         self._recorder: Recorder | None = None
         self._is_open = False
         self._seen: int = 0
+        self._known: set[str] | None = None  # the incidents that were there when none was open here
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
         self._shown = asyncio.Event()
 
@@ -82,6 +87,7 @@ class Journal(JournalChanges):
         self._recorder, self._standing_trouble, self.notice = await recorder_for(self.path, self._clock)
         self.trouble = self._standing_trouble
         store = self._recorder.store
+        self._known = {each.id for each in await store.incidents()}
         incident = await store.current(drill=self._drill) or await store.latest()
         if incident is not None:
             await self.show(incident)
@@ -141,12 +147,17 @@ class Journal(JournalChanges):
         return await self._opened().incidents()
 
     async def show(self, incident: Incident) -> None:
-        """Show another incident of this store."""
+        """Show another incident of this store. One that is open gets what the probes saw while none was shown."""
+        records = incident.open and incident.drill == self._drill
+        if records:
+            await self._end_standby(incident.id)
         # Evidence stays on disk until somebody asks: a long timeline opens fast.
         entries = await self._opened().entries(incident.id, evidence=False)
         self.timeline = Timeline(entries)
         self.incident = incident
         self._seen = entries[-1].seq if entries else 0
+        if records:
+            await self._end_standby(incident.id)  # what was seen while the timeline was read
         self._shown.set()
         await self._changed(None)
 
@@ -162,9 +173,7 @@ class Journal(JournalChanges):
         facts: Mapping[str, bool] | None = None,
     ) -> Incident:
         """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
-        store = self._opened()
-        assert self._recorder is not None
-        incident = await store.declare(
+        incident = await self._opened().declare(
             title=title,
             author=self.author,
             severity=severity,
@@ -175,9 +184,7 @@ class Journal(JournalChanges):
             impact=impact,
             facts=facts,
         )
-        await self._end_standby(incident.id)
         await self.show(incident)
-        await self._end_standby(incident.id)  # what was seen while the timeline was read
         return incident
 
     async def _end_standby(self, incident_id: str) -> None:
@@ -190,7 +197,38 @@ class Journal(JournalChanges):
                 await self._recorder.observe(incident_id, draft)
 
     async def follow(self) -> None:
-        """Bring in what this and other processes append, for as long as the console is open."""
+        """Bring in what this and other processes append or declare, for as long as the console is open."""
+        meeting = asyncio.create_task(self._meet(), name="incidents declared elsewhere")
+        try:
+            await self._follow_shown()
+        finally:
+            meeting.cancel()
+            await asyncio.gather(meeting, return_exceptions=True)
+
+    async def _meet(self) -> None:
+        """Show an incident that another process declares (``warroom declare``) while none is open here."""
+        while True:
+            try:
+                if self.recording:
+                    self._known = (
+                        None  # what is declared meanwhile is not sprung on who resolves the shown one
+                    )
+                else:
+                    await self._look_for_another()
+            except StoreError as error:  # what follows the timeline says so on the screen
+                log.error("the incidents cannot be read: %s", error)
+            await asyncio.sleep(MEET_EVERY)
+
+    async def _look_for_another(self) -> None:
+        found = await self._opened().incidents()
+        if self._known is None:
+            self._known = {incident.id for incident in found}
+        new = [each for each in found if each.open and each.drill == self._drill and each.id not in self._known]
+        if new and not self.recording:
+            self.met = f"{new[0].id} was declared elsewhere: {new[0].title}"
+            await self.show(new[0])
+
+    async def _follow_shown(self) -> None:
         while True:
             await self._shown.wait()
             self._shown.clear()

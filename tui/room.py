@@ -265,6 +265,9 @@ class ControlRoom:
             self.desk.show_where()
 
     async def _timeline_changed(self, touched: set[str] | None) -> None:
+        if self.journal.met:
+            self.tell(self.journal.met, "warning", timeout=30)
+            self.journal.met = ""
         self.updates.hear(touched)
         self.keeping.hear(self.journal.incident)
         self.commanding.hear(touched)

@@ -228,3 +228,45 @@ async def test_showing_another_incident_is_followed_from_then_on(tmp_path: Path)
     await asyncio.gather(following, return_exceptions=True)
     await other.close()
     await book.close()
+
+
+async def test_an_incident_that_another_process_declares_is_shown_where_none_is_open(tmp_path: Path) -> None:
+    changes = Changes()
+    book = journal(tmp_path / "w.db", changed=changes)
+    await book.open()
+    following = asyncio.create_task(book.follow())
+    await book.observe([transition("payments down", NOW - 60_000)])
+    other = await Store.open(tmp_path / "w.db")
+    drill = await other.declare(title="Somebody practises", author="trainee", drill=True)
+    incident = await other.declare(title="Payments failing", author="somebody", severity=2)
+    await changes.until(lambda: book.incident is not None)
+    assert book.incident is not None
+    assert book.incident.id == incident.id != drill.id
+    assert book.met == f"{incident.id} was declared elsewhere: Payments failing"
+    await other.append(incident.id, Draft(text="from a shell", author="somebody", kind=Kind.NOTE))
+    await changes.until(lambda: {"from a shell", "payments down"} <= {line.text for line in book.timeline.lines})
+
+    await other.declare(title="Something else", author="somebody")
+    await other.append(incident.id, Draft(text="still here", author="somebody", kind=Kind.NOTE))
+    await changes.until(lambda: any(line.text == "still here" for line in book.timeline.lines))
+    assert book.incident.id == incident.id
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await other.close()
+    await book.close()
+
+
+async def test_what_probes_see_while_a_finished_incident_is_read_is_on_the_open_ones_timeline(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    old = await book.declare("Last week's", None, cluster="", namespace="")
+    other = await Store.open(tmp_path / "w.db")
+    await other.set_status(old.id, Status.RESOLVED, "somebody")
+    finished = await other.incident(old.id)
+    incident = await book.declare("Payments failing", 2, cluster="", namespace="")
+    await book.show(finished)
+    await book.observe([transition("payments down")])
+    await book.show(incident)
+    assert "payments down" in [line.text for line in book.timeline.lines]
+    await other.close()
+    await book.close()
