@@ -104,7 +104,10 @@ def standing(matrix: Sequence[MatrixRow], facts: Mapping[str, bool], severity: i
     """How a severity stands to the matrix, for an incident that has one already."""
     found = proposed(matrix, facts)
     if found.row is None:
-        return found.words if severity is None else "decided by a person: no row of the matrix applies"
+        if severity is None:
+            return found.words
+        known = all(fact in facts for fact in FACTS)
+        return f"decided by a person, {'no row of the matrix applies' if known else 'the questions below are open'}"
     if severity == found.severity:
         return found.row.words
     decided = "" if severity is None else "decided by a person, "

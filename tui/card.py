@@ -16,6 +16,7 @@ from widgets.plain import clock
 
 if TYPE_CHECKING:
     from incident.review import Mark
+    from runbook.classification import View
     from runbook.response import Response, Role
 
 NEXT_WORDS = {
@@ -47,8 +48,12 @@ def rows(
     local: bool,
     now: float,
     relapse: str = "",
+    seen: View | None = None,
 ) -> list[Row]:
-    """``held``: since when (ms) each role is held by who holds it. ``relapse``: what is ill again after it was over."""
+    """``held``: since when (ms) each role is held by who holds it. ``relapse``: what is ill again after it was over.
+
+    ``seen``: what the probes propose now, for what nobody has said yet.
+    """
     hint = "enter reopens the incident"
     again = (
         [Row(id="relapse", label="✗ RELAPSE", value=relapse, style="bold $text-error", hint=hint)] if relapse else []
@@ -57,7 +62,7 @@ def rows(
         *again,
         *_standing(incident, response),
         Row(id="", label="What"),
-        *_what(incident),
+        *_what(incident, seen),
         Row(id="", label="Roles"),
         *_roles(incident, response, held, local, now),
         Row(id="", label="Times"),
@@ -90,8 +95,9 @@ def _standing(incident: Incident, response: Response | None) -> list[Row]:
     ]
 
 
-def _what(incident: Incident) -> list[Row]:
+def _what(incident: Incident, seen: View | None) -> list[Row]:
     named = ", ".join(incident.services)
+    ill = f"ill now: {', '.join(seen.services)}" if seen is not None and seen.services and not named else ""
     found = [
         Row(id="title", label="Title", value=incident.title, hint="enter changes it"),
         Row(
@@ -99,6 +105,7 @@ def _what(incident: Incident) -> list[Row]:
             label="Services",
             value=named or "none named",
             style="" if named else DIM,
+            more=ill,
             hint="enter names them",
         ),
         Row(
@@ -113,10 +120,13 @@ def _what(incident: Incident) -> list[Row]:
     for fact in FACTS:
         answer = incident.facts.get(fact)
         style = DIM if answer is None else "bold" if answer else ""
+        proposed = seen.facts.get(fact) if seen is not None and answer is None else None
+        more = ""
+        if proposed is not None and proposed.answer is not None:
+            more = f"seen by probes: {words[proposed.answer]}, {proposed.evidence}"
+        hint = "y yes · n no · u not known"
         label = f"{QUESTIONS[fact]}?"
-        found.append(
-            Row(id=f"fact:{fact}", label=label, value=words[answer], style=style, hint="y yes · n no · u not known")
-        )
+        found.append(Row(id=f"fact:{fact}", label=label, value=words[answer], style=style, more=more, hint=hint))
     return found
 
 

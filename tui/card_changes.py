@@ -79,7 +79,9 @@ def _words(host: ControlRoom, incident: Incident, kind: str) -> None:
                 saved = await host.journal.set_facts(impact=text)
         return _told(host, saved)
 
-    values = {"title": incident.title, "services": ", ".join(incident.services), "impact": incident.impact}
+    seen = host.commanding.seen_of(incident)
+    services = incident.services or (seen.services if seen is not None else ())
+    values = {"title": incident.title, "services": ", ".join(services), "impact": incident.impact}
     abouts = {
         "title": "What is wrong, as a customer would say it",
         "services": "The services that are affected, with commas between",

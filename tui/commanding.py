@@ -11,7 +11,9 @@ from tui.relapse import RelapseWatch
 from tui.update_sending import Errands
 
 if TYPE_CHECKING:
+    from incident.entry import Incident
     from probes.transitions import Transition
+    from runbook.classification import View
     from tui.room import ControlRoom
 
 
@@ -36,6 +38,19 @@ class Commanding:
     async def observed(self, turns: Sequence[Transition]) -> None:
         """What the probes saw change, after it is recorded."""
         await self.relapse.observed(turns)
+
+    def seen(self) -> View:
+        """What the probes propose now: services affected, and answers to the decision matrix."""
+        from runbook.classification import view
+        from runbook.response import Response
+
+        response = self._host.response or Response(name="", severities=())
+        return view(self._host.feeds.latest, response, self._host.now())
+
+    def seen_of(self, incident: Incident) -> View | None:
+        """The same for an open incident of the cluster that is in view; None for others."""
+        cluster = self._host.session.cluster
+        return self.seen() if incident.open and cluster is not None and cluster.context == incident.cluster else None
 
     async def close(self) -> None:
         await self._errands.close()

@@ -179,8 +179,6 @@ async def _raw_object(host: ControlRoom, subject: Subject) -> dict[str, Any] | N
 
 def declare(host: ControlRoom) -> None:
     """Ask what is wrong and how bad it is, with what the probes propose, and begin an incident."""
-    from runbook.classification import view
-    from runbook.response import Response
     from tui.screens.declare import DeclareScreen
 
     if not host.journal.ready:
@@ -188,8 +186,7 @@ def declare(host: ControlRoom) -> None:
         return
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
-    seen = view(host.feeds.latest, host.response or Response(name="", severities=()), host.now())
-    begin_it = partial(_declare, host)
+    seen, begin_it = host.commanding.seen(), partial(_declare, host)
     host.app.push_screen(DeclareScreen(_where(host), host.response, seen, begin_it, open_incident=still_open))
 
 

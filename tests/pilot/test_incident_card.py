@@ -125,9 +125,15 @@ async def test_roles_severity_facts_and_times_are_changed_from_the_keyboard(plat
         await console.until(lambda: "SEV 2 High" in console.line("Severity  "), "its word")
         assert "Service Down + No Customer Impact = Severity 2" in console.line("Severity  ")
 
+        assert "ill now: payment-service" in console.line("Services  ")
+        assert "seen by probes: yes, 3 of 3 payment-service in CrashLoopBackOff" in console.line(
+            "Performance degraded?"
+        )
         await at(console, screen, "services")
         await console.press("enter")
-        await console.typed("payment-service, card-service")
+        await console.on(AskScreen)
+        await console.press("end")
+        await console.typed(", card-service")  # what is ill stands there already
         await console.press("enter")
         await console.notes("^Services affected: payment-service, card-service$")
 

@@ -84,7 +84,12 @@ def test_without_a_matrix_nothing_is_proposed() -> None:
             None,
             "matrix: Performance Degradation + No Complaints = Severity 3",
         ),
-        ({}, 2, "decided by a person: no row of the matrix applies"),
+        ({}, 2, "decided by a person, the questions below are open"),
+        (
+            dict.fromkeys(("service_down", "customer_impact", "degraded", "complaints"), NO),
+            2,
+            "decided by a person, no row of the matrix applies",
+        ),
         ({}, None, "No severity proposed yet: answer what is known"),
     ],
 )

@@ -126,7 +126,16 @@ class IncidentScreen(Screen[None]):
         self._read_roles(incident)
         again = summary(self._host.commanding.relapse.standing, incident.resolved_at or 0)
         marked = self._marked(incident)
-        self._rows = rows(incident, self._host.response, marked, self._held, local=local, now=now, relapse=again)
+        self._rows = rows(
+            incident,
+            self._host.response,
+            marked,
+            self._held,
+            local=local,
+            now=now,
+            relapse=again,
+            seen=self._host.commanding.seen_of(incident),
+        )
         cells = max(self.card.scrollable_content_region.width - 1, 40)
         self.card.show([card_row(row, cells) for row in self._rows])
         checklists = self._host.commanding.checklists
