@@ -106,6 +106,12 @@ class Stage:
         await self.confirm(screen)
         await self.console.home()
 
+    def commands(self, text: str) -> str:
+        """What a plan's box says, without its line ends: a long command is wrapped."""
+        inside = (line.partition("┃")[2].rpartition("┃")[0] for line in text.splitlines())
+        found = " ".join(" ".join(inside).split())
+        return found.replace(f" --context drill-prod --kubeconfig {self.platform.kubeconfig}", " …")
+
     def said(self, screen: PlanScreen) -> str:
         """What the line over the buttons says."""
         return str(screen.query_one("#plan-note").render())

@@ -124,7 +124,7 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
         field = next(index for index, line in enumerate(lines) if "revision       2 " in line)
         assert "now 3" in lines[field]
         assert lines[field].rstrip(" ┃│╮").endswith("…")
-        assert "$ kubectl rollout undo" in lines[field + 1]
+        assert "$ kubectl --context drill-prod" in lines[field + 1]
 
 
 async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(tmp_path: Path) -> None:

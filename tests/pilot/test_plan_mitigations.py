@@ -23,10 +23,11 @@ async def shown(at: Stage, *parts: str) -> None:
     """These words are on the screen, or come on it when the plan is scrolled to its end."""
     await at.console.says("Before it runs")
     text = at.console.text
-    if not all(part in text for part in parts):
+    if not all(part in text + at.commands(text) for part in parts):
         await at.console.press(*["down"] * 30)
         text += at.console.text
-    assert [part for part in parts if part not in text] == [], text
+    said = text + at.commands(text)
+    assert [part for part in parts if part not in said] == [], text
     assert "PRODUCTION  drill-prod" in text
 
 
@@ -84,7 +85,7 @@ async def test_o_goes_back_to_the_revision_before_and_u_goes_forward_again(tmp_p
         await shown(
             at,
             "Undo the rollout of deployment/payment-service: back to revision 2",
-            f"$ kubectl rollout undo deployment/payment-service --to-revision=2 -n {PROD}",
+            f"$ kubectl … rollout undo deployment/payment-service --to-revision=2 -n {PROD}",
             "-         image: bankingacr.azurecr.io/payment-service:1.5.0",
             "+         image: bankingacr.azurecr.io/payment-service:1.4.0",
             "! helm: Helm owns it",
@@ -132,14 +133,14 @@ async def test_t_redirects_and_a_second_press_takes_it_away(tmp_path: Path) -> N
         await shown(
             at,
             "Redirect account-service: answer 503 to requests with the header maintenance: true",
-            "$ kubectl apply --server-side --field-manager=warroom-INC-",
+            "$ kubectl … apply --server-side --field-manager=warroom-INC-",
             "VirtualService/account-service-maintenance",
             "✓ allowed: create virtualservices.networking.istio.io",
         )
         await worked(at, screen)
         await at.select("account-service")
         screen = await at.plan("T")
-        await shown(at, "$ kubectl delete virtualservice", "- kind: VirtualService")
+        await shown(at, "$ kubectl … delete virtualservice", "- kind: VirtualService")
         await worked(at, screen)
         assert [request.method for request in at.writes] == ["PATCH", "DELETE"]
 
@@ -168,7 +169,7 @@ async def test_e_captures_into_a_folder_and_sends_nothing(tmp_path: Path, state:
         await shown(
             at,
             f"Preserve evidence of pod/{pod}",
-            f"$ kubectl logs {pod} -n {PROD} --all-containers --timestamps",
+            f"$ kubectl … logs {pod} -n {PROD} --all-containers --timestamps",
             "hits: nothing: it only reads",
             "verified by: every file read again and compared with MANIFEST.sha256",
         )
@@ -185,7 +186,7 @@ async def test_k_deletes_one_pod_and_sees_another_come(tmp_path: Path) -> None:
         await shown(
             at,
             f"Delete pod/{pod}",
-            f"$ kubectl delete pod {pod} -n {PROD}",
+            f"$ kubectl … delete pod {pod} -n {PROD}",
             "✓ owner: Deployment/account-service makes another one",
             "undo: a deleted pod does not come back",
         )
@@ -200,7 +201,7 @@ async def test_c_cordons_a_node(tmp_path: Path) -> None:
         await shown(
             at,
             "Cordon node/aks-system-00000",
-            "$ kubectl cordon aks-system-00000",
+            "$ kubectl … cordon aks-system-00000",
             "+   unschedulable: true",
             "hits: no pod is touched",
             "undo: uncordons it",
@@ -216,7 +217,7 @@ async def test_x_asks_from_inside_a_pod(tmp_path: Path) -> None:
         await shown(
             at,
             f"Check external-payment-gateway.com from pod/{pod}",
-            f"$ kubectl exec {pod} -n {PROD} -- curl -v",
+            f"$ kubectl … exec {pod} -n {PROD} -- curl -v",
             "✓ container: container api-gateway: ready",
             "hits: one GET from inside one pod",
         )

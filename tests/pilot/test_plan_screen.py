@@ -35,7 +35,8 @@ async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(tmp_path:
 
         assert "PRODUCTION" in text
         assert "drill-prod · banking-platform-prod" in text
-        assert "$ kubectl rollout restart deployment/account-service -n banking-platform-prod" in text
+        command = "$ kubectl … rollout restart deployment/account-service -n banking-platform-prod"
+        assert command in at.commands(text)
         assert "kubectl.kubernetes.io/restartedAt" in text
         assert "✓ allowed: patch deployments.apps as admin" in text
         assert "verified by: 3 of 3 new pods ready" in text
