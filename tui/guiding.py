@@ -348,13 +348,14 @@ class Guiding:
         self._unkept.pop(key, None)
         await self._write(self._draft(key, step.text, step.state, seen))
 
-    async def toggle(self, key: Key) -> None:
-        """Tick a step by hand, or open it again."""
+    def toggle(self, key: Key) -> None:
+        """Tick a step by hand, or open it again. Twice while that is being recorded does it once."""
         at = self.step(key)
-        if at is None:
+        if at is None or key in self._busy:
             return
         state: State = "done" if at[1].state == "open" else "open"
-        await self._write(check_draft(*key, state, self._host.journal.author, text=at[1].text))
+        draft = check_draft(*key, state, self._host.journal.author, text=at[1].text)
+        self._begin(key, "recording …", self._write(draft))
 
     async def note(self, key: Key, text: str) -> bool:
         """Write a note on a step, which stays as it is. False: it was not recorded, and that was told."""

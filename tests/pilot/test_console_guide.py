@@ -92,7 +92,7 @@ async def test_a_step_is_run_ticked_and_noted_and_all_of_it_is_on_the_timeline(
         await console.notes(r"^Noted: Check database payment tables\nasked the DBA")
         await console.until(lambda: pane_of(console).has_focus, "the guide in focus")
         assert step_of(console, "payment-tables").state == "open"
-        await console.press("space")
+        await console.typed("  ")  # a double press ticks once
         await console.notes(r"^Done: Check database payment tables$")
         await console.says("2 of 7 done")
         await console.says("↳ asked the DBA")
@@ -266,5 +266,5 @@ async def test_a_plan_goes_where_it_makes_sense_and_containment_before_the_evide
         await console.home()
         await console.notes(r"^Done: Preserve Evidence: capture logs immediately\nPreserve evidence of pod/.*: worked")
         await console.until(lambda: not step_of(console, "containment").warning, "no warning once it is preserved")
-        assert step_of(console, "preserve-evidence").state == "done"
+        await console.until(lambda: step_of(console, "preserve-evidence").state == "done", "the step ticked")
         assert not on.writes

@@ -179,7 +179,7 @@ class ConsoleGuide(ConsoleActs):
                 self.guiding.run(key)
                 self.show_guide()
             case "tick":
-                writing.begin(self.host, self.guiding.toggle(key), "ticks a step of a guide")
+                self.guiding.toggle(key)
             case "copy":
                 self._copy_step(key)
             case "show":
