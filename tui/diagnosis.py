@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from probes.rows import Endpoint
     from runbook.mitigation import Mitigation
     from runbook.playbook import Playbook
+    from runbook.response_file import Runbook
     from tui.options import ConsoleOptions
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
         cluster = tasks.create_task(_cluster(options, limit, acts))
     return [
         _settings(options),
+        *await _keys(options, runbook.result()[0]),
         *runbook.result()[1],
         *cluster.result(),
         *_variables(options),
@@ -67,6 +69,20 @@ def _settings(options: ConsoleOptions) -> Check:
     if path is None:
         return Check("settings", Level.OK, f"no file at {paths.settings_file()}: defaults")
     return Check("settings", Level.OK, str(path))
+
+
+async def _keys(options: ConsoleOptions, read: Runbook | None) -> list[Check]:
+    """What is wrong with the settings' ``[keys]``: a console would refuse to open over it."""
+    if not options.settings.keys:
+        return []
+    from tui.keys import KeymapError, act_keys, checked_keymap
+
+    table = await asyncio.to_thread(_table, read.playbook if read else options.playbook)
+    try:
+        checked_keymap(options.settings.keys, act_keys(table.values()))
+    except KeymapError as error:
+        return [Check("keys", Level.MISSING, str(error), f"correct {options.settings.path}")]
+    return []
 
 
 def _variables(options: ConsoleOptions) -> list[Check]:

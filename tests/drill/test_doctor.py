@@ -160,3 +160,19 @@ async def test_doctor_without_a_kubeconfig_says_what_is_missing_and_what_to_do(u
     assert missing["name"] == "kubeconfig"
     assert "there is no kubeconfig" in missing["found"]
     assert "warroom drill" in missing["advice"]
+
+
+async def test_doctor_finds_a_key_in_the_settings_that_a_console_would_refuse(user: dict[str, str]) -> None:
+    file = Path(user["HOME"]) / "config.toml"
+    found = []
+    for keys in ('detial = "f7"', 'logs = "R"', 'logs = "f7"'):
+        file.write_text(f"[keys]\n{keys}\n", encoding="utf-8")
+        done = await warroom(user, "doctor", "--json", "--config", str(file))
+        found.append([check for check in checks(done) if check["name"] == "keys"])
+
+    typo, clash, fine = found
+    assert typo[0]["found"].startswith("[keys] detial: there is no such action; there are ")
+    assert clash[0]["found"] == "[keys] restart: the key R already belongs to logs"
+    assert clash[0]["level"] == "missing"
+    assert clash[0]["advice"] == f"correct {file}"
+    assert not fine

@@ -26,11 +26,12 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         must_exist(options.store)
         name, verdict = asyncio.run(_verify(options.store, arguments.target))
+    entries = "entry" if verdict.entries == 1 else "entries"
     if verdict.ok:
-        print(f"{plain(name)}: ok, {verdict.entries} {'entry' if verdict.entries == 1 else 'entries'}")
+        print(f"{plain(name)}: ok, {verdict.entries} {entries}")
         return OK
     where = f"first broken entry {verdict.broken_id}: " if verdict.broken_id else ""
-    print(plain(f"{name}: broken after {verdict.entries} sound entries: {where}{verdict.reason}", 2000))
+    print(plain(f"{name}: broken after {verdict.entries} sound {entries}: {where}{verdict.reason}", 2000))
     return UNHEALTHY
 
 
