@@ -29,6 +29,7 @@ def card_row(row: Row, cells: int) -> ListRow:
         value = fit(value, max(width(value), VALUE))
     left = room - width(value) - 2
     more = crop(plain(row.more, 300), left) if row.more and left > 8 else ""
+    whole = plain(row.value, 500), plain(row.more, 300)
     return ListRow(
         row.id,
         Content.assemble(
@@ -37,6 +38,7 @@ def card_row(row: Row, cells: int) -> ListRow:
             (value, row.style),
             (f"  {more}" if more else "", DIM),
         ),
+        full=" · ".join(filter(None, whole)) if "…" in (value + more)[-1:] or (row.more and not more) else "",
     )
 
 
@@ -57,11 +59,18 @@ def list_rows(found: list[ListView], cells: int, *, local: bool, now: float) -> 
                 heading=True,
             )
         )
-        rows += [
-            ListRow(item_id(item), item_line(item, cells, local=local, now=now, quiet=not one.now))
-            for item in one.items
-        ]
+        rows += [_item_row(item, cells, local=local, now=now, quiet=not one.now) for item in one.items]
     return rows
+
+
+def _item_row(item: ItemView, cells: int, *, local: bool, now: float, quiet: bool) -> ListRow:
+    text, (said, _) = plain(item.item.text, 300), _said(item, local, now)
+    cut = max(width(text), width(plain(said, 400))) > cells - 4
+    return ListRow(
+        item_id(item),
+        item_line(item, cells, local=local, now=now, quiet=quiet),
+        full=" · ".join(filter(None, (text, plain(said, 400)))) if cut else "",
+    )
 
 
 def item_id(item: ItemView) -> str:

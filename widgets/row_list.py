@@ -11,11 +11,15 @@ from textual.widgets.option_list import Option
 
 
 class ListRow(Struct, frozen=True):
-    """One row, inert. ``id`` is its own for as long as it is shown; a ``heading`` cannot be chosen."""
+    """One row, inert. ``id`` is its own for as long as it is shown; a ``heading`` cannot be chosen.
+
+    ``full`` is what it says in full, if its content had to be cropped.
+    """
 
     id: str
     content: Content
     heading: bool = False
+    full: str = ""
 
 
 class RowList(OptionList):
@@ -34,8 +38,19 @@ class RowList(OptionList):
     @property
     def chosen(self) -> str:
         """The id of the row under the cursor; empty if there is none."""
+        row = self._row
+        return row.id if row is not None else ""
+
+    @property
+    def full(self) -> str:
+        """What the row under the cursor says in full; empty if all of it is on the screen."""
+        row = self._row
+        return row.full if row is not None else ""
+
+    @property
+    def _row(self) -> ListRow | None:
         row = self.highlighted
-        return self._shown[row].id if row is not None and row < len(self._shown) else ""
+        return self._shown[row] if row is not None and row < len(self._shown) else None
 
     def show(self, rows: Sequence[ListRow]) -> None:
         """Draws other rows."""

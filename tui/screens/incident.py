@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from incident.entry import Kind
 from incident.errors import StoreError
@@ -60,7 +60,14 @@ class IncidentScreen(Screen[None]):
 
     AUTO_FOCUS = "#card"
     CSS = """
-    IncidentScreen { & #card { width: 56%; } & #checks { width: 1fr; } & .-alone { width: 100% !important; } }
+    IncidentScreen {
+        layout: vertical;
+        & Horizontal { height: 1fr; }
+        & #card { width: 56%; }
+        & #checks { width: 1fr; }
+        & .-alone { width: 100% !important; }
+        & #whole { height: 1; padding: 0 2; color: $foreground 80%; &.-alone { height: 2; } }
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,v", "leave", "back", id="card-back", tooltip="Back to the console"),
@@ -81,6 +88,7 @@ class IncidentScreen(Screen[None]):
         with Horizontal():
             yield CardList(id="card")
             yield CheckList(id="checks")
+        yield Static(id="whole")
 
     def on_mount(self) -> None:
         self._arrange()
@@ -110,6 +118,7 @@ class IncidentScreen(Screen[None]):
         for side in (self.card, self.checks):
             side.display = self._alone in ("", side.id)
             side.set_class(narrow, "-alone")
+        self.query_one("#whole").set_class(narrow, "-alone")
 
     # ------------------------------------------------------------------ what is shown
 
@@ -156,6 +165,8 @@ class IncidentScreen(Screen[None]):
         left = self._host.commanding.relapse.left(now)
         watch = f"  watched for another {stopwatch(left)}" if left is not None else ""
         self.checks.border_title = Content.assemble(("Checklists", "bold"), (watch, "$foreground 60%"))
+        full = self.checks.full if self.focused is self.checks else self.card.full
+        self.query_one("#whole", Static).update(Content(full))
         self.checks.border_subtitle = Content("space ticks · x not needed · enter notes · tab card")
 
     def _marked(self, incident: Incident) -> dict[str, Mark]:
