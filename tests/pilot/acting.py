@@ -65,8 +65,9 @@ class Stage:
         """Read the plan, and acknowledge what has to be."""
         plan = screen.plan
         assert plan is not None
-        for _ in plan.warnings:
-            await self.console.press("space")
+        for _ in range(2 * len(plan.warnings)):  # where one is out of sight, the first press brings it there
+            if len(screen._read) < len(plan.warnings):
+                await self.console.press("space")
         await asyncio.sleep(READ)
 
     async def burst(self, text: str) -> None:
