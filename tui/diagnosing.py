@@ -1,4 +1,4 @@
-"""The diagnosis of what is in view, worked out anew every second, and as the panes draw it.
+"""The diagnosis of what is in view, worked out anew as it changes, and as the panes draw it.
 
 The machinery is imported when the first diagnosis is asked for: the first frame does not wait for it.
 """
@@ -31,11 +31,14 @@ _SEARCHED = 600  # characters of a line
 _ERROR = re.compile(r"\b(?:fatal|panic|critical|severe|error|exception|traceback|fail(?:ed|ure)?)\b", re.IGNORECASE)
 
 NOT_YET = "not ready yet: the runbook is being read"
+LOOK_EVERY, LOOK_AGAIN = 2.0, 15.0
+"""Seconds between two looks while things change and nobody reads the diagnosis, and while nothing does."""
+
 FAILED = "the diagnosis failed; the log file has the details"
 
 
 class Diagnosing:
-    """One for the console. `look` once a second; `latest` and `view` are as of then."""
+    """One for the console. `latest` and `view` are as of the last `look` that was due."""
 
     def __init__(self, host: ControlRoom) -> None:
         self._host = host
@@ -45,6 +48,7 @@ class Diagnosing:
         self._anywhere: set[str] = set()  # sources of which any row may have changed since then
         self._read: dict[str, tuple[float, int, int, str]] = {}  # by workload: when, lines, errors, the newest of those
         self._importing: asyncio.Future[object] | None = None
+        self._looked_at = 0.0
         self.latest: Diagnosis | None = None
         self.trouble = ""
 
@@ -63,11 +67,18 @@ class Diagnosing:
         elif source not in self._anywhere:
             self._changed.setdefault(source, set()).update(changed)
 
+    def look_if_due(self, now: float) -> None:
+        """For the banner's few words, which a cluster of thousands of pods must not pay for every second."""
+        pause = LOOK_EVERY if self._changed or self._anywhere else LOOK_AGAIN
+        if self.latest is None or now - self._looked_at >= pause:
+            self.look(now)
+
     def look(self, now: float) -> None:
         """Work what was seen in. A defect of ours costs the diagnosis and not the console."""
         response = self._host.response
         if response is None or not self._latest or not self._imported():
             return
+        self._looked_at = now
         from runbook.diagnosis.diagnostician import Diagnostician
         from runbook.diagnosis.situation import Told
 

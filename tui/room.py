@@ -282,7 +282,7 @@ class ControlRoom:
         if not self._seated:
             return
         now = self.now()
-        self.diagnosing.look(now)
+        self.diagnosing.look_if_due(now)
         self.updates.tick(now)
         self.keeping.tick(now)
         self.desk.tick(now)
