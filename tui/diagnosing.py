@@ -69,7 +69,8 @@ class Diagnosing:
 
     def look_if_due(self, now: float) -> None:
         """For the banner's few words, which a cluster of thousands of pods must not pay for every second."""
-        pause = LOOK_EVERY if self._changed or self._anywhere else LOOK_AGAIN
+        stirred = self._anywhere or any(self._changed.values())
+        pause = LOOK_EVERY if stirred else LOOK_AGAIN
         if self.latest is None or now - self._looked_at >= pause:
             self.look(now)
 
