@@ -17,6 +17,7 @@ from incident.entry import Incident, Kind, Line, Status
 from incident.store import Store
 from tests.drill.small_scenario import SMALL
 from tests.pilot.console_harness import NARROW, WIDE, Console, opened, options_for
+from tests.unit.channel_servers import TOKEN, receiver
 from tui.screens.ask import AskScreen, SeverityScreen
 from tui.screens.choose import ChooseScreen
 from tui.screens.incident import IncidentScreen
@@ -286,3 +287,45 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
     async with await Store.open(tmp_path / "warroom.db") as store:
         (incident,) = await store.incidents()
         assert (await store.verify(incident.id)).ok
+
+
+PAGER = """
+name: Bank
+severities:
+  1: {name: Critical, definition: all is down}
+  2: {name: High, definition: much is down}
+  3: {name: Medium, definition: some is down}
+  4: {name: Low, definition: nothing is down}
+channels:
+  pager: {name: On call, kind: pagerduty, env: {routing_key: OPS_PAGER}, options: {server: HOOK}, severities: [1, 2]}
+"""
+
+
+async def test_once_it_is_resolved_the_page_can_be_ended(
+    platform: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_PAGER", TOKEN)
+    answer = (202, {"status": "success", "dedup_key": "x"})
+    async with receiver(answer, answer) as pager:
+        runbook = tmp_path / "bank.yaml"
+        runbook.write_text(PAGER.replace("HOOK", f'"{pager.url}"'))
+        async with opened(options_for(platform, tmp_path / "warroom.db", runbook=str(runbook))) as console:
+            await console.until(lambda: console.room.response is not None, "the runbook")
+            await console.declare()
+            await console.room.updates.page("trigger")
+            await console.until(lambda: console.room.updates.told.paged, "they were paged")
+            screen = await card(console)
+            await at(console, screen, "status")
+            await console.press("enter")
+            await console.on(ChooseScreen)
+            await console.typed("RESOLVED")
+            await console.press("enter")
+            await console.on(ResolveScreen)
+            await console.says("Nothing is open")  # this runbook has no checklists
+            await console.press("enter")
+            await console.on(ChooseScreen)
+            await console.says("End the page only")
+            await console.press("down", "enter")
+            await console.until(lambda: len(pager.asked) == 2, "the page ended")
+    assert [one.body["event_action"] for one in pager.asked] == ["trigger", "resolve"]
+    assert len({one.body["dedup_key"] for one in pager.asked}) == 1
