@@ -100,6 +100,7 @@ class DeclareScreen(Dialog[None]):
         self._where = where
         self._open = open_incident
         self._matrix = response.matrix if response is not None else ()
+        self._unread = response is None
         self._levels = levels(response)
         self._seen = seen
         self._decided = False  # a person chose the severity
@@ -191,8 +192,9 @@ class DeclareScreen(Dialog[None]):
         mark = ("✓ ", "$text-success") if agreed else ("○ ", QUIET)
         yours = " · you decided otherwise" if self._decided and not agreed and found.severity is not None else ""
         style = "bold" if found.severity is not None else "$foreground 80%"
+        words = "The runbook is still being read: choose a severity, or leave it open" if self._unread else found.words
         self.query_one("#declare-proposal", Static).update(
-            Content.assemble(mark, (plain(found.words, 300), style), (yours, "$text-warning"))
+            Content.assemble(mark, (plain(words, 300), style), (yours, "$text-warning"))
         )
         self.query_one("#declare-meaning", Static).update(meaning(self._levels, level))
 
