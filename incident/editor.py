@@ -118,9 +118,8 @@ def _time(said: str, hour: str, minute: str, second: str | None, fraction: str |
         microsecond = int((fraction or "0")[:3].ljust(3, "0")) * 1000
         return time(int(hour), int(minute), int(second or 0), microsecond)
     except ValueError as error:
-        raise LineError(
-            f"{said.strip()} is not a time of day (00:00 to 23:59). If it is not meant as one, put a word before it."
-        ) from error
+        # Short: it has to fit in the border of the line it was typed in.
+        raise LineError(f"{said.strip()} is not a time of day; or put a word before it") from error
 
 
 def _zone(said: str | None) -> tzinfo | None:

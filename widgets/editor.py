@@ -129,6 +129,12 @@ class QuickLog(Input):
         self._done, self._aside = ("✓ saved", False) if in_store else ("! kept aside, not in the store yet", True)
         self._adopt(self.value.removeprefix(line))
 
+    def arrived(self) -> None:
+        """What was kept aside is in the store now."""
+        if self._aside:
+            self._done, self._aside = "", False
+            self._caption()
+
     def failed(self, reason: str) -> None:
         """The submitted line is not on disk; it stays in the editor and ``reason`` in the border."""
         line, self._saving = self._saving, None

@@ -135,6 +135,7 @@ async def check_arrived_once(console: Console, path: Path, *texts: str) -> None:
     await console.until(lambda: all(written(console, text) for text in texts), f"{texts!r} on the timeline")
     assert [len(written(console, text)) for text in texts] == [1] * len(texts)
     await console.until(lambda: "NOT IN THE STORE" not in console.text, "the banner quiet again")
+    await console.until(lambda: "Log  ! kept aside" not in console.text, "the log line quiet again")
     async with await Store.open(path) as store:
         incident = await store.current()
         assert incident is not None
@@ -245,6 +246,7 @@ async def test_a_store_that_cannot_be_read_is_said_and_followed_again_once_it_ca
     await console.until(lambda: written(console, "from a shell"), "what another process wrote")
     await console.write("written after")
     await console.until(lambda: "NOT IN THE STORE" not in console.text, "the banner quiet again")
+    await console.until(lambda: "Log  ! kept aside" not in console.text, "the log line quiet again")
 
 
 async def test_a_list_of_incidents_that_cannot_be_read_is_said(console: Console, path: Path) -> None:

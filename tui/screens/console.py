@@ -108,6 +108,8 @@ class ConsoleScreen(ConsoleGuide, ConsoleEditor):
         changes.accuse(diagnosing.first_symptom or self.vitals.first_symptom, diagnosing.accused)
         self.timeline.tick(now)
         self.log_line.tick()
+        if not self.host.journal.aside:
+            self.log_line.arrived()
         self.tick_guide()
         self.show_banner(now)
         self.show_acts()
