@@ -42,6 +42,7 @@ class Key(Struct, frozen=True):
 NAMES: Mapping[str, str] = {
     "slash": "/",
     "question_mark": "?",
+    "exclamation_mark": "!",
     "full_stop": ".",
     "escape": "esc",
     "pageup": "page up",
@@ -109,13 +110,13 @@ KEYS: tuple[Key, ...] = (
         "pin", "p", "pin", "pin", "Put the selected row on the timeline, with its own time and raw object", "record", 1
     ),
     Key("note", "n", "note", "log", "Write a timeline entry in the line at the bottom", "record", 1),
-    Key("editor", "ctrl+e", "editor", "long entry", "Write a timeline entry of several lines", "record"),
+    Key("editor", "ctrl+e", "editor", "editor", "Write a timeline entry of several lines", "record", 5),
     Key("export", "e", "export", "export", "Write the incident's review to a file and say where it is", "record", 2),
     Key(
         "card", "v", "card", "incident", "The incident's card: severity, status, roles, times, checklists", "record", 2
     ),
-    Key("incidents", "i", "incidents", "incidents", "Choose which incident's timeline is shown", "record"),
-    Key("maximise", "z", "maximise", "maximise", "Give this pane the whole screen, or give it back", "view", 2),
+    Key("incidents", "i", "incidents", "others", "Choose which incident's timeline is shown", "record", 4),
+    Key("maximise", "z", "maximise", "zoom", "Give this pane the whole screen, or give it back", "view", 2),
     Key(
         "freeze",
         "f",
@@ -128,10 +129,11 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("namespaces", "s", "namespaces", "namespace", "Look at another namespace, or at all of them", "view", 3),
     Key("contexts", "c", "contexts", "context", "Look at another cluster of your kubeconfig", "view", 3),
-    Key("clock", "t", "clock", "UTC/local", "Show times in UTC or in local time", "view"),
-    Key("theme", "ctrl+t", "theme", "theme", "Next theme: dark, light, high contrast", "view"),
+    Key("clock", "t", "clock", "clock", "Show times in UTC or in local time", "view", 5),
+    Key("theme", "ctrl+t", "theme", "theme", "Next theme: dark, light, high contrast", "view", 6),
     Key("help", "question_mark,f1", "help", "help", "Every key and what it does", "view"),
-    Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view"),
+    Key("palette", "ctrl+p", "app.command_palette", "palette", "Everything there is to do, by name", "view", 5),
+    Key("quit", "ctrl+q", "quit", "quit", "Leave the console; the incident stays as it is", "view", 5),
     Key("watch", "w", "watch", "acts", "What this console is carrying out, how far it is, and how it ended", "look", 4),
     Key("declare", "I", "declare", "declare", "Declare an incident: a timeline of its own begins", "act", 2),
     Key(

@@ -18,6 +18,8 @@ def commands(room: ControlRoom) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
     console, keymap = room.desk, room.app._keymap
     for key in (*KEYS, *console.act_keys):
+        if key.id == "palette":
+            continue
 
         async def run(action: str = key.action) -> None:
             await console.run_action(action)

@@ -20,7 +20,8 @@ from textual.widget import Widget
 from widgets.plain import crop, plain, width
 
 _HELP_CELLS = 4  # "  ? "
-_GAP = "   "
+_GAP, _CLOSE = "   ", "  "
+_MANY = 12  # so many hints stand closer together where that makes room for more of them
 _UNSAID = "–"  # off, but there is no room for the reason
 _DIVIDER = "   │   "
 
@@ -89,9 +90,11 @@ class KeyBar(Widget):
         places: list[tuple[int, int, KeyHint]] = []
         at, before = 2, None
         last = y == self.size.height - 1
-        for hint in self._fitting(self._hints_of(y), cells - (_HELP_CELLS if last else 0) - 2):
+        hints, room = self._hints_of(y), cells - (_HELP_CELLS if last else 0) - 2
+        between = _CLOSE if len(hints) > _MANY and self._taken(hints, _GAP) > room else _GAP
+        for hint in self._fitting(hints, room, between):
             if before is not None:
-                gap = _DIVIDER if hint.act and not before.act else _GAP
+                gap = _DIVIDER if hint.act and not before.act else between
                 segments.append(Segment(gap, styles["key--label"]))
                 at += len(gap)
             texts = self._texts(hint)
@@ -118,10 +121,10 @@ class KeyBar(Widget):
         reason = f" ({plain(hint.disabled, 40)})" if hint.disabled not in ("", _UNSAID) else ""
         return plain(hint.key, 12), f" {plain(hint.label, 40)}{reason}"
 
-    def _fitting(self, hints: Sequence[KeyHint], cells: int) -> list[KeyHint]:
+    def _fitting(self, hints: Sequence[KeyHint], cells: int, gap: str) -> list[KeyHint]:
         """The hints that fit. A reason why a key is off goes before a key does."""
         kept = list(hints)
-        while kept and self._taken(kept) > cells:
+        while kept and self._taken(kept, gap) > cells:
             if talkative := [hint for hint in kept if hint.disabled not in ("", _UNSAID)]:
                 longest = max(talkative, key=lambda hint: (hint.weight, len(hint.disabled)))
                 kept[kept.index(longest)] = KeyHint(
@@ -132,10 +135,10 @@ class KeyBar(Widget):
                 del kept[heaviest]
         return kept
 
-    def _taken(self, hints: Sequence[KeyHint]) -> int:
-        total = sum(sum(map(width, self._texts(hint))) for hint in hints) + len(_GAP) * (len(hints) - 1)
+    def _taken(self, hints: Sequence[KeyHint], gap: str) -> int:
+        total = sum(sum(map(width, self._texts(hint))) for hint in hints) + len(gap) * (len(hints) - 1)
         divided = any(after.act and not before.act for before, after in pairwise(hints))
-        return total + (len(_DIVIDER) - len(_GAP) if divided else 0)
+        return total + (len(_DIVIDER) - len(gap) if divided else 0)
 
     def on_click(self, event: events.Click) -> None:
         for start, end, hint in self._places.get(event.y, ()):

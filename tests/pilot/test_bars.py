@@ -66,6 +66,13 @@ async def test_reasons_then_the_weightiest_hints_give_way_and_help_never() -> No
     assert await bar(KeyBar(HINTS), 12) == "?".rjust(11)
 
 
+async def test_many_hints_stand_closer_together_where_that_makes_room() -> None:
+    letters = "abcdefghijklmnop"
+    many = [KeyHint(letter, "does it") for letter in letters]
+    assert await bar(KeyBar(many), 180) == "  " + "  ".join(f"{letter} does it" for letter in letters).ljust(176) + "?"
+    assert await bar(KeyBar(many), 240) == "  " + "   ".join(f"{letter} does it" for letter in letters).ljust(236) + "?"
+
+
 async def test_a_click_on_a_hint_is_reported_unless_it_is_off() -> None:
     app = BarApp(KeyBar(HINTS))
     async with app.run_test(size=(100, 3)) as pilot:

@@ -35,6 +35,10 @@ def test_the_footer_shows_what_looks_before_what_acts() -> None:
     assert {hint.key for hint in bar_keys({})} >= {"enter", "l", "/", "p", "n", "I"}
 
 
+def test_every_key_is_for_the_footer_and_help_stands_at_its_end_anyway() -> None:
+    assert {hint.action for hint in bar_keys({})} == {key.action for key in KEYS if key.id != "help"}
+
+
 def test_the_footer_shows_the_keys_that_are_in_force() -> None:
     hints = {hint.action: hint.key for hint in bar_keys({"export": "ctrl+x,f9"})}
 
@@ -71,3 +75,8 @@ def test_panes_and_steps_can_be_remapped_too() -> None:
         "pane-next": "ctrl+right",
     }
     assert {name for name, *_ in STEP_KEYS}.isdisjoint({f"pane-{name}" for name, _ in PANE_KEYS})
+
+
+def test_the_palette_has_a_key_that_no_other_action_gets() -> None:
+    with pytest.raises(KeymapError, match=r"the key ctrl\+p already belongs to"):
+        checked_keymap({"logs": "ctrl+p"})
