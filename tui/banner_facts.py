@@ -35,7 +35,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
     level = host.response.severity(incident.severity) if incident is not None and host.response is not None else None
     return BannerState(
         incident_id=incident.id if incident else "",
-        title=incident.title if incident else "",
+        title=_title(host),
         severity=incident.severity if incident else None,
         severity_word=level.name if level is not None else "",
         status=incident.status.value if incident else "",
@@ -45,7 +45,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         next_update_at=None if left is None else now + left.left,
         roles=_roles(host),
         relapse=summary(host.commanding.relapse.standing, incident.resolved_at or 0) if incident else "",
-        drill=host.drill is not None or (incident is not None and incident.drill),
+        drill=host.drill is not None or (incident is not None and incident.drill and incident.open),
         trouble=host.journal.trouble,
         environment=word.value if context else "",
         production=word is Environment.PRODUCTION,
@@ -67,6 +67,16 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         pressured=vitals.pressed_nodes if nodes_known else None,
         not_ready=vitals.unready_nodes if nodes_known else None,
         errors_per_minute=float(vitals.warnings_per_minute) if vitals.known("events") else None,
+    )
+
+
+def _title(host: ControlRoom) -> str:
+    """The badge is about the console; an exercise that is over, shown by a real one, says so itself."""
+    incident = host.journal.incident
+    if incident is None:
+        return ""
+    return (
+        f"DRILL · {incident.title}" if incident.drill and not incident.open and host.drill is None else incident.title
     )
 
 

@@ -87,8 +87,10 @@ class Journal(JournalChanges):
         self._recorder, self._standing_trouble, self.notice = await recorder_for(self.path, self._clock)
         self.trouble = self._standing_trouble
         store = self._recorder.store
-        self._known = {each.id for each in await store.incidents()}
-        incident = await store.current(drill=self._drill) or await store.latest()
+        found = await store.incidents()
+        self._known = {each.id for each in found}
+        last = next((each for each in found if each.drill == self._drill), None)
+        incident = await store.current(drill=self._drill) or last or await store.latest()
         if incident is not None:
             await self.show(incident)
         self._is_open = True
@@ -210,9 +212,7 @@ class Journal(JournalChanges):
         while True:
             try:
                 if self.recording:
-                    self._known = (
-                        None  # what is declared meanwhile is not sprung on who resolves the shown one
-                    )
+                    self._known = None  # what is declared meanwhile is not sprung on who resolves the shown one
                 else:
                     await self._look_for_another()
             except StoreError as error:  # what follows the timeline says so on the screen

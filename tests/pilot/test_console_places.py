@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from drill.platform import Running, running
+from incident.entry import Status
+from incident.store import Store
 from probes.freshness import State
 from tests.pilot.console_harness import WIDE, Console, opened, options_for
 from tui.screens.choose import ChooseScreen
@@ -171,6 +173,18 @@ async def test_production_and_the_rest_are_told_by_word(platform: Running, store
     elsewhere = replace(settings, cluster=replace(settings.cluster, production=("nothing",)))
     async with opened(options_for(platform, store, settings=elsewhere)) as console:
         assert "PRODUCTION" not in "\n".join(console.lines[:3])
+
+
+async def test_an_exercise_that_was_the_last_incident_does_not_call_the_real_place_one(
+    platform: Running, store: Path
+) -> None:
+    async with await Store.open(store) as before:
+        drill = await before.declare(title="An exercise", author="trainee", drill=True)
+        await before.set_status(drill.id, Status.RESOLVED, "trainee")
+    async with opened(options_for(platform, store)) as console:
+        await console.says("No incident open")
+        assert "DRILL · An exercise" in console.line("No incident open")
+        assert "DRILL" not in console.line("PRODUCTION")
 
 
 async def test_the_settings_choose_zone_theme_and_keys(platform: Running, store: Path) -> None:

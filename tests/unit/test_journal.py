@@ -104,6 +104,20 @@ async def test_a_real_console_never_writes_to_a_drill_that_was_left_open(tmp_pat
     await book.close()
 
 
+async def test_the_last_incident_of_a_real_console_is_no_drill_if_there_was_a_real_one(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "w.db")
+    real = await store.declare(title="Payments failing", author="tech-lead")
+    await store.set_status(real.id, Status.RESOLVED, "tech-lead")
+    drill = await store.declare(title="An exercise", author="tech-lead", drill=True)
+    await store.set_status(drill.id, Status.RESOLVED, "tech-lead")
+    await store.close()
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    assert book.incident is not None
+    assert book.incident.id == real.id
+    await book.close()
+
+
 async def test_leaving_a_drill_ends_its_incident(tmp_path: Path) -> None:
     book = journal(tmp_path / "w.db", drill=True)
     await book.open()
