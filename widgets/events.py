@@ -47,7 +47,7 @@ class EventsPane(TablePane[Event]):
         Column("", 1),
         Column("REASON", 14, 24, shrink=1),
         Column("OBJECT", 18, 38, shrink=3, drop=1),
-        Column("MESSAGE", 26, grow=1, shrink=4),
+        Column("MESSAGE", 16, grow=1, shrink=4),
         Column("×", 3, 6, "right", drop=2),
     )
 

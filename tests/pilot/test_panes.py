@@ -262,6 +262,24 @@ async def test_without_a_metrics_server_nodes_say_so_and_show_dashes() -> None:
 # -- events ------------------------------------------------------------------------------------------------------
 
 
+async def test_an_event_says_what_it_is_about_beside_other_panes_too() -> None:
+    pane = EventsPane()
+    app = clocked(pane)
+    event = Event(
+        uid="u", namespace="n", name="u", type="Warning", reason="BackOff", kind="Pod",
+        object_name="payment-service-6cdd5cb5bd-fbcxw", object_uid="",
+        message="Back-off restarting failed container payment-service", count=96,
+        first_at=NOW - 600, last_at=NOW - 3, reporter="",
+    )  # fmt: skip
+    async with app.run_test(size=(66, 12)) as pilot:  # what a console of 110 columns has for it
+        pane.show(snapshot("events", [event]))
+        await pilot.pause()
+        (line,) = [line for line in app.lines if "BackOff" in line]
+        assert "pod/paym" in line
+        assert "fbcxw" in line
+        assert "Back-off" in line
+
+
 async def test_events_are_newest_first_with_warnings_marked_and_short_objects() -> None:
     pane = EventsPane()
     app = clocked(pane)
