@@ -25,7 +25,7 @@ from tui import writing
 from tui.keys import PANE_KEYS
 from tui.options import ConsoleOptions
 from tui.screens.choose import Choice, ChooseScreen
-from tui.screens.declare import DeclareScreen
+from tui.screens.declare import Declaration, DeclareScreen
 from tui.settings import Settings
 from widgets.dialogs import EntryDialog, RetractDialog
 
@@ -106,6 +106,10 @@ async def visit(console: Console, name: str, key: str, word: str) -> None:
     await check(console)
 
 
+def declaration(title: str, severity: int | None, words: str) -> Declaration:
+    return Declaration(title=title, severity=severity, services=(f"s{words[:300]}",), impact=words[:300], facts={})
+
+
 @settings(max_examples=examples(3), deadline=None, derandomize=True)
 @given(world=WORLDS, word=HOSTILE, pane=st.sampled_from(PANE_KEYS), size=st.sampled_from([WIDE, (80, 24)]))
 def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
@@ -113,7 +117,7 @@ def test_a_hostile_cluster_is_shown_opened_copied_and_pinned_as_text(
 ) -> None:
     async def look() -> None:
         async with alone(size) as console:
-            await writing._declare(console.room, f"x{word}", 1)
+            await writing._declare(console.room, declaration(f"x{word}", 1, word))
             feed(console, world, State.LIVE, word)
             await visit(console, *pane, word)
             feed(console, world, State.STALE, word)
@@ -138,7 +142,7 @@ def test_hostile_words_in_messages_lists_and_dialogs_are_text(words: list[str], 
             await console.typed(words[-1][:40].replace("\n", ""))
             await check(console)
             console.app.pop_screen()
-            await writing._declare(console.room, f"x{words[0]}", None)
+            await writing._declare(console.room, declaration(f"x{words[0]}", None, words[0]))
             await check(console)
             await console.app.push_screen(EntryDialog(words[0]))
             await check(console)
@@ -152,7 +156,7 @@ def test_a_hostile_incident_is_shown_amended_and_exported_as_text(title: str, te
     async def look() -> None:
         async with alone() as console:
             journal = console.room.journal
-            await writing._declare(console.room, f"x{title[:900]}", 2)
+            await writing._declare(console.room, declaration(f"x{title[:900]}", 2, title))
             await console.until(lambda: journal.recording, "the incident declared")
             for text in texts:
                 await writing.long_entry(console.room, f"x{text}", "", todo=True)
