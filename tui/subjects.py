@@ -222,5 +222,20 @@ def _instant(at: int) -> str | int:
 
 
 def _facts(row: msgspec.Struct) -> dict[str, Any]:
+    """What the probes know of a row, as data leaves the program: instants in RFC 3339, health as a word."""
     facts: dict[str, Any] = msgspec.to_builtins(row)
-    return facts
+    told: dict[str, Any] = _told(facts)
+    if isinstance(row, Endpoint):
+        told["history"] = [[_instant(round(at * 1000)), round(latency, 1)] for at, latency in row.history]
+    return told
+
+
+def _told(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _told(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_told(each) for each in value]
+    if isinstance(value, float):
+        is_instant = name.endswith(("_at", "_since")) or name in ("at", "updated")
+        return _instant(round(value * 1000)) if is_instant else round(value, 3)
+    return Health(value).name.lower() if name == "health" and isinstance(value, int) else value

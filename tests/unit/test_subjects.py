@@ -141,3 +141,15 @@ def test_an_amended_entry_reads_as_amended_and_keeps_what_was_written() -> None:
 def test_what_is_no_row_is_no_subject() -> None:
     assert subject_of(None) is None
     assert subject_of(Owner("Deployment", "x")) is None
+
+
+def test_what_is_known_of_a_row_leaves_the_program_with_dates_and_words() -> None:
+    row = Endpoint(
+        name="api", url="https://api", health=Health.FAILING, ok=False, status=503, latency_ms=2584.5483490011247,
+        error="", excerpt="", tls_expires_at=None, checked_at=1_795_620_335.124, changed_at=1_795_620_000.0,
+        history=((1_795_620_335.124, 12.345),),
+    )  # fmt: skip
+    facts = subject(row).facts
+    assert (facts["health"], facts["latency_ms"], facts["tls_expires_at"]) == ("failing", 2584.548, None)
+    assert facts["checked_at"] == "2026-11-25T15:25:35.124Z"
+    assert facts["history"] == [["2026-11-25T15:25:35.124Z", 12.3]]
