@@ -179,6 +179,7 @@ def _commit(row: Commit) -> Subject:
 def _change(row: Change) -> Subject:
     if isinstance(row.item, Commit):
         return _commit(row.item)
+    selected = next((each for each in row.item.history if each.number == row.revision), None)
     return Subject(
         title=f"{row.item.name} {row.what}",
         kind="Release",
@@ -187,7 +188,7 @@ def _change(row: Change) -> Subject:
         at=row.at,
         level="bad" if row.bad else "info",
         text=f"helm {row.item.name} {row.what}" + (f": {row.subject}" if row.subject else ""),
-        facts=_facts(row.item),
+        facts={"selected": _facts(selected)} | _facts(row.item) if selected is not None else _facts(row.item),
     )
 
 

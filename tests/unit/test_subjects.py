@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from incident.timeline import Timeline
-from probes.rows import Commit, Endpoint, Health, Owner, Release, Workload
+from probes.rows import Commit, Endpoint, Health, Owner, Release, Revision, Workload
 from tests.pilot.pane_harness import NOW, PROD, pod, snapshot
 from tests.unit.incident_entries import amendment, entry, note
 from tests.unit.test_vital_signs import endpoint, event, node
@@ -125,6 +125,11 @@ def test_a_commit_and_a_release_are_dated_by_themselves() -> None:
     found = subject(change)
     assert (found.kind, found.at, found.level) == ("Release", NOW - 5, "bad")
     assert found.text == "helm bank rev 3 failed: bank 1.5.0"
+    older = Revision(number=2, status="superseded", updated=NOW - 99, secret="sh.helm.release.v1.bank.v2")
+    row = Change("j", NOW - 99, "releases", "helm", "rev 2 superseded", "", "", False, release, 2)
+    facts = subject(row._replace(item=msgspec.structs.replace(release, history=(older,)))).facts
+    assert next(iter(facts)) == "selected"
+    assert (facts["selected"]["number"], facts["revision"]) == (2, 3)
 
 
 def test_an_amended_entry_reads_as_amended_and_keeps_what_was_written() -> None:
