@@ -269,11 +269,13 @@ async def test_at_80_by_24_the_question_and_both_buttons_are_on_the_screen(tmp_p
     async with stage(tmp_path, size=NARROW) as at:
         await at.select("account-service")
         await at.plan("R")
-        lines = at.console.lines
 
-        assert any("Restart deployment/account-service" in line for line in lines)
-        assert any("Cancel  esc" in line and "Restart  !" in line for line in lines)
-        assert any("! carries it out" in line for line in lines)
+        def has(*parts: str) -> bool:
+            return any(all(part in line for part in parts) for line in at.console.lines)
+
+        await at.console.until(lambda: has("Restart deployment/account-service"), "the question")
+        await at.console.until(lambda: has("Cancel  esc", "Restart  !"), "both buttons")
+        assert has("! carries it out")
 
 
 @pytest.mark.parametrize("key", ["escape", "enter"])
