@@ -40,7 +40,7 @@ class SteadyClock:
         wall, looked = self._wall(), self._elapsed()
         if 0 < self._last - wall <= self.STEP:
             going_on = self._last + max(0, int((looked - self._looked) * 500))
-            wall = max(wall, going_on)
+            wall = max(wall, min(going_on, wall + self.STEP))
         self._last, self._looked = wall, looked
         return wall
 
