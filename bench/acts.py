@@ -1,4 +1,4 @@
-"""Acting: from a key to its plan, and from a confirmation to the server's answer, each beside kubectl doing the same.
+"""Acting: from a key to its plan, from a confirmation to the write's first byte and to its answer, beside kubectl.
 
 On the drill's platform; with ``WARROOM_LAB_DIR`` and ``WARROOM_BENCH_NAMESPACE`` on a running lab, where that namespace
 must have a Deployment ``account-service``.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 from bench.figures import Figure, p95, seconds, versus
+from bench.relay import Relay, relayed
 from incident.entry import Draft
 from probes.cluster import Cluster
 from runbook.gate import Confirmation, Gate
@@ -48,7 +50,7 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
             kubeconfig = str(Path(str(lab)) / "kubeconfig")
             namespace = os.environ.get("WARROOM_BENCH_NAMESPACE", "banking-platform-prod")
         where = "lab" if lab else "drill"
-        plans, acts = asyncio.run(_ours(kubeconfig, namespace, 10 if quick else 60, 5 if quick else 30))
+        plans, sent, acts = asyncio.run(_ours(kubeconfig, namespace, 10 if quick else 60, 5 if quick else 30))
         rehearsed = [
             _kubectl(kubeconfig, namespace, "get", f"deployment/{TARGET}", "-o", "yaml")
             for _ in range(5 if quick else 20)
@@ -66,16 +68,33 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
         p95(plans) <= PLAN_BAR,
     )
     yield Figure(
-        f"confirmation to the server's answer, which is after the first byte ({where})",
+        f"confirmation to the first byte of the write ({where})",
+        versus(sent),
+        "",
+        "",
+        f"p95 ≤ {seconds(SENT_BAR)}",
+        p95(sent) <= SENT_BAR,
+    )
+    yield Figure(
+        f"confirmation to the server's answer ({where})",
         versus(acts),
         f"{versus(restarted)} kubectl rollout restart",
         f"{p95(acts) / p95(restarted):.2f}",
-        f"p95 ≤ {seconds(SENT_BAR)}",
-        p95(acts) <= SENT_BAR,
+        "",
+        None,
     )
 
 
-async def _ours(kubeconfig: str, namespace: str, plans: int, acts: int) -> tuple[list[float], list[float]]:
+async def _ours(kubeconfig: str, namespace: str, plans: int, acts: int) -> tuple[list[float], list[float], list[float]]:
+    """Seconds to each plan; of each act to the first byte of its write, and to the answer."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with relayed(kubeconfig, Path(directory)) as (relay, through):
+            return await _timed(relay, through, namespace, plans, acts)
+
+
+async def _timed(
+    relay: Relay, kubeconfig: str, namespace: str, plans: int, acts: int
+) -> tuple[list[float], list[float], list[float]]:
     answered = asyncio.Event()
     context = "admin" if "WARROOM_LAB_DIR" in os.environ else None
     cluster = await Cluster.connect(kubeconfig, context)
@@ -89,7 +108,7 @@ async def _ours(kubeconfig: str, namespace: str, plans: int, acts: int) -> tuple
         changed=answered.set,
     )
     aim = Aim(kind="Deployment", namespace=namespace, name=TARGET)
-    planned, sent = [], []
+    planned, sent, ended = [], [], []
     for _ in range(plans):
         began = time.perf_counter()
         await gate.plan("restart", aim)
@@ -97,18 +116,22 @@ async def _ours(kubeconfig: str, namespace: str, plans: int, acts: int) -> tuple
     for _ in range(acts):
         plan = await gate.plan("restart", aim)
         agreed = Confirmation(by="bench", acknowledged=frozenset(finding.text for finding in plan.warnings))
+        relay.flights.clear()
         began = time.perf_counter()
         act = await gate.carry_out(plan, agreed)
         while not act.progress:
             answered.clear()
             await answered.wait()
-        sent.append(time.perf_counter() - began)
+        # Hands open a connection for each request, so the write's is the last there was before its answer.
+        told = time.perf_counter()
+        sent.append(relay.first_byte_of_last(told) - began)
+        ended.append(told - began)
         while not act.can_stop and act.outcome is None:  # noqa: ASYNC110 - a phase sets no event
             await asyncio.sleep(0.005)
         act.stop("bench")
         await act.done()
     await gate.close()
-    return planned, sent
+    return planned, sent, ended
 
 
 def _kubectl(kubeconfig: str, namespace: str, *more: str) -> float:
