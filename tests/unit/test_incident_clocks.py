@@ -87,9 +87,7 @@ def test_a_clock_that_was_hours_ahead_is_corrected_at_once_and_a_suspend_is_foll
 
 
 @settings(deadline=None)
-@example(
-    [(0, 0), (0, 0), (0, -93_126), (38, -206_904)]
-)  # two small steps, a ms short of a large one
+@example([(0, 0), (0, 0), (0, -93_126), (38, -206_904)])  # two small steps, a ms short of a large one
 @given(st.lists(st.tuples(st.integers(0, 10 * MINUTE), st.integers(-20 * MINUTE, 20 * MINUTE)), max_size=30))
 def test_whatever_the_clock_does_it_is_right_or_at_most_a_small_step_ahead(moves: list[tuple[int, int]]) -> None:
     clocks = Clocks()
