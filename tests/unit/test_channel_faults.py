@@ -286,6 +286,7 @@ async def test_a_defect_of_an_adapter_is_an_outcome_without_the_words_of_the_def
 )
 def test_no_form_of_a_secret_is_left_in_a_text(value: str, before: str, after: str) -> None:
     assume(value not in REDACTED)
+    assume(value == value.strip())  # what stands around it in the environment is not part of it, and does not travel
     secrets = Secrets(channel("webhook", "url", "token"), environment(url="https://x.test/", token=value))
     for form in (value, quote(value, safe=""), base64.b64encode(value.encode()).decode()):
         if form not in before + after:
