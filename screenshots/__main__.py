@@ -60,6 +60,8 @@ async def acts(app: WarroomApp, pilot: Pilot[None]) -> None:
     screen = await plan(app, pilot, "B")
     name = screen.plan.phrase if screen.plan else ""
     await asyncio.sleep(1)  # nothing is confirmed before it could be read
+    for _ in range(2 * len(screen.plan.warnings if screen.plan else ())):  # the first press may bring it in sight
+        await pilot.press("space")
     await pilot.press("tab")
     for letter in name[:-4]:
         await pilot.press(letter)
