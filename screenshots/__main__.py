@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from screenshots import story
 from screenshots.camera import NARROW, WIDE, console, save, until, write
@@ -60,9 +61,13 @@ async def acts(app: WarroomApp, pilot: Pilot[None]) -> None:
     screen = await plan(app, pilot, "B")
     name = screen.plan.phrase if screen.plan else ""
     await asyncio.sleep(1)  # nothing is confirmed before it could be read
-    for _ in range(2 * len(screen.plan.warnings if screen.plan else ())):  # the first press may bring it in sight
-        await pilot.press("space")
-    await pilot.press("tab")
+    field = screen.query_one("#plan-phrase", Input)
+    for _ in range(6):  # a press brings a warning in sight or acknowledges it; the last one leads to the field
+        if field.disabled:
+            await pilot.press("space")
+    if not field.has_focus:
+        await pilot.press("tab")
+    await until(lambda: field.has_focus, "the place to type the name")
     for letter in name[:-4]:
         await pilot.press(letter)
         await asyncio.sleep(0.02)  # as fingers do: what comes all at once does not count
