@@ -40,8 +40,8 @@ async def what_is_wrong(app: WarroomApp, pilot: Pilot[None]) -> None:
 async def told_and_resolved(app: WarroomApp, pilot: Pilot[None]) -> None:
     """A status update as it is drafted after the roll back, and the card with its checklists."""
     room = _room(app)
-    for role, person in (("ic", "ops-manager"), ("technical-lead", "tech-lead")):
-        await room.journal.set_role(role, person)
+    await room.journal.set_role("ic", "ops-manager", name="Incident Commander")
+    await room.journal.set_role("technical-lead", "tech-lead", name="Technical Lead")
     await room.journal.set_facts(impact="Payments by web and app fail", facts={"customer_impact": True})
     await pilot.press("M")
     await until(lambda: isinstance(app.screen, UpdateScreen), "the composer")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from drill.platform import Running, running
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,19 @@ async def warroom(environ: Mapping[str, str], *arguments: str, limit: float = 60
     done = Done(process.returncode, out.decode(), err.decode())
     assert "Traceback" not in done.out + done.err
     return done
+
+
+@asynccontextmanager
+async def platform() -> AsyncIterator[tuple[str, ...]]:
+    """The flags that look at a running platform."""
+    async with running() as found:
+        yield flags(found)
+
+
+def flags(found: Running) -> tuple[str, ...]:
+    return ("--kubeconfig", str(found.kubeconfig), "--config", str(found.config))
+
+
+def document(done: Done) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.out)
+    return found

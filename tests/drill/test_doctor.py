@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from drill.platform import Running, running
 from runbook.known import MITIGATIONS
-from tests.drill.shell import Done, fresh_user, warroom
+from tests.drill.shell import Done, document, fresh_user, platform, warroom
 
 Checks = list[dict[str, str]]
 
@@ -20,22 +15,6 @@ Checks = list[dict[str, str]]
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
-
-
-@asynccontextmanager
-async def platform() -> AsyncIterator[tuple[str, ...]]:
-    """The flags that look at a running platform."""
-    async with running() as found:
-        yield flags(found)
-
-
-def flags(found: Running) -> tuple[str, ...]:
-    return ("--kubeconfig", str(found.kubeconfig), "--config", str(found.config))
-
-
-def document(done: Done) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.out)
-    return found
 
 
 def checks(done: Done) -> Checks:

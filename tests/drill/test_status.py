@@ -6,15 +6,11 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from drill.platform import Running, running
-from tests.drill.shell import Done, fresh_user, warroom
+from tests.drill.shell import document, fresh_user, platform, warroom
 from tui.drill_process import DrillFailed, DrillProcess
 
 DOCUMENTED = {
@@ -36,22 +32,6 @@ ROWS = {
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
-
-
-@asynccontextmanager
-async def platform() -> AsyncIterator[tuple[str, ...]]:
-    """The flags that look at a running platform."""
-    async with running() as found:
-        yield flags(found)
-
-
-def flags(found: Running) -> tuple[str, ...]:
-    return ("--kubeconfig", str(found.kubeconfig), "--config", str(found.config))
-
-
-def document(done: Done) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.out)
-    return found
 
 
 async def test_the_scenario_is_unhealthy_and_the_document_keeps_its_promised_keys(user: dict[str, str]) -> None:
