@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tui import paths
+from tui.azure_settings import AzureSettings, azure_settings
 from tui.toml_table import SettingsError, Table, read
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "THEMES",
+    "AzureSettings",
     "ClusterSettings",
     "ConsoleSettings",
     "EndpointSettings",
@@ -160,6 +162,7 @@ class Settings:
     timeline: TimelineSettings = field(default_factory=TimelineSettings)
     tools: ToolSettings = field(default_factory=ToolSettings)
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
+    azure: AzureSettings = field(default_factory=AzureSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # binding id → key
 
@@ -213,11 +216,11 @@ class Settings:
 def _settings(file: Table) -> Settings:
     cluster, probes, git = file.table("cluster"), file.table("probes"), file.table("git")
     timeline, console, tools = file.table("timeline"), file.table("console"), file.table("tools")
-    runbook = file.table("runbook")
+    runbook, azure = file.table("runbook"), file.table("azure")
     settings = Settings(
         path=file.path,
         cluster=ClusterSettings(
-            kubeconfig=_path_text(cluster, "kubeconfig"),
+            kubeconfig=cluster.file("kubeconfig"),
             context=cluster.text("context"),
             namespaces=_namespaces(cluster),
             production=cluster.texts("production", ClusterSettings().production),
@@ -229,36 +232,26 @@ def _settings(file: Table) -> Settings:
             metrics_interval=probes.seconds("metrics_interval", 15.0, low=0.5, high=3600),
         ),
         git=GitSettings(
-            checkout=_path_text(git, "checkout"),
+            checkout=git.file("checkout"),
             since=_since(git),
         ),
-        timeline=TimelineSettings(author=timeline.text("author").strip(), store=_path_text(timeline, "store")),
+        timeline=TimelineSettings(author=timeline.text("author").strip(), store=timeline.file("store")),
         tools=ToolSettings(helm=_command(tools, "helm")),
         runbook=RunbookSettings(file=_runbook(runbook)),
+        azure=azure_settings(azure),
         console=ConsoleSettings(
             theme=console.choice("theme", "warroom", THEMES),
             clock=console.choice("clock", "utc", CLOCKS),
         ),
         keys=MappingProxyType(file.table("keys").rest()),
     )
-    for table in (cluster, probes, git, timeline, tools, runbook, console, file):
+    for table in (cluster, probes, git, timeline, tools, runbook, azure, console, file):
         table.done()
     return settings
 
 
-def _path_text(table: Table, key: str) -> str:
-    """A path; ``~`` is the home, and a relative one is relative to the settings file."""
-    value = table.text(key)
-    if not value:
-        return ""
-    try:
-        return str((table.path.parent / Path(value).expanduser()).absolute())
-    except RuntimeError as error:  # ~nobody-by-that-name
-        raise table.wrong(key, "a path") from error
-
-
 def _command(table: Table, key: str) -> tuple[str, ...]:
-    """A program and its arguments; one without a slash is looked up on PATH, others are as `_path_text` has it."""
+    """A program and its arguments; one without a slash is looked up on PATH, others are as `Table.file` has it."""
     command = table.command(key)
     if not command or ("/" not in command[0] and not command[0].startswith("~")):
         return command
@@ -271,7 +264,7 @@ def _command(table: Table, key: str) -> tuple[str, ...]:
 def _runbook(table: Table) -> str:
     """A bare word is the name of a runbook that ships, all else a path."""
     value = table.text("file")
-    return value if value.replace("-", "").isalnum() else _path_text(table, "file")
+    return value if value.replace("-", "").isalnum() else table.file("file")
 
 
 def _since(table: Table) -> str:
@@ -304,7 +297,7 @@ def _endpoints(file: Table) -> tuple[EndpointSettings, ...]:
             name=table.text("name") or url.split("://", 1)[1],
             expect_status=table.integer("expect_status", 200, low=100, high=599),
             headers=MappingProxyType(_headers(table)),
-            ca_file=_path_text(table, "ca_file") or None,
+            ca_file=table.file("ca_file") or None,
         )
         table.done()
         for key, value in (("url", endpoint.url), ("name", endpoint.name)):

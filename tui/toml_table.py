@@ -5,11 +5,11 @@ It exists so that a settings error can name the file, the dotted key and what wa
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 class SettingsError(Exception):
@@ -62,11 +62,25 @@ class Table:
     def has(self, key: str) -> bool:
         return key in self._values
 
+    @property
+    def empty(self) -> bool:
+        return not self._values
+
     def text(self, key: str, default: str = "") -> str:
         value = self._get(key, default)
         if not isinstance(value, str):
             raise self.wrong(key, "text in quotes")
         return value
+
+    def file(self, key: str) -> str:
+        """A path, made absolute: ``~`` is the home, and a relative one is relative to the settings file."""
+        value = self.text(key)
+        if not value:
+            return ""
+        try:
+            return str((self.path.parent / Path(value).expanduser()).absolute())
+        except RuntimeError as error:  # ~nobody-by-that-name
+            raise self.wrong(key, "a path") from error
 
     def choice(self, key: str, default: str, known: Sequence[str]) -> str:
         value = self.text(key, default)

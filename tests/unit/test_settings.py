@@ -9,6 +9,8 @@ from textual.theme import BUILTIN_THEMES
 
 from tui.settings import TEXTUAL_THEMES, EndpointSettings, Settings, SettingsError
 
+AZURE = "[azure]\nsubscription = '0B1F6471-1BF0-4DDA-AEC3-CB9272F09590'\n"
+GROUP = f"{AZURE}resource_groups = ['rg']\n"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "config.example.toml"
 
 
@@ -50,6 +52,7 @@ def test_the_example_shows_every_setting_and_can_be_used() -> None:
     ]
     assert settings.git.checkout == str(Path("~/src/banking-platform").expanduser())
     assert settings.timeline.author == "tech-lead"
+    assert settings.azure.databases == ("banking-platform-prod-sql/BankingAccountsDb",)
     text = EXAMPLE.read_text(encoding="utf-8")
     for key in ("kubeconfig", "expect_status", "ca_file", "endpoint_timeout", "metrics_interval", "store", "clock"):
         assert f"{key} = " in text
@@ -110,6 +113,31 @@ def test_the_default_file_is_found_where_xdg_says(tmp_path: Path, monkeypatch: p
         ),
         ("[[endpoints]]\nurl = 'http://a/'\nheaders = { A = 1 }", "endpoints[1].headers: expected a table of texts"),
         ("[[endpoints]]\nurl = 'http://a/'\nheaders = { 'A b' = 'c' }", "endpoints[1].headers: expected header names"),
+        ("[azure]\nresource_groups = ['rg']", "azure.subscription: missing, expected a subscription's id (az account"),
+        (
+            "[azure]\nsubscription = 'banking-prod'",
+            "azure.subscription: expected a subscription's id (az account show --query id), 8-4-4-4-12 hex digits, "
+            'found "banking-prod"',
+        ),
+        (f"{AZURE}resource_groups = []", "azure.resource_groups: expected at least one"),
+        (AZURE, "azure.resource_groups: expected at least one"),
+        (f"{AZURE}resource_groups = ['a/b']", "azure.resource_groups: expected names of resource groups"),
+        (f"{GROUP}databases = ['Accounts']", 'azure.databases: expected a list of "server/database"'),
+        (f"{GROUP}databases = ['a/b/c']", 'azure.databases: expected a list of "server/database"'),
+        (
+            f"{GROUP}endpoint = 'http://10.0.0.1'",
+            "azure.endpoint: expected https, because plain http is for this machine only (127.0.0.1), found",
+        ),
+        (f"{GROUP}endpoint = 'http://127.0.0.1.evil.example'", "azure.endpoint: expected https, because plain http"),
+        (f"{GROUP}endpoint = 'management.azure.com'", "azure.endpoint: expected an address like https://"),
+        (f"{GROUP}endpoint = 'https://a/subscriptions'", "azure.endpoint: expected an address like https://"),
+        (f"{GROUP}endpoint = 'https://[::1'", "azure.endpoint: expected an address like https://"),
+        (f"{GROUP}endpoint = 'http://127.0.0.1:9'", "azure.token_file: missing, because the token of a login"),
+        (f"{GROUP}authority = 'http://login.example'", "azure.authority: expected the https address of a login"),
+        (f"{GROUP}activity_window = '2 hours'", 'azure.activity_window: expected a time from "10m" to "14d"'),
+        (f"{GROUP}activity_window = '900d'", 'azure.activity_window: expected a time from "10m" to "14d"'),
+        (f"{GROUP}databases_interval = 0", "azure.databases_interval: expected a number of seconds from 1 to 3600"),
+        (f"{GROUP}database = []", "azure.database: no such setting; did you mean databases?"),
         (
             "[[endpoints]]\nurl = 'http://a/'\n[[endpoints]]\nurl = 'http://a/'",
             "endpoints[2].url: http://a/ is already the url of endpoints[1]",
@@ -122,6 +150,36 @@ def test_the_default_file_is_found_where_xdg_says(tmp_path: Path, monkeypatch: p
 )
 def test_what_is_wrong_is_named_with_its_key_and_what_was_expected(tmp_path: Path, text: str, sentence: str) -> None:
     assert sentence in refusal(tmp_path, text)
+
+
+def test_azure_is_off_until_a_subscription_is_named(tmp_path: Path) -> None:
+    assert not load(tmp_path, "").azure.configured
+    assert not load(tmp_path, "[azure]\nsubscription = ''\nresource_groups = ['rg']").azure.configured
+
+    named = load(tmp_path, GROUP).azure
+    assert named.configured
+    assert (named.endpoint, named.activity_interval, named.activity_window) == (
+        "https://management.azure.com",
+        30.0,
+        7200.0,
+    )
+
+
+def test_azure_settings_are_told_apart_as_azure_does_and_found_beside_the_file(tmp_path: Path) -> None:
+    azure = load(
+        tmp_path,
+        f"{AZURE}resource_groups = ['Prod-RG', 'prod-rg', 'other(1)']\ndatabases = ['sql/Accounts', 'SQL/accounts']\n"
+        "endpoint = 'http://[::1]:9/'\nauthority = 'login.microsoftonline.us'\ntoken_file = 'token'\n"
+        "activity_window = '1d'",
+    ).azure
+
+    assert azure.subscription == "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
+    assert azure.resource_groups == ("prod-rg", "other(1)")
+    assert azure.databases == ("SQL/accounts",)
+    assert azure.endpoint == "http://[::1]:9"
+    assert azure.authority == "https://login.microsoftonline.us"
+    assert azure.token_file == str(tmp_path / "token")
+    assert azure.activity_window == 86400.0
 
 
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
@@ -145,9 +203,11 @@ def test_a_secret_in_the_file_is_refused_without_repeating_it(tmp_path: Path) ->
     header = refusal(tmp_path, "[[endpoints]]\nurl = 'http://a/'\nheaders = { Authorization = 'Bearer hunter2' }")
     address = refusal(tmp_path, "[[endpoints]]\nurl = 'https://me:hunter2@a/'")
 
+    azure = refusal(tmp_path, f"{GROUP}endpoint = 'https://me:hunter2@a'")
+    assert "no user or password" in azure
     assert 'headers.Authorization: expected "env:NAME"' in header
     assert "no user or password" in address
-    assert "hunter2" not in header + address
+    assert "hunter2" not in header + address + azure
 
 
 def test_headers_come_from_the_environment_and_a_missing_variable_is_told() -> None:
