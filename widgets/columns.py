@@ -45,6 +45,7 @@ class Column(NamedTuple):
     ``grow``   takes this share of what room is left over; 0 keeps the column as wide as its text.
     ``drop``   the rank at which it leaves when room is short, the highest first; 0 never leaves.
     ``shrink`` the rank at which it gives up room before anything leaves, the highest first; 0 keeps its width.
+    ``brief``  its title where it has given up so much room that the title does not fit.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Column(NamedTuple):
     grow: int = 0
     drop: int = 0
     shrink: int = 0
+    brief: str = ""
 
 
 def share(columns: Sequence[Column], natural: Sequence[int], available: int) -> tuple[int, ...]:

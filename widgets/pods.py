@@ -21,14 +21,14 @@ Line = PodRow | WorkloadGroup
 _NAMESPACE = Column("NAMESPACE", 10, 24, drop=6, shrink=5)
 _COLUMNS = (
     Column("", 1),
-    Column("WORKLOAD / POD", 26, None, grow=1, shrink=1),
+    Column("WORKLOAD / POD", 22, None, grow=1, shrink=1),
     Column("READY", 5, 7, "right"),
-    Column("STATUS", 24, 44, shrink=6),
-    Column("RESTARTS", 8, 8, "right", drop=3),
+    Column("STATUS", 24, 44, shrink=6),  # CrashLoopBackOff  exit 1
+    Column("RESTARTS", 4, 8, "right", drop=3, shrink=2, brief="RST"),
     Column("CPU", 5, 5, "right", drop=4),
     Column("MEM", 6, 6, "right", drop=4),
-    Column("NODE", 14, 32, drop=7, shrink=4),
-    Column("AGE", 5, 6, "right"),
+    Column("NODE", 18, 32, drop=7, shrink=4),
+    Column("AGE", 3, 6, "right"),
 )
 _COLUMNS_WITH_NAMESPACE = (*_COLUMNS[:2], _NAMESPACE, *_COLUMNS[2:])
 

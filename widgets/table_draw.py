@@ -157,7 +157,8 @@ def draw_header(columns: Sequence[Column], widths: Sequence[int], total: int, pa
     for column, cells_wide in zip(columns, widths, strict=True):
         # A percentage without its bar still needs to be called something.
         carried = left_out[: max(cells_wide - 1, 0)] if not column.title else ""
-        titles.append(Cell(column.title or carried, "header"))
+        title = column.brief if column.brief and width(column.title) > cells_wide else column.title
+        titles.append(Cell(title or carried, "header"))
         left_out = column.title if cells_wide == 0 else ""
     return draw_row(titles, columns, widths, total, palette)
 

@@ -52,6 +52,17 @@ async def test_sick_pods_are_listed_under_their_workload_and_healthy_ones_are_fo
         assert "account-5d5f" not in app.text
 
 
+async def test_restarts_are_told_beside_other_panes_too() -> None:
+    pane = PodsPane()
+    app = clocked(pane)
+    async with app.run_test(size=(68, 12)) as pilot:  # what a console of 110 columns has for it
+        pane.show(snapshot("pods", [*calm(), *crashing()]))
+        await pilot.pause()
+        assert app.line("RST").split()[1:-1] == ["WORKLOAD", "/", "POD", "READY", "STATUS", "RST", "AGE"]
+        assert app.line("payment-service").split()[1:8] == ["payment-service", "0/3", "3", "×", CRASH, "21", "18m"]
+        assert [line.split()[-3] for line in app.lines[3:6]] == ["7"] * 3
+
+
 async def test_a_pod_that_runs_without_being_ready_says_so_and_for_how_long() -> None:
     pane = PodsPane()
     app = clocked(pane)
