@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from probes.freshness import Snapshot
-from probes.rows import Commit, Event, Node, Pod, Workload
+from probes.rows import Event, Node, Pod, Release, Workload
 from runbook.plan import Aim
 from widgets.changes import Change
 from widgets.pod_groups import PodRow, WorkloadGroup
@@ -100,6 +100,6 @@ def _event(row: Event) -> Aim:
 
 @_aim.register
 def _change(row: Change) -> Aim:
-    if row.revision is None or isinstance(row.item, Commit):
+    if row.revision is None or not isinstance(row.item, Release):
         return Aim()
     return Aim(kind="Release", namespace=row.item.namespace, name=row.item.name, revision=row.revision)

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from incident.entry import Line
 from incident.instants import EARLIEST, LATEST, rfc3339
-from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Workload
+from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Workload
 from widgets.changes import Change
 from widgets.pod_groups import PodRow, WorkloadGroup
 
@@ -18,7 +18,8 @@ from widgets.pod_groups import PodRow, WorkloadGroup
 class Subject(Struct, frozen=True):
     """One thing that can be shown in detail, followed, pinned and copied.
 
-    ``kind`` is empty for what the Kubernetes API cannot be asked for (an endpoint, a commit).
+    ``kind`` is empty for what the Kubernetes API cannot be asked for (an endpoint, a commit). ``whole``: the facts are
+    all there is to see of it, and this says whose they are; empty where the server has more.
     ``pods`` are (namespace, pod, containers) whose logs are its logs. ``at`` is its own time in epoch seconds, None
     for now: when an event happened, since when something is ill.
     """
@@ -33,6 +34,7 @@ class Subject(Struct, frozen=True):
     text: str = ""  # one line, for the timeline and the clipboard
     facts: dict[str, Any] = field(default_factory=dict)
     pods: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    whole: str = ""
 
 
 def _sick(health: Health) -> bool:
@@ -64,7 +66,7 @@ def _pod(row: Pod) -> Subject:
         at=_trouble_at(row),
         level=LEVELS[row.health],
         text=f"pod {row.name}: {row.status}{tail}, {row.ready} of {row.total} ready{restarts}",
-        facts=_facts(row),
+        facts=facts_of(row),
         pods=((row.namespace, row.name, tuple(c.name for c in row.containers)),),
     )
 
@@ -115,7 +117,7 @@ def _node(row: Node) -> Subject:
         at=row.changed_at if _sick(row.health) else None,
         level=LEVELS[row.health],
         text=f"node {row.name}: {row.status}{f', {trouble}' if trouble else ''}",
-        facts=_facts(row),
+        facts=facts_of(row),
     )
 
 
@@ -130,7 +132,7 @@ def _workload(row: Workload) -> Subject:
         at=row.changed_at if _sick(row.health) else None,
         level=LEVELS[row.health],
         text=f"{row.kind.lower()} {row.name}: {row.ready} of {row.desired} ready, {row.condition}",
-        facts=_facts(row),
+        facts=facts_of(row),
     )
 
 
@@ -146,7 +148,7 @@ def _event(row: Event) -> Subject:
         level="warn" if row.type == "Warning" else "info",
         text=f"{row.reason} {row.kind.lower()}/{row.object_name}: {row.message}"
         + (f" (× {row.count})" if row.count > 1 else ""),
-        facts=_facts(row),
+        facts=facts_of(row),
     )
 
 
@@ -160,7 +162,7 @@ def _endpoint(row: Endpoint) -> Subject:
         at=row.checked_at,
         level=LEVELS[row.health],
         text=f"{row.name}: {answer}{latency}",
-        facts=_facts(row),
+        facts=facts_of(row),
     )
 
 
@@ -171,14 +173,16 @@ def _commit(row: Commit) -> Subject:
         name=row.commit,
         at=row.at,
         text=f"commit {row.commit[:8]} by {row.author}: {row.subject}",
-        facts=_facts(row),
+        facts=facts_of(row),
     )
 
 
 @subject_of.register
 def _change(row: Change) -> Subject:
-    if isinstance(row.item, Commit):
-        return _commit(row.item)
+    if not isinstance(row.item, Release):
+        found = subject_of(row.item)
+        assert found is not None
+        return found
     selected = next((each for each in row.item.history if each.number == row.revision), None)
     return Subject(
         title=f"{row.item.name} {row.what}",
@@ -188,23 +192,23 @@ def _change(row: Change) -> Subject:
         at=row.at,
         level="bad" if row.bad else "info",
         text=f"helm {row.item.name} {row.what}" + (f": {row.subject}" if row.subject else ""),
-        facts={"selected": _facts(selected)} | _facts(row.item) if selected is not None else _facts(row.item),
+        facts={"selected": facts_of(selected)} | facts_of(row.item) if selected is not None else facts_of(row.item),
     )
 
 
 @subject_of.register
 def _line(row: Line) -> Subject:
     """The entry as it was written; ``text`` is how it reads after its amendments."""
-    facts = _facts(row.entry)
-    facts |= {name: _instant(facts[name]) for name in ("happened_at", "recorded_at")}
+    facts = facts_of(row.entry)
+    facts |= {name: instant(facts[name]) for name in ("happened_at", "recorded_at")}
     if row.amended_at is not None:
-        facts["amended"] = {"at": _instant(row.amended_at), "text": row.text, "happened_at": _instant(row.happened_at)}
+        facts["amended"] = {"at": instant(row.amended_at), "text": row.text, "happened_at": instant(row.happened_at)}
     if row.retracted is not None:
         facts["retracted"] = row.retracted
     if row.count > 1:
-        facts |= {"count": row.count, "last_at": _instant(row.last_at)}
+        facts |= {"count": row.count, "last_at": instant(row.last_at)}
     if row.outcome is not None and row.ended_at is not None:
-        facts["outcome"] = {"at": _instant(row.ended_at), "by": row.ended_by, "text": row.outcome}
+        facts["outcome"] = {"at": instant(row.ended_at), "by": row.ended_by, "text": row.outcome}
         if row.earlier:
             facts["outcome"]["before that"] = list(row.earlier)
     del facts["evidence_on_disk"], facts["ending_on_disk"]
@@ -217,17 +221,17 @@ def _line(row: Line) -> Subject:
     )
 
 
-def _instant(at: int) -> str | int:
+def instant(at: int) -> str | int:
     """As data leaves the program; the number itself where no calendar reaches."""
     return rfc3339(at) if EARLIEST <= at <= LATEST else at
 
 
-def _facts(row: msgspec.Struct) -> dict[str, Any]:
+def facts_of(row: msgspec.Struct) -> dict[str, Any]:
     """What the probes know of a row, as data leaves the program: instants in RFC 3339, health as a word."""
     facts: dict[str, Any] = msgspec.to_builtins(row)
     told: dict[str, Any] = _told(facts)
     if isinstance(row, Endpoint):
-        told["history"] = [[_instant(round(at * 1000)), round(latency, 1)] for at, latency in row.history]
+        told["history"] = [[instant(round(at * 1000)), round(latency, 1)] for at, latency in row.history]
     return told
 
 
@@ -238,5 +242,5 @@ def _told(value: Any, name: str = "") -> Any:
         return [_told(each) for each in value]
     if isinstance(value, float):
         is_instant = name.endswith(("_at", "_since")) or name in ("at", "updated")
-        return _instant(round(value * 1000)) if is_instant else round(value, 3)
+        return instant(round(value * 1000)) if is_instant else round(value, 3)
     return Health(value).name.lower() if name == "health" and isinstance(value, int) else value

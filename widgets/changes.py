@@ -1,9 +1,11 @@
-"""What was changed, by whom, and how long before the first symptom: Helm revisions and commits on one axis of time."""
+"""What was changed, by whom, and how long before the first symptom: Helm revisions, commits and Azure's activity log
+on one axis of time, with the alerts that are fired.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probes.freshness import Snapshot, State
 from probes.rows import Commit, Release, Revision
@@ -11,28 +13,37 @@ from widgets.columns import EMPTY, Cell, Column
 from widgets.plain import clock, plain
 from widgets.table import TablePane
 from widgets.table_rows import Placed, Sort
-from widgets.table_standing import seconds_ago
+from widgets.table_standing import remark, seconds_ago
 
+if TYPE_CHECKING:
+    from probes.azure.rows import Activity, FiredAlert
+
+_NOW = 1e12  # an alert that does not say since when it is fired is fired now
 _BAD = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
 
 
 class Change(NamedTuple):
-    """One change: a revision of a release, or a commit. ``item`` is the row it came from, `Release` or `Commit`."""
+    """One change: a revision of a release, a commit, an operation in Azure; or an alert. ``item`` is its own row.
+
+    ``quiet``: it changed nothing and is only shown to who filters. ``candidate``: it may be the cause of something.
+    """
 
     key: str
     at: float | None
     source: str
-    system: str  # helm, git
+    system: str  # helm, commit, azure, alert
     what: str
     subject: str
     author: str
     bad: bool
-    item: Release | Commit
+    item: Release | Commit | Activity | FiredAlert
     revision: int | None
+    quiet: bool = False
+    candidate: bool = True
 
 
 class ChangesPane(TablePane[Change]):
-    """Changes, newest first. Sources: ``releases`` and ``commits``.
+    """Changes, newest first. Sources: ``releases``, ``commits``; where ``azure`` is set ``activity`` and ``alerts``.
 
     Set ``first_symptom`` (seconds since the epoch, or None) and every change says how long before it that was; the
     newest one before it, the first suspect, stands out, or the one that `accuse` names.
@@ -40,9 +51,8 @@ class ChangesPane(TablePane[Change]):
 
     NAME = "Changes"
     ORDER = "newest first"
-    SOURCES = ("releases", "commits")
-    ROW_SOURCES = ("releases", "commits")
-    REMARKED: ClassVar[Mapping[str, str]] = {"commits": "git"}
+    SOURCES = ("releases", "commits", "activity", "alerts")
+    ROW_SOURCES = ("releases", "commits", "activity", "alerts")
     COLUMNS = (
         Column("TIME", 8, 9),
         Column("BEFORE", 6, 7, "right"),
@@ -53,6 +63,7 @@ class ChangesPane(TablePane[Change]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.azure = False  # whether Azure is looked at; without it nothing is said of its sources
         self._first_symptom: float | None = None
         self._suspect = ""
         self._accused = ""
@@ -86,7 +97,7 @@ class ChangesPane(TablePane[Change]):
             item = snapshot.rows.get(item_key)
             if item is None:
                 continue
-            changes = _commit(item) if isinstance(item, Commit) else _revisions(item)
+            changes = _changes(source, item)
             self._of_item[origin] = {change.key for change in changes}
             puts |= {change.key: Placed(self.order_of(change), change) for change in changes}
         self.put(puts, drops - puts.keys())
@@ -98,7 +109,11 @@ class ChangesPane(TablePane[Change]):
             self._suspect = self._accused
             return
         before = (
-            [(placed.row.at, key) for key, placed in self._placed.items() if (placed.row.at or symptom) < symptom]
+            [
+                (placed.row.at, key)
+                for key, placed in self._placed.items()
+                if placed.row.candidate and (placed.row.at or symptom) < symptom
+            ]
             if symptom is not None
             else []
         )
@@ -110,7 +125,15 @@ class ChangesPane(TablePane[Change]):
         return self.row_of(self._suspect) if self._suspect else None
 
     def order_of(self, row: Change) -> Sort:
-        return (-(row.at or 0.0), -(row.revision or 0), row.what)
+        at = _NOW if row.at is None and row.system == "alert" else row.at or 0.0
+        return (-at, -(row.revision or 0), row.what)
+
+    def admits(self, key: str, row: Change) -> bool:
+        return super().admits(key, row) if self.filter_text else not row.quiet
+
+    def search_text(self, row: Change) -> str:
+        at = "" if row.at is None else clock(row.at, self.local_time, self.now)
+        return f"{at} {row.system} {row.what} {row.subject} {row.author}"
 
     def source_of(self, row: Change) -> str:
         return row.source
@@ -138,12 +161,29 @@ class ChangesPane(TablePane[Change]):
         return ""
 
     def remarks(self) -> tuple[str, ...]:
-        names = {"releases": "helm", "commits": "git"}
+        names = {"releases": "helm", "commits": "git"} | ({"activity": "azure"} if self.azure else {})
+        beside = [("commits", "git"), *((("activity", "azure"), ("alerts", "azure alerts")) if self.azure else ())]
+        told = [remark(called, self.freshness_of(source), self.now) for source, called in beside]
         live = [name for source, name in names.items() if self.freshness_of(source).state is State.LIVE]
-        return (*super().remarks(), *(live if len(live) == 2 else ()))
+        return (*filter(None, told), *(live if len(live) == len(names) else ()))
+
+    def _telling_sources(self) -> list[str]:
+        rows = self.ROW_SOURCES if self.azure else self.ROW_SOURCES[:2]
+        return [source for source in rows if not self.freshness_of(source).live] or list(rows)
 
     def empty_sentence(self) -> str:
-        return " ".join(filter(None, ("no Helm release and no commit", self.where)))
+        nothing = "no Helm release, no commit and nothing in Azure" if self.azure else "no Helm release and no commit"
+        return " ".join(filter(None, (nothing, self.where)))
+
+
+def _changes(source: str, item: Any) -> list[Change]:
+    if source == "commits":
+        return [_commit(item)]
+    if source == "releases":
+        return _revisions(item)
+    from widgets.azure_changes import activity_change, alert_change
+
+    return [activity_change(item) if source == "activity" else alert_change(item)]
 
 
 def _revisions(release: Release) -> list[Change]:
@@ -182,18 +222,16 @@ def _revision(release: Release, revision: Revision) -> Change:
     )
 
 
-def _commit(commit: Commit) -> list[Change]:
-    return [
-        Change(
-            key=f"git:{commit.commit}",
-            at=commit.at,
-            source="commits",
-            system="commit",
-            what=plain(commit.commit[:7]),
-            subject=plain(commit.subject),
-            author=plain(commit.author, 80),
-            bad=False,
-            item=commit,
-            revision=None,
-        )
-    ]
+def _commit(commit: Commit) -> Change:
+    return Change(
+        key=f"git:{commit.commit}",
+        at=commit.at,
+        source="commits",
+        system="commit",
+        what=plain(commit.commit[:7]),
+        subject=plain(commit.subject),
+        author=plain(commit.author, 80),
+        bad=False,
+        item=commit,
+        revision=None,
+    )

@@ -97,6 +97,8 @@ async def _full(host: ControlRoom, subject: Subject) -> tuple[str, str]:
         if outcomes := host.journal.timeline.outcomes(entry_id):
             facts["outcome_evidence"] = [await host.journal.evidence(outcome.id) for outcome in outcomes]
         return f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, facts), "the entry as it is on disk"
+    if subject.whole:
+        return f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, subject.facts), subject.whole
     cluster = host.session.cluster
     if cluster is None or not subject.kind:
         return "", ""
