@@ -16,7 +16,6 @@ from tui.app import WarroomApp
 from tui.drill_process import DrillProcess
 from tui.options import DRILL_RUNBOOK, ConsoleOptions
 from tui.screens.console import ConsoleScreen
-from tui.session import SOURCES
 from tui.settings import Settings, TimelineSettings
 
 HERE = Path(__file__).parent
@@ -48,7 +47,7 @@ async def console(size: tuple[int, int], theme: str = "warroom") -> AsyncIterato
             await until(lambda: app.room is not None and app.screen is app.room.desk, "the console")
             assert app.room is not None
             room, desk = app.room, app.room.desk
-            await until(lambda: desk.vitals.live == len(SOURCES), "every pane live")
+            await until(lambda: desk.vitals.live >= len(room.session.sources), "every pane live")
             await until(lambda: len(room.journal.timeline.lines) >= 5, "the timeline's beginning")
             await asyncio.sleep(3)  # a latency or two for the sparklines
             yield app, pilot

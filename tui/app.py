@@ -69,7 +69,7 @@ class WarroomApp(App[None]):
         self.set_reactive(WarroomApp.local_time, options.settings.console.clock == "local")
 
     def compose(self) -> ComposeResult:
-        yield FirstFrame()
+        yield FirstFrame(databases=self.options.settings.azure.configured)
 
     def on_mount(self) -> None:
         if not self.is_headless:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tui.production import Environment, environment
 from tui.relapse import summary
-from tui.session import SOURCES
 from widgets.banner_state import BannerState
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         server=cluster.server if cluster else "",
     )
     # A source that was not heard of yet is loading.
-    others = len(SOURCES) - vitals.live - vitals.stale
+    others = len(session.sources) - vitals.live - vitals.stale
     pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
     gate = host.gate
     now = host.now()

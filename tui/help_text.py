@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding
 from textual.widget import Widget
 
-from tui.keys import KEYS, PANE_KEYS, STEP_KEYS, Key, readable
+from tui.keys import KEYS, STEP_KEYS, Key, pane_keys, readable
 from tui.screens.help import MARKS, HelpSection
 from widgets.detail import DetailView
 from widgets.diagnosis import DiagnosisPane
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 HEADINGS = {"look": "Look", "record": "Record", "view": "View", "act": "Act"}
 
 
-def help_sections(app: App[Any], acts: Sequence[Key] = ()) -> list[HelpSection]:
+def help_sections(app: App[Any], acts: Sequence[Key] = (), *, databases: bool = False) -> list[HelpSection]:
     """Everything there is to press, the console's own keys first."""
     keymap = app._keymap
     sections: list[HelpSection] = []
     for group, heading in HEADINGS.items():
         rows = [(_keys(keymap.get(key.id, key.keys)), key.tooltip) for key in (*acts, *KEYS) if key.group == group]
         sections.append((heading, rows))
-    panes = [(_keys(keymap.get(f"pane-{name}", number)), f"Go to {name}") for name, number in PANE_KEYS]
+    panes = [(_keys(keymap.get(f"pane-{name}", number)), f"Go to {name}") for name, number in pane_keys(databases)]
     steps = [(_keys(keymap.get(name, keys)), sentence) for name, keys, _, sentence in STEP_KEYS]
     sections.append(("Panes", [*panes, *steps]))
     sections += [

@@ -151,6 +151,13 @@ PANE_KEYS: tuple[tuple[str, str], ...] = (
     ("changes", "5"),
     ("timeline", "6"),
 )
+DATABASES_PANE = ("databases", "7")
+
+
+def pane_keys(databases: bool) -> tuple[tuple[str, str], ...]:
+    """The panes there are, in the order of their keys. The databases' is there where the settings name an Azure."""
+    return (*PANE_KEYS, DATABASES_PANE) if databases else PANE_KEYS
+
 
 STEP_KEYS: tuple[tuple[str, str, int, str], ...] = (
     ("pane-next", "tab", 1, "The next pane; after the last one the log line"),
@@ -164,7 +171,7 @@ def bindings() -> list[BindingType]:
     table: list[BindingType] = [key.binding for key in KEYS]
     table += [
         Binding(number, f"pane('{name}')", name, show=False, id=f"pane-{name}", tooltip=f"Go to {name}")
-        for name, number in PANE_KEYS
+        for name, number in pane_keys(databases=True)
     ]
     table += [
         Binding(keys, f"step_pane({step})", "pane", show=False, id=name, tooltip=sentence)
@@ -222,7 +229,8 @@ def checked_keymap(wanted: Mapping[str, str], acts: Sequence[Key] = ()) -> dict[
         KeymapError: an unknown action, or a key that another action already has. Textual would let the
             later binding win in silence, and a key that does something else than it says is how accidents happen.
     """
-    known = {key.id: key.keys for key in (*KEYS, *acts)} | {f"pane-{name}": number for name, number in PANE_KEYS}
+    known = {key.id: key.keys for key in (*KEYS, *acts)}
+    known |= {f"pane-{name}": number for name, number in pane_keys(databases=True)}
     known |= {name: keys for name, keys, _, _ in STEP_KEYS}
     for name in wanted:
         if name not in known:

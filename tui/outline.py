@@ -35,7 +35,7 @@ class Box(NamedTuple):
         return (0 if self.left else middle, top, middle - 1 if self.left else width - 1, bottom)
 
 
-NODES, EVENTS, SERVICES, CHANGES = 8, 11, 8, 10
+NODES, EVENTS, SERVICES, CHANGES, DATABASES = 8, 11, 8, 10, 7
 BOXES = (
     Box("pods", "Pods", True, None, 0, NODES + EVENTS + SERVICES),
     Box("nodes", "Nodes", True, NODES, -1, EVENTS + SERVICES),
@@ -45,3 +45,12 @@ BOXES = (
     Box("timeline", "Timeline", False, None, CHANGES, LOG_ROWS),
     Box("log", "Log", False, LOG_ROWS, -1, 0),
 )
+
+
+def boxes(databases: bool) -> tuple[Box, ...]:
+    """The panes there will be; the databases' where the settings name an Azure."""
+    if not databases:
+        return BOXES
+    pane = Box("databases", "Databases", False, DATABASES, CHANGES, 0)
+    moved = (box._replace(above=CHANGES + DATABASES) if box.id == "timeline" else box for box in BOXES)
+    return (*moved, pane)

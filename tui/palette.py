@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 
-from tui.keys import KEYS, PANE_KEYS, first_key
+from tui.keys import KEYS, first_key
 from widgets.plain import plain
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def commands(room: ControlRoom) -> Iterator[SystemCommand]:
             await console.run_action(action)
 
         yield _command(f"{key.label}  ({first_key(key.id, key.keys, keymap)})", key.tooltip, run)
-    for name, number in PANE_KEYS:
+    for name, number in console.panes:
 
         async def go(name: str = name) -> None:
             await console.run_action(f"pane('{name}')")

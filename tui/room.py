@@ -22,7 +22,6 @@ from tui.keeping import Keeping
 from tui.keys import KeymapError, act_keys, checked_keymap
 from tui.runbook_reader import RunbookReader
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
-from tui.session import SOURCES
 from tui.settings import SettingsError
 from tui.updates import Updates
 from widgets.plain import plain
@@ -124,6 +123,7 @@ class ControlRoom:
     def furnished(self) -> None:
         """The desk is composed and was not painted yet: what came in meanwhile is part of its first frame."""
         self._furnished = True
+        self.desk.furnish_azure()
         self.lookout.connected = self._connected
         self._connected()
         if self.journal.ready or self.journal.trouble:
@@ -160,6 +160,8 @@ class ControlRoom:
         if not await looking:
             self._refuse(self.lookout.refusal)
             return
+        if self._seated:
+            self.desk.furnish_azure()
         try:
             await self.journal.open()
             if self.journal.notice:
@@ -286,7 +288,7 @@ class ControlRoom:
         self.updates.tick(now)
         self.keeping.tick(now)
         self.desk.tick(now)
-        if self.desk.vitals.live == len(SOURCES) or now - self._opened_at > STARTED_AFTER:
+        if self.desk.vitals.live >= len(self.session.sources) or now - self._opened_at > STARTED_AFTER:
             collector.release()
             self._prepare_acts()
         elif now - self._opened_at > ACTS_AFTER:

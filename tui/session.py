@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 CLUSTER_SOURCES = ("pods", "nodes", "workloads", "events", "usage", "releases")
 LOCAL_SOURCES = ("endpoints", "commits")
 SOURCES = CLUSTER_SOURCES + LOCAL_SOURCES
+AZURE_SOURCES = ("activity", "databases", "alerts")
 
 RETRY_SECONDS = 10.0
 """How often a connection that could not even be configured (a failing credential plugin) is tried again."""
@@ -66,6 +67,12 @@ class Session:
         self.view: View | None = None
         self.cluster: Cluster | None = None
         self.version = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What is looked at: with Azure only where the settings name one."""
+        azure = self.view is not None and self.view.settings.azure.configured
+        return SOURCES + AZURE_SOURCES if azure else SOURCES
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class VitalSigns:
         self.pods = 0
         self.sick_pods = 0
         self.sick_services = 0
+        self.sick_databases = 0
         self.nodes = 0
         self.sick_nodes = 0
         self.pressed_nodes = 0
@@ -50,6 +51,8 @@ class VitalSigns:
                 self._see_events(snapshot.rows, keys, now)
             case "endpoints":
                 self._see_endpoints(snapshot.rows)
+            case "databases":
+                self.sick_databases = sum(1 for row in snapshot.rows.values() if row.health <= Health.DEGRADED)
             case "workloads":
                 self._sick_workloads = sum(1 for row in snapshot.rows.values() if row.health <= Health.DEGRADED)
         self.sick_services = self._sick_workloads + self._sick_endpoints

@@ -21,7 +21,6 @@ from tui.app import WarroomApp
 from tui.options import ConsoleOptions
 from tui.room import ControlRoom
 from tui.screens.console import ConsoleScreen
-from tui.session import SOURCES
 from tui.settings import Settings
 from widgets.table import TablePane
 
@@ -154,7 +153,7 @@ class Console:
 
     async def every_pane_live(self) -> None:
         await self.until(lambda: self.app.room is not None and self.app.screen is self.desk, "the console")
-        await self.until(lambda: self.desk.vitals.live == len(SOURCES), "every pane live")
+        await self.until(lambda: self.desk.vitals.live >= len(self.room.session.sources), "every pane live")
 
     def check_inert(self) -> None:
         """No character that steers a terminal is on the screen."""

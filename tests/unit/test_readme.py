@@ -9,13 +9,16 @@ import pytest
 
 from runbook.mitigations import TABLE
 from tui.cli import build_parser
-from tui.keys import KEYS, PANE_KEYS, act_keys
+from tui.keys import KEYS, act_keys, pane_keys
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-NAMES = [*(key.id for key in (*KEYS, *act_keys(TABLE.values()))), *(f"pane-{name}" for name, _ in PANE_KEYS)]
+NAMES = [
+    *(key.id for key in (*KEYS, *act_keys(TABLE.values()))),
+    *(f"pane-{name}" for name, _ in pane_keys(databases=True)),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -203,7 +203,7 @@ class ConsoleScreen(ConsoleGuide, ConsoleEditor):
         from tui.help_text import help_sections
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(help_sections(self.app, self.act_keys)))
+        self.app.push_screen(HelpScreen(help_sections(self.app, self.act_keys, databases=self.has_databases)))
 
     def _subject(self, refusal: str) -> Subject | None:
         subject = self.subject()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 GUIDE = "guide"
 
-PANES = {"version": "nodes", "connectivity": "pods", "databases": "", "logs": "pods"}
-"""Where a look is to be seen that is not called as its pane is; empty: no pane shows it."""
+PANES = {"version": "nodes", "connectivity": "pods", "logs": "pods"}
+"""Where a look is to be seen that is not called as its pane is."""
 
 
 class ConsoleGuide(ConsoleActs):
@@ -210,7 +210,9 @@ class ConsoleGuide(ConsoleActs):
                 return
         what = look.what if look is not None else "pods" if at[1].way == "plan" else ""
         pane = PANES.get(what, what)
-        if pane:
+        if pane == "databases" and not self.has_databases:
+            self.host.tell("no pane shows this: the settings have no [azure]", timeout=4)
+        elif pane:
             self.action_pane(pane)
         else:
             self.host.tell("no pane shows this", timeout=3)

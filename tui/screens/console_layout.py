@@ -9,10 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tui import writing
 from tui.banner_facts import banner_state
-from tui.keys import PANE_KEYS, bar_keys, first_key
+from tui.keys import bar_keys, first_key, pane_keys
 from tui.outline import NARROW
 from tui.subjects import Subject, subject_of
 from tui.vital_signs import VitalSigns
@@ -39,6 +40,7 @@ TAB_SHORTS = {
     "services": "Svc",
     "changes": "Chg",
     "timeline": "Time",
+    "databases": "DB",
 }
 
 Pane = TablePane[Any] | TimelinePane
@@ -61,6 +63,7 @@ class ConsoleLayout(Screen[None]):
         self.vitals = VitalSigns()
         self._current = "pods"
         self._shown_before = False
+        self.has_databases = False
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
@@ -72,11 +75,37 @@ class ConsoleLayout(Screen[None]):
             yield ServicesPane(id="services", classes="pane")
         with Vertical(id="right"):
             yield ChangesPane(id="changes", classes="pane")
+            if self.host.settings.azure.configured:
+                yield self._databases_pane()
             yield TimelinePane(id="timeline", classes="pane", placeholder="opening the timeline …")
         yield QuickLog(id="log", preview=self.preview)
         yield ActsStrip(id="acts")
         keymap = self.app._keymap
         yield KeyBar(bar_keys(keymap), help_key=first_key("help", "question_mark", keymap), id="keys")
+
+    def _databases_pane(self) -> Widget:
+        """Imported here, as all that is about Azure: without it in the settings nothing of it is."""
+        from tui import azure_subjects  # noqa: F401  # from now on its rows can be looked at and pinned
+        from widgets.databases import DatabasesPane
+
+        self.has_databases = True
+        return DatabasesPane(id="databases", classes="pane")
+
+    def furnish_azure(self) -> None:
+        """Where to look is known by now; a drill's settings come with its platform, after the panes."""
+        if not self.host.settings.azure.configured:
+            return
+        self.query_one("#changes", ChangesPane).azure = True
+        if not self.has_databases:
+            self.query_one("#right").mount(self._databases_pane(), after="#changes")
+            self.call_after_refresh(self._databases_mounted)
+
+    def _databases_mounted(self) -> None:
+        pane = self.query_one("#databases", TablePane)
+        pane.local_time = self.host.local_time
+        if (seen := self.host.feeds.latest.get("databases")) is not None:
+            pane.show(seen)
+        self.arrange_panes()
 
     def preview(self, text: str) -> str:
         """What a typed line would record. Raises ValueError saying what is wrong with its time."""
@@ -94,6 +123,11 @@ class ConsoleLayout(Screen[None]):
             self.app.stylesheet.update_nodes([self], animate=animate)
 
     # ------------------------------------------------------------------ the places
+
+    @property
+    def panes(self) -> tuple[tuple[str, str], ...]:
+        """The panes there are, each with its key."""
+        return pane_keys(self.has_databases)
 
     @property
     def tables(self) -> Iterator[TablePane[Any]]:
@@ -148,7 +182,7 @@ class ConsoleLayout(Screen[None]):
         self.show_banner(self.host.now())
 
     def on_descendant_focus(self) -> None:
-        for name, _ in PANE_KEYS:
+        for name, _ in self.panes:
             if self.focused is not None and self.focused.id == name:
                 self._current = name
                 self.arrange_panes()
@@ -159,6 +193,10 @@ class ConsoleLayout(Screen[None]):
             self.minimize()
         self.arrange_panes()
         self.query_one(f"#{name}").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The databases' key does nothing where there is no such pane."""
+        return self.has_databases if (action, parameters) == ("pane", ("databases",)) else True
 
     def show_row(self, pane: str, key: str) -> bool:
         """Go to a pane, and there to the row with this key (empty: to none). False: there is no such row."""
@@ -179,7 +217,7 @@ class ConsoleLayout(Screen[None]):
 
     def stops(self) -> list[str]:
         """Where tab goes, in this order."""
-        return [*(name for name, _ in PANE_KEYS), "log"]
+        return [*(name for name, _ in self.panes), "log"]
 
     def stop_here(self) -> str:
         return "log" if self.focused is self.log_line else self._current
@@ -199,8 +237,7 @@ class ConsoleLayout(Screen[None]):
 
     def show_banner(self, now: float) -> None:
         banner = self.query_one(Banner)
-        banner.show(banner_state(self.host, self.vitals))
-        banner.tick(now)
+        banner.show(banner_state(self.host, self.vitals), now)
         if self.has_class("-narrow"):
             self.query_one(TabBar).show(self._tabs(), self.front)
 
@@ -210,9 +247,10 @@ class ConsoleLayout(Screen[None]):
             "pods": ("✗", vitals.sick_pods),
             "nodes": ("✗" if vitals.unready_nodes else "!", vitals.sick_nodes),
             "services": ("✗", vitals.sick_services),
+            "databases": ("✗", vitals.sick_databases),
         }
         tabs = []
-        for name, number in PANE_KEYS:
+        for name, number in self.panes:
             mark, count = sick.get(name, ("", 0))
             key = first_key(f"pane-{name}", number, self.app._keymap)
             tabs.append(Tab(name, key, name.capitalize(), TAB_SHORTS[name], mark if count else "", count))
