@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from probes.errors import ProbeError
+from runbook.addressing import addressed_within
 from runbook.errors import MitigationError, NotSent, Refused, Uncertain
 from runbook.plan import Json, Outcome, Plan, Verdict
 
@@ -36,7 +37,10 @@ class Phase(StrEnum):
 
 
 class Act:
-    """An act. ``entry`` is its intent on the timeline of ``incident``; ``by`` who confirmed it."""
+    """An act. ``entry`` is its intent on the timeline of ``incident``; ``by`` who confirmed it.
+
+    ``began_at`` (epoch seconds) is the intent's, where an earlier console wrote it; else it begins now.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Act:
         changed: Callable[[], None],
         *,
         phase: Phase = Phase.ACTING,
+        began_at: float | None = None,
     ) -> None:
         self.plan = plan
         self.mitigation = mitigation
@@ -58,7 +63,7 @@ class Act:
         self.phase = phase
         self.outcome: Outcome | None = None
         self.progress: list[tuple[float, str]] = []
-        self.began_at = now()
+        self.began_at = now() if began_at is None else began_at
         self.ended_at: float | None = None
         self._now = now
         self._changed = changed
@@ -158,9 +163,9 @@ class Act:
                 goes_on = "; what was begun goes on" if self.mitigation.detached else ""
                 return Outcome(verdict=Verdict.UNKNOWN, text=f"{self._stopped or 'stopped'}{goes_on}", sent=None)
             except NotSent as error:
-                return Outcome(verdict=Verdict.FAILED, text=_with_hint(error), sent=False)
+                return Outcome(verdict=Verdict.FAILED, text=_with_hint(error, scene), sent=False)
             except Refused as error:
-                return Outcome(verdict=Verdict.REFUSED, text=_with_hint(error), sent=False)
+                return Outcome(verdict=Verdict.REFUSED, text=_with_hint(error, scene), sent=False)
             except Uncertain as error:
                 self.tell(str(error))
             else:
@@ -240,5 +245,6 @@ def _kept(receipt: Json) -> Json:
     return {"did": receipt} if receipt else {}
 
 
-def _with_hint(error: MitigationError) -> str:
-    return f"{error} ({error.hint})" if error.hint else str(error)
+def _with_hint(error: MitigationError, scene: Scene) -> str:
+    hint = addressed_within(error.hint, scene.cluster.context, scene.cluster.kubeconfig)
+    return f"{error} ({hint})" if hint else str(error)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from incident.entry import Draft, Entry
 from probes.errors import ProbeError
 from runbook.act import Act, Phase
-from runbook.addressing import addressed
+from runbook.addressing import addressed, addressed_within
 from runbook.errors import Changed, MitigationError, NoPlan, NotSent, Refused
 from runbook.hands import Hands, Rehearsal
 from runbook.jobs import Jobs
@@ -139,13 +139,21 @@ class Gate:
     def mitigation(self, name: str) -> Mitigation:
         return self._table[name]
 
+    def where(self, aim: Aim) -> tuple[str, str, bool]:
+        """Where a plan for ``aim`` would act, before there is one: context, namespace, whether it is production."""
+        return self._cluster.context, aim.namespace, self._production(aim.namespace)
+
     async def plan(self, name: str, aim: Aim, choices: Choices | None = None) -> Plan:
         """Look, and say what the mitigation would do. Raises `NoPlan`, or `ProbeError` when it cannot be looked at."""
         mitigation = self._table[name]
         refusal = mitigation.refuses(aim)
         if refusal:
             raise NoPlan(refusal)
-        plan = await mitigation.plan(self._scene, aim, choices or {})
+        try:
+            plan = await mitigation.plan(self._scene, aim, choices or {})
+        except (ProbeError, MitigationError) as error:
+            error.hint = self._addressed(error.hint)
+            raise
         production = self._is_production(plan)
         settings = self.playbook.of(name)
         warned = tuple(Finding("runbook", Level.AMBER, text) for text in settings.warnings)
@@ -157,7 +165,7 @@ class Gate:
             commands=plan.commands
             if name in self.playbook.commands
             else tuple(addressed(command, cluster.context, cluster.kubeconfig) for command in plan.commands),
-            findings=findings,
+            findings=tuple(replace(found, advice=self._addressed(found.advice)) for found in findings),
             aim=aim,
             production=production,
             looks_only=mitigation.looks_only,
@@ -165,6 +173,10 @@ class Gate:
             diff=_kept(plan.diff),
         )
         return replace(plan, phrase=phrase_of(plan, settings.friction == "name"))
+
+    def _addressed(self, cure: str) -> str:
+        """A cure with the cluster in its commands: the shell it is pasted into may mean another one."""
+        return addressed_within(cure, self._cluster.context, self._cluster.kubeconfig)
 
     def _is_production(self, plan: Plan) -> bool:
         """A node is in no namespace, and yet production if production runs on it."""
@@ -213,7 +225,8 @@ class Gate:
                     intent_draft(plan, confirmation.by, sorted(confirmation.acknowledged))
                 )
             except ProbeError as error:
-                raise NotSent(f"nothing was sent: {plan.target} cannot be looked at: {error}", error.hint) from error
+                text = f"nothing was sent: {plan.target} cannot be looked at: {error}"
+                raise NotSent(text, self._addressed(error.hint)) from error
         except MitigationError as error:
             if self._busy.get(key) == plan.id:
                 del self._busy[key]
@@ -230,15 +243,19 @@ class Gate:
         self._changed()
         return act
 
-    async def cancelled(self, plan: Plan) -> None:
-        """The person looked at the plan and left; that belongs on the record, too."""
+    async def cancelled(self, plan: Plan, tried: bool = False) -> None:
+        """The person looked at the plan and left; that belongs on the record, too.
+
+        ``tried``: they said yes to it first, and it was blocked. That is a refusal; to leave a blocked plan is not.
+        """
         if plan.id not in self._used:
             self._used.add(plan.id)
-            if plan.blocked:
-                why = f"blocked: {spoken_findings(plan.findings)}"
-                await self._unsent(plan, Verdict.REFUSED, why, self._book.author)
+            blocked = f"blocked: {spoken_findings(plan.findings)}" if plan.blocked else ""
+            if blocked and tried:
+                await self._unsent(plan, Verdict.REFUSED, blocked, self._book.author)
             else:
-                await self._unsent(plan, Verdict.CANCELLED, "nothing was sent", self._book.author)
+                why = f"nothing was sent; it was {blocked}" if blocked else "nothing was sent"
+                await self._unsent(plan, Verdict.CANCELLED, why, self._book.author)
 
     def _check(self, mitigation: Mitigation, plan: Plan, confirmation: Confirmation) -> None:
         if plan.blocked:
@@ -301,7 +318,7 @@ class Gate:
             plan = intent.plan
             act = Act(
                 plan, self._table[plan.mitigation], entry.incident, entry.id, intent.confirmed_by, self._now,
-                self._changed, phase=Phase.LOOKING,
+                self._changed, phase=Phase.LOOKING, began_at=entry.happened_at / 1000,
             )  # fmt: skip
             self._used.add(plan.id)
             self._busy.setdefault(plan.target.key, plan.id)

@@ -11,6 +11,7 @@ from probes.helm_secret import StoredRelease
 from probes.kubeconfig import select
 from probes.releases import Stored, fetch_release, stored_revisions
 from runbook import helm
+from runbook.addressing import addressed
 from runbook.errors import MitigationError, NotSent
 from runbook.jobs import Job
 from runbook.plan import Json, Outcome, Plan, Verdict
@@ -145,6 +146,7 @@ async def became(scene: Scene, plan: Plan, job: Job, receipt: Json) -> Outcome:
     state = f"revision {stored.number} is {stored.status}"
     if stored.status.startswith(PENDING):
         cure = f"kubectl delete secret {stored.secret} -n {namespace}"
+        cure = addressed(cure, scene.cluster.context, scene.cluster.kubeconfig)
         advice = f"every later upgrade will be refused until it is gone: {cure}"
     else:
         advice = f"its objects may be those of revision {plan.steps['to']}, all or some"

@@ -20,7 +20,9 @@ def obstacles(workload: Json) -> list[Finding]:
     """Paused, or told to replace nothing by itself."""
     if workload.get("kind") == "Deployment" and (workload.get("spec") or {}).get("paused"):
         text = "the deployment is paused: nothing will happen until it is resumed"
-        return [Finding("paused", Level.RED, text, f"kubectl rollout resume deployment/{workload['metadata']['name']}")]
+        metadata = workload["metadata"]
+        cure = f"kubectl rollout resume deployment/{metadata['name']} -n {metadata['namespace']}"
+        return [Finding("paused", Level.RED, text, cure)]
     if strategy_of(workload).get("type") == "OnDelete":
         return [Finding("strategy", Level.AMBER, "its update strategy is OnDelete: pods must be deleted by hand")]
     return []

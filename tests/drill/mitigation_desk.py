@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ PROD = "banking-platform-prod"
 INCIDENT = "INC-20261125-0900-abcd"
 PERSON = "ada"
 PATIENCE = 20.0  # seconds that anything here may take
+_WHERE = re.compile(r"kubectl --context \S+ --kubeconfig \S+ ")
 
 
 class Book:
@@ -69,7 +71,7 @@ class Book:
             id=f"entry-{number}",
             incident=incident,
             seq=number,
-            happened_at=draft.happened_at or 0,
+            happened_at=draft.happened_at or round(time.time() * 1000),
             recorded_at=0,
             author=draft.author,
             source=draft.source,
@@ -238,10 +240,14 @@ def agreed(plan: Plan) -> Confirmation:
 
 def told(plan: Plan) -> tuple[str, ...]:
     """The plan's commands without their cluster, which every one of kubectl's must name."""
-    where = re.compile(r"kubectl --context \S+ --kubeconfig \S+ ")
-    for command in plan.commands:
-        assert where.match(command) or not command.startswith("kubectl"), command
-    return tuple(where.sub("kubectl ", command, count=1) for command in plan.commands)
+    return tuple(map(without_cluster, plan.commands))
+
+
+def without_cluster(text: str) -> str:
+    """A command, or a sentence with some, without the cluster, which every one of kubectl's must name."""
+    said = _WHERE.sub("kubectl ", text)
+    assert said.count("kubectl ") == len(_WHERE.findall(text)), text
+    return said
 
 
 def finding(plan: Plan, name: str, level: Level | None = None) -> Finding:

@@ -18,7 +18,7 @@ from runbook.gate import Confirmation
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import MitigationSettings, Playbook
 from runbook.record import undo_of, unfinished
-from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, agreed, finding
+from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, agreed, finding, without_cluster
 from tests.drill.small_scenario import village
 
 NAME = "account-service"
@@ -96,7 +96,7 @@ async def test_who_may_not_do_it_is_told_which_verb_on_which_resource_and_cannot
         plan = await at.plan("restart", aim(at))
         said = finding(plan, "allowed", Level.RED)
         assert said.text == f"viewer may not patch deployments.apps in namespace {PROD}"
-        assert said.advice == f"kubectl auth can-i patch deployments.apps -n {PROD}"
+        assert without_cluster(said.advice) == f"kubectl auth can-i patch deployments.apps -n {PROD}"
         assert "may not patch" in str(await refused(at, plan))
 
 
@@ -309,6 +309,17 @@ async def test_leaving_a_plan_is_recorded_and_the_plan_is_used_up() -> None:
         with pytest.raises(Refused):
             await at.confirm(plan)
         assert at.writes == []
+
+
+async def test_leaving_a_blocked_plan_is_no_refusal_and_saying_yes_to_it_is_one() -> None:
+    async with village(armed=False) as at:
+        await at.gate.cancelled(await at.plan("restart", aim(at)))
+        await at.gate.cancelled(await at.plan("restart", aim(at)), tried=True)
+        why = "blocked: armed: this is production and the console is disarmed"
+        assert [(entry.text, entry.level) for entry in at.book.entries] == [
+            (f"Restart deployment/{NAME}\ncancelled: nothing was sent; it was {why}", "info"),
+            (f"Restart deployment/{NAME}\nrefused: {why}", "warn"),
+        ]
 
 
 def _other_template(at: Desk) -> dict[str, object]:

@@ -161,10 +161,12 @@ async def test_an_intent_that_was_never_sent_is_found_to_be_that() -> None:
 async def test_an_intent_that_was_sent_is_seen_through_to_its_verdict_and_never_sent_again() -> None:
     async with village() as at:
         await at.carried_out("restart", aim(at))
-        entries = [_of_a_dead_console(entry) for entry in at.book.intents]
+        entries = [_of_a_dead_console(entry, earlier=8000) for entry in at.book.intents]
         (outcome,) = await _resumed(at, entries)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert len(at.writes) == 1
+        # From the intent, and not from the start of the console that found out.
+        assert at.book.outcomes[-1].text.startswith("worked after 2 h 13 min: ")
 
 
 async def test_the_target_of_an_unfinished_intent_is_busy_until_it_is_known() -> None:
@@ -206,15 +208,15 @@ async def _left_by_a_crash(at: Desk, plan: Plan, pid: int | None = None) -> list
     return [_of_a_dead_console(entry, pid) for entry in book.entries]
 
 
-def _of_a_dead_console(entry: Entry, pid: int | None = None) -> Entry:
-    """The entry as if the process ``pid`` (one that has ended) had written it."""
+def _of_a_dead_console(entry: Entry, pid: int | None = None, earlier: int = 0) -> Entry:
+    """The entry as if the process ``pid`` (one that has ended) had written it, some seconds ``earlier``."""
     if pid is None:
         ended = subprocess.Popen(["true"])
         ended.wait()
         pid = ended.pid
     evidence = dict(entry.evidence or {})
     evidence["act"] = {**evidence["act"], "pid": pid}
-    return replace(entry, evidence=evidence)
+    return replace(entry, evidence=evidence, happened_at=entry.happened_at - earlier * 1000)
 
 
 async def _resumed(at: Desk, entries: list[Entry]) -> list[Outcome]:

@@ -11,7 +11,7 @@ from probes.rows import Endpoint, Event, Health
 from runbook.errors import NoPlan
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import PROD, Desk, finding, told, until
+from tests.drill.mitigation_desk import PROD, Desk, finding, told, until, without_cluster
 from tests.drill.small_scenario import village
 
 NAME = "account-service"
@@ -97,7 +97,7 @@ async def test_a_paused_deployment_is_blocked_and_one_that_replaces_nothing_by_i
     async with village() as at:
         at.change("deployments", NAME, paused=True)
         said = finding(await at.plan("restart", at.aim("Deployment", NAME)), "paused", Level.RED)
-        assert said.advice == f"kubectl rollout resume deployment/{NAME}"
+        assert without_cluster(said.advice) == f"kubectl rollout resume deployment/{NAME} -n {PROD}"
         at.change("statefulsets", "session-cache", updateStrategy={"type": "OnDelete"})
         said = finding(await at.plan("restart", at.aim("StatefulSet", "session-cache")), "strategy", Level.AMBER)
         assert "by hand" in said.text

@@ -12,7 +12,7 @@ import pytest
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Level, Plan, Verdict
 from runbook.revisions import plain
-from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until
+from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until, without_cluster
 from tests.drill.small_scenario import village
 
 SICK = "payment-service"  # crash-loops since its newest release
@@ -94,7 +94,7 @@ async def test_a_paused_deployment_is_resumed_first() -> None:
     async with village() as at:
         at.change("deployments", "card-service", paused=True)
         said = finding(await at.plan("rollout-undo", at.aim("Deployment", "card-service")), "paused", Level.RED)
-        assert said.advice == "kubectl rollout resume deployment/card-service"
+        assert without_cluster(said.advice) == f"kubectl rollout resume deployment/card-service -n {PROD}"
 
 
 async def test_what_the_deployment_has_of_its_own_stays_and_what_the_revision_had_comes_back() -> None:

@@ -14,6 +14,7 @@ from tests.pilot.acting import READ, Stage, stage
 from tests.pilot.console_harness import NARROW
 from tui.screens.acts import ActsScreen
 from tui.screens.choose import ChooseScreen
+from tui.screens.plan import PlanScreen
 from tui.screens.plan_confirmation import PhraseInput
 from widgets.acts_strip import ActsStrip
 from widgets.deliberation import PASTED
@@ -44,6 +45,31 @@ async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(tmp_path:
         assert screen.focused is not None
         assert screen.focused.id == "plan-no"
         assert at.writes == []
+
+
+async def test_where_it_would_act_is_said_even_if_no_plan_can_be_made(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.select("account-service")
+        await at.platform.platform.server.refuse()
+        await at.console.press("R")
+        await at.console.on(PlanScreen)
+        await at.console.says("✗ ")
+        assert "PRODUCTION  drill-prod · banking-platform-prod" in at.console.text
+        assert "Restart deployment/account-service" in at.console.text
+
+
+async def test_a_blocked_plan_that_is_only_left_was_not_refused(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        await at.console.says("ARMED")
+        await at.console.press("A")
+        for name, keys, verdict in (("account", ["escape"], "cancelled"), ("card", ["!", "escape"], "refused")):
+            await at.select(f"{name}-service")
+            await at.plan("R")
+            await at.console.press(*keys)
+            await at.console.home()
+            line = await at.console.notes(f"Restart deployment/{name}-service")
+            assert (line.outcome or "").startswith(verdict)
+            assert "blocked: armed: this is production and the console is disarmed" in (line.outcome or "")
 
 
 async def test_enter_right_after_the_key_cancels_and_that_is_on_the_record(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class PlanScreen(Dialog[None]):
         self._note = note
         self._plan: Plan | None = None
         self._read: set[str] = set()  # warnings that were acknowledged
+        self._refused = ""  # the blocked plan that was said yes to
         self._sending = False
         self._settling: Timer | None = None
         # Instants are those of `textual.events.Event.time`: monotonic.
@@ -93,9 +94,7 @@ class PlanScreen(Dialog[None]):
             yield PlanConfirmation(id="plan-confirmation")
 
     def on_mount(self) -> None:
-        box = self.query_one("#plan-box")
-        mitigation = self._gate.mitigation(self._mitigation)
-        box.border_title = Content(f" {mitigation.label} {plain(str(self._aim), 120)} ")
+        self._place(*self._gate.where(self._aim))  # known before there is a plan, and if there is none
         self._head("looking …", QUIET)
         self._look()
 
@@ -119,15 +118,18 @@ class PlanScreen(Dialog[None]):
         self._plan = plan
         self._choices = dict(plan.choices) or self._choices
         self._read &= {finding.text for finding in plan.warnings}
-        box = self.query_one("#plan-box")
-        box.set_class(plan.production, "-production")
-        box.border_title = place(plan)
+        self._place(plan.target.context, plan.target.namespace, plan.production)
         self.query_one("#plan-head", Paragraphs).show(heading(plan, self._note))
         await self.query_one(PlanFields).show(plan.fields, plan.choices)
         self.query_one(PlanBody).show(plan, self._read)
         self._show_confirmation(plan)
         self.deliberation.shown(time.monotonic())
         self.call_after_refresh(self._fit)
+
+    def _place(self, context: str, namespace: str, production: bool) -> None:
+        box = self.query_one("#plan-box")
+        box.set_class(production, "-production")
+        box.border_title = place(context, namespace, production)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)
@@ -166,8 +168,10 @@ class PlanScreen(Dialog[None]):
             self._say("! carries it out · esc leaves", QUIET)
 
     def _head(self, text: str, style: str) -> None:
-        """A sentence where a plan's title would be."""
-        self.query_one("#plan-head", Paragraphs).show([Paragraph(EMPTY, Content.styled(text, style))])
+        """What was asked for, and a sentence about it, where a plan's title would be."""
+        asked = f"{self._gate.mitigation(self._mitigation).label.capitalize()} {plain(str(self._aim), 120)}"
+        head = [Paragraph(EMPTY, Content.styled(words, how)) for words, how in ((asked, "bold"), (text, style))]
+        self.query_one("#plan-head", Paragraphs).show(head)
 
     def _say(self, text: str, style: str = "$text-warning") -> None:
         self.query_one("#plan-note", Static).update(Content.styled(plain(text, 400), style))
@@ -257,12 +261,15 @@ class PlanScreen(Dialog[None]):
     def action_leave(self) -> None:
         plan = self._plan
         if plan is not None and not self._sending:
-            writing.begin(self._host, self._gate.cancelled(plan), "records a plan that was not carried out")
+            tried = plan.id == self._refused
+            writing.begin(self._host, self._gate.cancelled(plan, tried), "records a plan that was not carried out")
         self.dismiss(None)
 
     def action_confirm(self) -> None:
         if self._sending:
             return
+        if self._plan is not None and self._plan.blocked:
+            self._refused = self._plan.id
         typed = len(self._plan.phrase) if self._plan is not None else 0
         why = self.query_one(PlanConfirmation).obstacle or self.deliberation.objection(time.monotonic(), typed)
         if why:

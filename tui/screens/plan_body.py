@@ -22,10 +22,10 @@ _STYLES = {Level.GREEN: "$text-success", Level.AMBER: "$text-warning", Level.RED
 _ORDER = {Level.RED: 0, Level.AMBER: 1, Level.GREEN: 2}
 
 
-def place(plan: Plan) -> Content:
+def place(context: str, namespace: str, production: bool) -> Content:
     """Where it would act: production says so in a word, not by its colour alone."""
-    where = " · ".join(filter(None, (plain(plan.target.context, 80), plain(plan.target.namespace, 80))))
-    return Content.styled(f"{' PRODUCTION  ' if plan.production else ' '}{where} ", "bold")
+    where = " · ".join(filter(None, (plain(context, 80), plain(namespace, 80))))
+    return Content.styled(f"{' PRODUCTION  ' if production else ' '}{where} ", "bold")
 
 
 def heading(plan: Plan, note: str = "") -> list[Paragraph]:
