@@ -6,12 +6,17 @@ Each kind of thing has its own judge (`probes.turns`, `probes.workload_turns`, `
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probes.blindness import Blindness
 from probes.freshness import Snapshot
 from probes.turns import EndpointTurns, NodeTurns, ReleaseTurns, Transition
 from probes.workload_turns import WorkloadTurns
+
+if TYPE_CHECKING:
+    from probes.azure.turns import AzureTurns
+
+AZURE_SOURCES = ("activity", "databases", "alerts")
 
 __all__ = ["Transition", "Watcher"]
 
@@ -28,10 +33,16 @@ class Watcher:
         self._nodes = NodeTurns()
         self._releases = ReleaseTurns()
         self._endpoints = EndpointTurns()
+        self._azure: AzureTurns | None = None  # with the first snapshot of its sources
 
     def observe(self, snapshot: Snapshot[Any], now: float | None = None) -> list[Transition]:
         """The turns that this snapshot shows, oldest first. ``now`` is in epoch seconds, for tests."""
         now = time.time() if now is None else now
+        if snapshot.source in AZURE_SOURCES:
+            from probes.azure.turns import AzureTurns
+
+            self._azure = self._azure or AzureTurns()
+            return sorted(self._azure.observe(snapshot, now), key=lambda each: each.at)
         turns = self._blindness.observe(snapshot, now)
         if snapshot.source in ("pods", "workloads"):
             turns += self._workloads.observe(snapshot, now)
@@ -51,4 +62,6 @@ class Watcher:
         if self._blindness.sees:
             turns += self._workloads.tick(now)
             turns += self._releases.tick(now)
+        if self._azure is not None:
+            turns += self._azure.tick(now)
         return sorted(turns, key=lambda each: each.at)

@@ -1,0 +1,34 @@
+"""Since when a database is near a limit, from the hour of its metrics. Pure."""
+
+from __future__ import annotations
+
+from probes.azure.rows import Database, Metric
+
+HIGH = 80.0
+"""Percent of a limit from which on being near it is counted, whatever is said of it at last."""
+
+
+def high_since(metric: Metric, limit: float = HIGH) -> float | None:
+    """The first of the newest values in a row that are not below ``limit``; None if the newest one is below.
+
+    Of a metric that was high all the hour it is the hour's beginning: it may have been before that.
+    """
+    since = None
+    for at, value in reversed(metric.samples):
+        if value is None:
+            continue
+        if value < limit:
+            break
+        since = at
+    return since
+
+
+def trouble_since(row: Database) -> float | None:
+    """When the oldest of what is near its limit now came there; None if no metric says so."""
+    found = (high_since(metric) for metric in row.metrics if metric.unit == "Percent")
+    return min((at for at in found if at is not None), default=None)
+
+
+def trouble(row: Database) -> str:
+    """What is wrong with it, in words: a status that is not Online, and what is near a limit; empty if nothing is."""
+    return ", ".join((*([] if row.status == "Online" else [row.status]), *row.near))
