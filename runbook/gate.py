@@ -23,6 +23,7 @@ from runbook.addressing import addressed, addressed_within
 from runbook.errors import Changed, MitigationError, NoPlan, NotSent, Refused
 from runbook.hands import Hands, Rehearsal
 from runbook.jobs import Jobs
+from runbook.outside import NOWHERE, Outside
 from runbook.plan import Aim, Finding, Level, Plan, Verdict
 from runbook.precondition import check_same
 from runbook.record import Intent, intent_draft, intent_of, outcome_draft, spoken_findings, unsent_draft
@@ -71,7 +72,8 @@ class Gate:
     """One cluster's gate. ``changed`` is called whenever an act has news or the arming changed.
 
     ``helm`` is the command that is Helm, ``jobs`` the directory for what goes on outside of this process, by default
-    in the user's state directory.
+    in the user's state directory; ``outside`` is what may be acted on besides the cluster; ``began`` tells when the
+    open incident began (epoch seconds).
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class Gate:
         read_only: bool = False,
         helm: Sequence[str] = (),
         jobs: Path | None = None,
+        outside: Outside = NOWHERE,
+        began: Callable[[], float | None] = lambda: None,
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -94,6 +98,8 @@ class Gate:
         self.playbook = playbook
         self.armed_until: float | None = None  # epoch seconds
         self._cluster = cluster
+        self._outside = outside
+        self._places = {(cluster.server, cluster.context), *outside.places}
         self._book = book
         self._table = table
         self._now = now
@@ -111,6 +117,8 @@ class Gate:
             jobs=Jobs(jobs),
             now=now,
             incident=lambda: book.incident,
+            outside=outside,
+            began=began,
         )
 
     def prepare(self) -> None:
@@ -238,7 +246,7 @@ class Gate:
             raise
         act = Act(replace(plan, target=target), mitigation, incident, entry, confirmation.by, self._now, self._changed)
         self.acts[plan.id] = act
-        hands = Hands(self._cluster, Stamp(incident, plan.id, confirmation.by))
+        hands = Hands(self._cluster, Stamp(incident, plan.id, confirmation.by), self._outside)
         act.begin(self._see_through(act, hands))
         self._changed()
         return act
@@ -266,7 +274,7 @@ class Gate:
             raise Refused(f"not acknowledged: {'; '.join(unread)}")
         if confirmation.phrase != plan.phrase:
             raise Refused(f"what was typed is not {plan.phrase!r}")
-        if plan.target.server != self._cluster.server or plan.target.context != self._cluster.context:
+        if (plan.target.server, plan.target.context) not in self._places:
             raise Refused(f"the plan is for {plan.target.context}, and the console looks at {self._cluster.context}")
         if self._now() - plan.made_at > PLAN_LIFE:
             raise Changed(f"the plan is older than {PLAN_LIFE / 60:.0f} minutes; look at a new one")
@@ -279,7 +287,8 @@ class Gate:
             raise Refused(f"blocked: {spoken_findings(blocking)}")
 
     async def _see_through(self, act: Act, hands: Hands | None) -> None:
-        within = self.playbook.within(act.plan.mitigation) + (0.0 if hands else act.mitigation.patience)
+        within = self.playbook.within(act.plan.mitigation, act.mitigation.takes)
+        within += 0.0 if hands else act.mitigation.patience
         try:
             await act.see_through(hands, self._scene, within)
         finally:
@@ -335,7 +344,7 @@ class Gate:
             intent.plan.id not in self.acts
             and not intent.ours
             and not intent.running_elsewhere
-            and (target.server, target.context) == (self._cluster.server, self._cluster.context)
+            and (target.server, target.context) in self._places
             and intent.plan.mitigation in self._table
         )
 
@@ -350,6 +359,7 @@ class Gate:
             act.leave()
         await asyncio.gather(*(act.done() for act in running), return_exceptions=True)
         await self._scene.helm.close()
+        await self._outside.close()
         await self._cluster.close()
 
 

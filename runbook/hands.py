@@ -21,11 +21,14 @@ from runbook.errors import NotSent, Refused, Uncertain
 from runbook.exec_stream import Declined, Limits, Ran, run
 from runbook.launch import launch
 from runbook.media import APPLY, JSON, MERGE
+from runbook.outside import NOWHERE, Outside
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
     from probes.credentials import Material
+    from runbook.azure_hands import AzureHands
     from runbook.jobs import Job
+    from runbook.sql_hands import SqlHands
     from runbook.stamps import Stamp
 
 Json = dict[str, Any]
@@ -130,9 +133,28 @@ class Hands(_Sender):
     Raised by all: `NotSent` (nothing reached the server), `Refused` (it said no), `Uncertain` (no answer).
     """
 
-    def __init__(self, cluster: Cluster, stamp: Stamp) -> None:
+    def __init__(self, cluster: Cluster, stamp: Stamp, outside: Outside = NOWHERE) -> None:
         super().__init__(cluster)
         self.stamp = stamp
+        self._outside = outside
+
+    @property
+    def azure(self) -> AzureHands:
+        """The means to change Azure. Raises `NotSent` where the console has no account."""
+        if self._outside.account is None:
+            raise NotSent("nothing was sent: this console has no Azure account")
+        from runbook.azure_hands import AzureHands
+
+        return AzureHands(self._outside.account, self.stamp)
+
+    @property
+    def sql(self) -> SqlHands:
+        """The means to end a session of the SQL server. Raises `NotSent` where the settings name none."""
+        if self._outside.sql is None:
+            raise NotSent("nothing was sent: this console knows no SQL server")
+        from runbook.sql_hands import SqlHands
+
+        return SqlHands(self._outside.sql, self.stamp)
 
     async def patch(self, path: str, body: Body, media: str = MERGE) -> Json:
         """PATCH an object or a subresource; the object afterwards.

@@ -31,6 +31,9 @@ MITIGATIONS: dict[str, Known] = {
     "evidence": Known("E", f"{_HERE}.evidence:Evidence"),
     "quarantine": Known("Q", f"{_HERE}.quarantine:Quarantine", ("evidence", "detach")),
     "connectivity": Known("X", f"{_HERE}.connectivity:Connectivity", ("url", "container", "timeout")),
+    "restore-database": Known("D", f"{_HERE}.restore_database:RestoreDatabase", ("name",)),
+    # No field of a scaling: the size that is there is the only one that nobody has to think about.
+    "scale-database": Known("Z", f"{_HERE}.scale_database:ScaleDatabase"),
 }
 """By id, in the order of the footer."""
 
@@ -43,5 +46,5 @@ CONSOLE_KEYS: dict[str, str] = {
 }
 """Upper-case keys that the console itself needs on every pane."""
 
-ROWS = ("Pod", "Node", "Deployment", "StatefulSet", "DaemonSet", "Release")
+ROWS = ("Pod", "Node", "Deployment", "StatefulSet", "DaemonSet", "Release", "SqlDatabase")
 """The kinds of rows that somebody can aim at."""

@@ -32,6 +32,7 @@ class Mitigation(ABC):
     ``looks_only`` it finds something out and mitigates nothing: a review does not count it as the first mitigation.
     ``stoppable`` it may be cancelled while it acts, and leaves nothing half done that matters.
     ``detached``  it acts outside of this process and goes on when the console is left; the next one follows it.
+    ``takes``     seconds that what it begins may take by nature (a restore: hours); a verdict is due after them.
     ``patience``  seconds that a verdict may take longer after a crash, because what was begun may still be going on.
     """
 
@@ -41,6 +42,7 @@ class Mitigation(ABC):
     looks_only: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
     detached: ClassVar[bool] = False
+    takes: ClassVar[float] = 0.0
     patience: ClassVar[float] = 0.0
 
     def __init__(self, id: str, key: str, choosable: tuple[str, ...] = ()) -> None:  # noqa: A002

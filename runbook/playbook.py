@@ -57,11 +57,12 @@ class Playbook(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def of(self, mitigation: str) -> MitigationSettings:
         return self.mitigations.get(mitigation, MitigationSettings())
 
-    def within(self, mitigation: str) -> float:
+    def within(self, mitigation: str, takes: float = 0.0) -> float:
+        """Seconds until a verdict is due; ``takes`` are those that it takes by nature, if nobody says otherwise."""
         command = self.commands.get(mitigation)
         if command is not None:
             return command.timeout + 15.0  # it has its own limit, and some time to end
-        return self.of(mitigation).verify_within or self.verify_within
+        return self.of(mitigation).verify_within or max(self.verify_within, takes)
 
     def default(self, mitigation: str, field_id: str, otherwise: str) -> str:
         return self.of(mitigation).defaults.get(field_id, otherwise)

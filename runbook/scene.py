@@ -18,9 +18,11 @@ from probes.access import can_i
 from probes.errors import BadAnswer, NotFound, ProbeError
 from probes.freshness import Snapshot
 from probes.objects import fetch
+from runbook.arm import Arm
 from runbook.errors import MitigationError, NoPlan
 from runbook.helm import Helm
 from runbook.jobs import Jobs
+from runbook.outside import NOWHERE, Outside
 from runbook.plan import Aim, Need, Target
 
 if TYPE_CHECKING:
@@ -49,8 +51,13 @@ class Scene:
         jobs: Jobs | None = None,
         now: Callable[[], float] = time.time,
         incident: Callable[[], str] = lambda: "",
+        outside: Outside = NOWHERE,
+        began: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.cluster = cluster
+        # How Azure is read, and the SQL server; None where the settings name none.
+        self.arm = Arm(outside.account) if outside.account is not None else None
+        self.sql = outside.sql
         self.playbook = playbook
         self.now = now
         self.production = production
@@ -59,11 +66,17 @@ class Scene:
         self.rehearsal = rehearsal
         self._latest = latest
         self._incident = incident
+        self._began = began
 
     @property
     def incident(self) -> str:
         """The open incident's ID, empty if there is none."""
         return self._incident()
+
+    @property
+    def began(self) -> float | None:
+        """When the open incident began (epoch seconds), None where nobody knows."""
+        return self._began()
 
     @property
     def latest(self) -> Mapping[str, Snapshot[Any]]:

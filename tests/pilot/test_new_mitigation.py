@@ -16,7 +16,7 @@ from tests.pilot.acting import stage
 from tests.pilot.hello_mitigation import Hello
 from tui.keys import act_keys, checked_keymap
 
-ROW = Known("Z", f"{Hello.__module__}:Hello", ("word",))
+ROW = Known("V", f"{Hello.__module__}:Hello", ("word",))
 FILE = "mitigations: {hello: {defaults: {word: ahoy}}}"
 
 
@@ -33,8 +33,8 @@ def test_it_has_its_key_in_the_settings_and_nobody_else_gets_it(tmp_path: Path) 
     assert checked_keymap({"hello": "Y"}, act_keys(TABLE.values())) == {"hello": "Y"}
 
     file = tmp_path / "runbook.yaml"
-    file.write_text("commands: {x: {key: Z, label: x, sentence: x, argv: [x]}}")
-    with pytest.raises(PlaybookError, match="Z is taken: it is the key of hello"):
+    file.write_text("commands: {x: {key: V, label: x, sentence: x, argv: [x]}}")
+    with pytest.raises(PlaybookError, match="V is taken: it is the key of hello"):
         load(file)
     file.write_text("mitigations: {hello: {defaults: {words: ahoy}}}")
     with pytest.raises(PlaybookError, match="hello has no such field to give a default for; did you mean word"):
@@ -45,13 +45,13 @@ async def test_it_is_in_the_footer_and_makes_a_plan_with_the_defaults_of_the_run
     file = tmp_path / "runbook.yaml"
     file.write_text(FILE)
     async with stage(tmp_path, playbook=load(file).playbook) as at:
-        await at.console.says("Z hello")
+        await at.console.says("V hello")
         await at.select("account-service")
         await at.console.press("question_mark")
         await at.console.says("Say hello to a pod, which changes nothing")
         await at.console.press("escape")
         await at.console.press("right", "down")
-        screen = await at.plan("Z")
+        screen = await at.plan("V")
         assert screen.plan is not None
         assert screen.plan.title.startswith("ahoy, pod/")
         await at.confirm(screen)

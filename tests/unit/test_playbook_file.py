@@ -158,9 +158,9 @@ def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("key: F", "key: f"), "3: commands.flush-cache.key: expected one upper-case letter, found 'f'; free are D, F"),
-        (("key: F", "key: R"), "3: commands.flush-cache.key: R is taken: it is the key of restart; free are D, F"),
-        (("key: F", "key: U"), "3: commands.flush-cache.key: U is taken: it takes an act back; free are D, F"),
+        (("key: F", "key: f"), "3: commands.flush-cache.key: expected one upper-case letter, found 'f'; free are F, H"),
+        (("key: F", "key: R"), "3: commands.flush-cache.key: R is taken: it is the key of restart; free are F, H"),
+        (("key: F", "key: U"), "3: commands.flush-cache.key: U is taken: it takes an act back; free are F, H"),
         (("    key: F\n", ""), "3: commands.flush-cache.key: missing, expected text"),
         (("flush-cache:", "Flush Cache:"), "2: commands.Flush Cache: expected a name of lower-case letters"),
         (("flush-cache:", "restart:"), "2: commands.restart: this is the name of a mitigation"),
