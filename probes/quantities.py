@@ -43,11 +43,15 @@ def exact(text: str) -> Decimal:
 
 def cores(text: str | None) -> float:
     """Processor cores; 0 when it is missing or unreadable."""
+    if text and text[-1] == "n" and text[:-1].isdecimal():  # as the metrics server writes thousands of them
+        return int(text[:-1]) / 1_000_000_000
     return float(_or_zero(text))
 
 
 def number_of_bytes(text: str | None) -> int:
     """Bytes, a fraction rounded up as Kubernetes does; 0 when it is missing or unreadable."""
+    if text and text[-2:] == "Ki" and text[:-2].isdecimal():
+        return int(text[:-2]) * 1024
     value = _or_zero(text)
     whole = int(value)
     return whole + 1 if value > whole else whole

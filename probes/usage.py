@@ -30,9 +30,9 @@ _PREFIX = "/apis/metrics.k8s.io/v1beta1"
 # Servers measure every 15 s to every minute and say so in `window`; what is this many windows old is not "now".
 _OLDEST_WINDOWS = 3
 _SLOW_RETRY = 30.0
-# Above this many pods the poll of pods is spread so that it costs less than a hundredth of a core.
+# Above this many pods the poll of pods is spread so that it costs at most half a hundredth of a core.
 _MANY_PODS = 1000
-_SHARE = 0.01
+_SHARE = 0.005
 _MOST_INTERVAL = 120.0
 
 

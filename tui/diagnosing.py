@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ NOT_YET = "not ready yet: the runbook is being read"
 LOOK_EVERY, LOOK_AGAIN = 2.0, 15.0
 """Seconds between two looks while things change and nobody reads the diagnosis, and while nothing does."""
 
+SHARE = 0.002
+"""Of a processor, that looking may take while nobody reads: on a cluster of thousands of pods it looks less often."""
+
 FAILED = "the diagnosis failed; the log file has the details"
 
 
@@ -49,6 +53,7 @@ class Diagnosing:
         self._read: dict[str, tuple[float, int, int, str]] = {}  # by workload: when, lines, errors, the newest of those
         self._importing: asyncio.Future[object] | None = None
         self._looked_at = 0.0
+        self._cost = 0.0  # processor seconds of the last look that nobody asked for
         self.latest: Diagnosis | None = None
         self.trouble = ""
 
@@ -70,9 +75,11 @@ class Diagnosing:
     def look_if_due(self, now: float) -> None:
         """For the banner's few words, which a cluster of thousands of pods must not pay for every second."""
         stirred = self._anywhere or any(self._changed.values())
-        pause = LOOK_EVERY if stirred else LOOK_AGAIN
+        pause = max(LOOK_EVERY, self._cost / SHARE) if stirred else LOOK_AGAIN
         if self.latest is None or now - self._looked_at >= pause:
+            began = time.thread_time()
             self.look(now)
+            self._cost = time.thread_time() - began
 
     def look(self, now: float) -> None:
         """Work what was seen in. A defect of ours costs the diagnosis and not the console."""

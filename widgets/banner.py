@@ -61,12 +61,14 @@ class Banner(Widget):
         self._now = time.time()
         self._local = False
         self._strips: list[Strip] = []
+        self._inks: dict[str, Style] = {}  # resolved once per theme: asking for them every second is half of a tick
 
     # Data in.
 
-    def show(self, state: BannerState) -> None:
-        """Draws another state."""
+    def show(self, state: BannerState, now: float | None = None) -> None:
+        """Draws another state; ``now`` as in `tick`, if that is to be told as well."""
         self._state = state
+        self._now = self._now if now is None else now
         self.set_class(state.production, "-production")
         self._paint()
 
@@ -100,6 +102,7 @@ class Banner(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips = []
+        self._inks = {}
 
     def on_resize(self) -> None:
         self._strips = []
@@ -124,7 +127,9 @@ class Banner(Widget):
 
     def _compose_rows(self) -> list[Strip]:
         base = self.rich_style
-        styles: dict[str, Style] = {name: self.get_component_rich_style(f"banner--{name}") for name in self.NAMES}
+        styles = self._inks = self._inks or {
+            name: self.get_component_rich_style(f"banner--{name}") for name in self.NAMES
+        }
         cells = max(self.size.width, 1)
         if self.wide:
             rows = [self._incident(), self._place(), self._platform()]

@@ -83,9 +83,9 @@ class EventsPane(TablePane[Event]):
             return ""
         now = self.now
         known, counted_at, _ = self._counted
-        # Thousands of rows are not added up at every burst: every other second is often enough to be read.
-        patience = 2.0 if len(snapshot.rows) > _MANY and known >= 0 else 0.0
-        if (snapshot.version != known and now - counted_at >= patience) or now - counted_at >= 10.0:
+        # Thousands of rows are not added up at every burst: six seconds of half an hour are nothing.
+        many = len(snapshot.rows) > _MANY and known >= 0
+        if (snapshot.version != known and now - counted_at >= (6.0 if many else 0.0)) or now - counted_at >= 30.0:
             seen = sum(_within(event, now) for event in snapshot.rows.values() if event.last_at >= now - WINDOW)
             self._counted = (snapshot.version, now, f"{round(seen)} in 30 min")
         return self._counted[2]

@@ -14,8 +14,8 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
-from textual.widget import Widget
 
+from widgets.kept_lines import KeptLines
 from widgets.table_draw import READABLE, contrast
 
 _CACHED_ITEMS = 2048
@@ -26,7 +26,7 @@ _CURRENT = "▌"  # with a colour or without one, the current item is told by th
 BLANK = Strip([Segment("")], 0)
 
 
-class ItemView(Widget, can_focus=True):
+class ItemView(KeptLines, can_focus=True):
     """The engine. A subclass says how many items there are and draws one of them when asked.
 
     ``follow`` is True while the end is kept in view. A reader who scrolls up switches it off and is never

@@ -12,21 +12,27 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.widget import Widget
 
-from probes.freshness import Snapshot, State
+from probes.freshness import Freshness, Snapshot, State
 from widgets.columns import Column, share
+from widgets.kept_lines import KeptLines
 from widgets.plain import clock, crop, plain, width
 from widgets.table_data import RowT, TableData
 from widgets.table_draw import NAMES, THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
 from widgets.table_standing import SEPARATOR, fitting, sentences, standing
 
+Parts = list[str | tuple[str, str]]  # of a label: text, or text and its style
 Shown = list[tuple[str, RowT, object]]  # key, row, and what varies in its cells, for each line of the screen
 
 _STRIPS = 2000  # drawn lines kept
+NO_KEYS: frozenset[str] = frozenset()
 
 
-class TableCanvas(TableData[RowT], Widget):
+def _alike(before: Freshness, after: Freshness) -> bool:
+    return (before.state, before.since, before.detail) == (after.state, after.since, after.detail)
+
+
+class TableCanvas(TableData[RowT], KeptLines):
     """A table that is handed snapshots with `show`, and the time once a second with `tick`.
 
     ``clock_now`` is where it takes the time from between ticks.
@@ -44,7 +50,7 @@ class TableCanvas(TableData[RowT], Widget):
         id: str | None = None,  # noqa: A002  Textual's name for it
         classes: str | None = None,
     ) -> None:
-        Widget.__init__(self, name=name, id=id, classes=classes)
+        KeptLines.__init__(self, name=name, id=id, classes=classes)
         TableData.__init__(self, where)
         self.clock_now: Callable[[], float] = time.time
         self.typing = False  # the filter is being typed
@@ -55,6 +61,7 @@ class TableCanvas(TableData[RowT], Widget):
         self._measured: dict[str, tuple[RowT, object]] = {}
         self._strips: dict[tuple[str, Cursor, bool], tuple[RowT, object, Strip]] = {}
         self._painted: list[object] = []
+        self._labels: dict[str, Parts] = {}
         self._header: Strip | None = None
         self._sentences: list[tuple[str, str]] = []
         self._sentence_strips: list[Strip] | None = None
@@ -63,8 +70,11 @@ class TableCanvas(TableData[RowT], Widget):
 
     def show(self, snapshot: Snapshot[Any]) -> None:
         """Draws a snapshot of one of the pane's `SOURCES`; while the pane is frozen it is only counted."""
-        self.now = self.clock_now()
+        before = self._snapshots.get(snapshot.source)
         self.accept(snapshot)
+        if before is not None and snapshot.changed == NO_KEYS and _alike(before.freshness, snapshot.freshness):
+            return  # the source has proved itself once more: the age is drawn with the next tick
+        self.now = self.clock_now()
         self.settle()
 
     def tick(self, now: float) -> None:
@@ -241,17 +251,17 @@ class TableCanvas(TableData[RowT], Widget):
         self.set_class(state not in (State.LIVE, State.LOADING), "-stale")
         room = max(self.size.width - 4, 1)
         self._label_border("_border_title", self._title(), -1)
-        self._label_border("_border_subtitle", Content.styled(self._subtitle(room)), self.size.height)
+        self._label_border("_border_subtitle", [self._subtitle(room)], self.size.height)
 
-    def _label_border(self, attribute: str, label: Content, y: int) -> None:
+    def _label_border(self, attribute: str, parts: Parts, y: int) -> None:
         """Sets a label without parsing markup and draws its line only, where Textual's own setter redraws the pane."""
-        before = getattr(self, attribute)
-        if before is None or before.plain != label.plain:
-            setattr(self, attribute, label)
+        if self._labels.get(attribute) != parts:
+            self._labels[attribute] = parts
+            setattr(self, attribute, Content.assemble(*parts).rstrip())
             self.refresh(Region(-1, y, self.size.width + 2, 1))
 
-    def _title(self) -> Content:
-        parts: list[Content | str | tuple[str, str]] = [(f"{self.NAME}  ", "bold")]
+    def _title(self) -> Parts:
+        parts: Parts = [(f"{self.NAME}  ", "bold")]
         if self.typing or self._row_filter:
             caret = "▏" if self.typing else ""
             parts += [(f" /{self.filter_text}{caret} ", "reverse"), f" {len(self.viewport.rows)} shown  "]
@@ -261,7 +271,7 @@ class TableCanvas(TableData[RowT], Widget):
         # A pane that was refused or never answered has no counts: nought would look healthy.
         if self._placed or self.freshness.live:
             parts.append(self.summary())
-        return Content.assemble(*parts).rstrip()
+        return parts
 
     def _subtitle(self, room: int) -> str:
         now = standing(self.freshness, self.now)

@@ -131,7 +131,7 @@ class ConsoleLayout(Screen[None]):
 
     @property
     def tables(self) -> Iterator[TablePane[Any]]:
-        return iter(self.query(TablePane))
+        return (pane for side in self.children for pane in side.children if isinstance(pane, TablePane))
 
     @property
     def timeline(self) -> TimelinePane:
