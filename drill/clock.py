@@ -89,7 +89,10 @@ class Clock:
 
     def world(self, stamp: str) -> float:
         """The world instant that `stamp` wrote, to the second."""
-        wall = parse_instant(stamp)
+        return self.instant(parse_instant(stamp))
+
+    def instant(self, wall: float) -> float:
+        """The world instant of the wall's seconds since the epoch."""
         if self._live_since is None or wall <= self._wall_at_live:
             return wall
         return self._live_since + (wall - self._wall_at_live) * self.speed

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from drill import scenario as scenarios
+from drill.azure.estate import Estate
+from drill.azure.server import ArmServer
 from drill.checkout import CheckoutError, make_checkout
 from drill.clock import Clock
 from drill.controllers import ControlPlane
@@ -41,7 +43,10 @@ _PROLOGUE: Final = 3600.0  # seconds that the cluster exists before the first st
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A platform that runs. ``urls`` has ``kubernetes``, ``api`` and ``login``; ``config`` is a settings file."""
+    """A platform that runs; ``config`` is a settings file.
+
+    ``urls`` has ``kubernetes``, ``api`` and ``login``, and ``azure`` where the scenario has a part for it.
+    """
 
     kubeconfig: Path
     config: Path
@@ -78,6 +83,8 @@ class Platform:
         self.store = ObjectStore(clock=self.clock.wall)
         self.plane = ControlPlane(self.store, self.clock, born=now)
         outages = Outages(self.store, self.clock)
+        self.estate = self._estate(outages, now)
+        self.arm = ArmServer(self.estate) if self.estate is not None else None
         director = Director(self.scenario, self.plane, now)
         director.play()
         self.fleet = Fleet(self.plane.world, director)
@@ -95,6 +102,13 @@ class Platform:
         self._parent = directory
         self._directory: Path | None = None
         self._now = now
+
+    def _estate(self, outages: Outages, now: float) -> Estate | None:
+        """What the scenario has in Azure, whose databases feel what is down in the cluster."""
+        if self.scenario.azure is None:
+            return None
+        space, clock = self.scenario.namespace, self.clock
+        return Estate(self.scenario.azure, clock, now, lambda service, at: outages.at(space, service, clock.wall(at)))
 
     def _logs(self, outages: Outages) -> Logs:
         voices = {service.name: service.log for service in self.scenario.services}
@@ -123,6 +137,8 @@ class Platform:
         try:
             await self.server.start()
             await self.health.start()
+            if self.arm is not None:
+                await self.arm.start()
             await git
         except CheckoutError as error:
             log.warning("%s", error)
@@ -133,6 +149,10 @@ class Platform:
         urls = {"kubernetes": self.server.url, **self.health.urls}
         kubeconfig, config = directory / "kubeconfig", directory / "config.toml"
         settings = _settings(self.scenario, kubeconfig, self.health.urls, checkout, everywhere=self._big)
+        if self.arm is not None:
+            urls["azure"] = self.arm.url
+            await asyncio.to_thread(self.arm.keep_token, directory / "azure-token")
+            settings += _azure_settings(self.arm, directory / "azure-token")
         await asyncio.to_thread(_write_private, kubeconfig, json.dumps(self._kubeconfig(), indent=1))
         await asyncio.to_thread(_write_private, config, settings)
         told = self.scenario
@@ -143,6 +163,8 @@ class Platform:
         self.churn.stop()
         self.clock.stop()
         self.plane.stop()
+        if self.arm is not None:
+            await self.arm.stop()
         await self.health.stop()
         await self.server.stop()
         if self._directory is not None:
@@ -208,6 +230,21 @@ def _settings(
         lines += ["", "[tools]", f"helm = {json.dumps(standin)}"]
     if checkout is not None:
         lines += ["", "[git]", f"checkout = {json.dumps(str(checkout))}", 'since = "2 hours ago"']
+    return "\n".join(lines) + "\n"
+
+
+def _azure_settings(arm: ArmServer, token_file: Path) -> str:
+    part = arm.estate.part
+    databases = [f"{part.server}/{database.name}" for database in part.databases]
+    lines = [
+        "",
+        "[azure]",
+        f"subscription = {json.dumps(part.subscription)}",
+        f"resource_groups = {json.dumps([part.group])}",
+        f"databases = {json.dumps(databases)}",
+        f"endpoint = {json.dumps(arm.url)}",
+        f"token_file = {json.dumps(str(token_file))}",
+    ]
     return "\n".join(lines) + "\n"
 
 

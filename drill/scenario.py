@@ -6,36 +6,23 @@ already happened when somebody looks; what lies after it happens while they watc
 
 from __future__ import annotations
 
-import re
 from importlib import resources
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from drill.azure.part import Azure
 from drill.fates import Fate
+from drill.offsets import Name, Offset
+from drill.offsets import seconds as seconds
 
-_DURATION: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d+)?[dhms])+)")
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
-_UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-
-Offset = Annotated[str, Meta(pattern=r"^[+-](\d+(\.\d+)?[dhms])+$")]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be played: which one, where in it, and what was expected."""
-
-
-def seconds(offset: str) -> float:
-    """``-3d4h`` as seconds. Raises ValueError."""
-    match = _DURATION.fullmatch(offset)
-    if match is None:
-        raise ValueError(f"expected an offset such as -20m, -3d4h or +90s, not {offset!r}")
-    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(match[2]))
-    return -total if match[1] == "-" else total
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +58,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     check: str = ""  # its name in the health endpoint; empty: not asked there
     log: str = "request"  # which voice it logs in, see drill.logs
     curl: bool = True  # whether its image has one
+    database: str = ""  # the database of the part ``azure`` that it cannot do without
 
 
 class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -192,6 +180,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     script: tuple[Step, ...] = ()
     commits: tuple[Commit, ...] = ()
     externals: tuple[External, ...] = ()
+    azure: Azure | None = None
 
     def steps(self) -> list[tuple[float, Step]]:
         """The script with its offsets in seconds, in the order of time."""
@@ -258,3 +247,14 @@ def _check(scenario: Scenario, source: str) -> None:
                 pass
     if revisions == 0:
         raise ScenarioError(f"{source}: the script must begin with an upgrade, the installation")
+    _check_azure(scenario, source)
+
+
+def _check_azure(scenario: Scenario, source: str) -> None:
+    azure = scenario.azure
+    databases = {database.name for database in azure.databases} if azure is not None else set()
+    for service in scenario.services:
+        if service.database and service.database not in databases:
+            raise ScenarioError(f"{source}: service {service.name}: there is no database {service.database!r}")
+    for mistake in azure.mistakes({service.name for service in scenario.services}) if azure is not None else ():
+        raise ScenarioError(f"{source}: {mistake}")

@@ -1,0 +1,27 @@
+"""Times in a scenario's file: offsets from the moment the platform starts, and spans."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+_DURATION: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d+)?[dhms])+)")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+_UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+
+Offset = Annotated[str, Meta(pattern=r"^[+-](\d+(\.\d+)?[dhms])+$")]
+"""``-20m``, ``-3d4h``, ``+90s``."""
+Span = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?[dhms])+$")]
+"""``90s``, ``6m``."""
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+
+
+def seconds(offset: str) -> float:
+    """``-3d4h`` as seconds. Raises ValueError."""
+    match = _DURATION.fullmatch(offset)
+    if match is None:
+        raise ValueError(f"expected an offset such as -20m, -3d4h or +90s, not {offset!r}")
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(match[2]))
+    return -total if match[1] == "-" else total
