@@ -49,11 +49,10 @@ class Credential:
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """A token that is good for minutes. Raises `ProbeError`."""
         scope, claims = scopes[0], str((options or {}).get("claims") or "")
-        began = time.monotonic()
         async with self._lock:
             held = self._tokens.get(scope)
             if claims or held is None or held.expires_on - time.time() < EARLY:
-                held = await self._fresh(scope, claims, began)
+                held = await self._fresh(scope, claims)
         return AccessTokenInfo(held.token, min(held.expires_on, int(time.time()) + _ASK_AGAIN))
 
     async def get_token(
@@ -76,8 +75,8 @@ class Credential:
     async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
-    async def _fresh(self, scope: str, claims: str, began: float) -> AccessTokenInfo:
-        if self._failed is not None and (self._failed[0] >= began or began - self._failed[0] < self._patience):
+    async def _fresh(self, scope: str, claims: str) -> AccessTokenInfo:
+        if self._failed is not None and time.monotonic() - self._failed[0] < self._patience:
             raise self._failed[1]
         try:
             async with asyncio.timeout(LIMIT):
