@@ -153,6 +153,8 @@ Symptom = Literal[
     "rollout-stuck",
     "slow-endpoints",
     "database-timeouts",  # timeouts of a database in events or log lines that were read
+    "database-at-limit",  # a database that is watched is near a limit of its own: load, workers, sessions, storage
+    "database-unavailable",  # a database that is watched is not online
     "auth-anomalies",
     "quarantined-pods",
 ]

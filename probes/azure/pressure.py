@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from probes.azure.rows import Database, Metric
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from probes.azure.rows import Database, Metric
 
 HIGH = 80.0
 """Percent of a limit from which on being near it is counted, whatever is said of it at last."""
@@ -27,6 +30,17 @@ def trouble_since(row: Database) -> float | None:
     """When the oldest of what is near its limit now came there; None if no metric says so."""
     found = (high_since(metric) for metric in row.metrics if metric.unit == "Percent")
     return min((at for at in found if at is not None), default=None)
+
+
+def began(row: Database) -> float | None:
+    """When its load came near a limit, if that is known: not of what was so all the hour, and not of a full disk."""
+    dated = [
+        at
+        for metric in row.metrics
+        if metric.unit == "Percent" and metric.name != "storage_percent" and (at := high_since(metric)) is not None
+        if any(value is not None and sampled < at for sampled, value in metric.samples)
+    ]
+    return min(dated, default=None)
 
 
 def trouble(row: Database) -> str:

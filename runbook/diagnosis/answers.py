@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from runbook.diagnosis.databases import standing
 from runbook.diagnosis.findings import Answer, Place, Seen, Suspect
 from runbook.diagnosis.sightings import Illness
 from runbook.diagnosis.situation import (
@@ -76,7 +77,7 @@ def shown(
         case "changes":
             return _changes(now, suspects)
         case "databases":
-            return _databases(now, symptoms)
+            return _databases(now, suspects, symptoms)
     onset = now.onset
     if onset is None:
         return Evidence("nothing is ill" if now.sight.live("pods") else _unknown(now, "pods"))
@@ -275,7 +276,7 @@ def _logs(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
 def _performance(now: Situation, pane: str) -> Evidence:
     """How fast the endpoints answer, and how full the nodes are."""
     place = Place(pane=pane)
-    hot = _hottest(now).removeprefix(", ")
+    hot = "; ".join(filter(None, (_limited(now), _hottest(now).removeprefix(", "))))
     if not now.sight.live("endpoints"):
         return Evidence("; ".join(filter(None, (_unknown(now, "endpoints"), hot))), place)
     found = sorted((one for one in now.sight.endpoints if slow(one)), key=lambda one: (-(one.latency_ms or 0), one.url))
@@ -304,15 +305,30 @@ def _changes(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
         first = suspects[0]
         return Evidence(f"{first.what}, {span(first.before)} before the first symptom", first.place, first.at)
     began = now.began
-    for source in ("releases", "commits"):
-        if not now.sight.live(source):
+    for source in ("releases", "commits", "activity"):
+        if not now.sight.live(source) and (source != "activity" or source in now.sight.snapshots):
             return Evidence(_unknown(now, source), Place(pane="changes"))
     nothing = "nothing is ill" if began is None else f"no change within a day before {now.clock(began)}"
     return Evidence(nothing, Place(pane="changes"))
 
 
-def _databases(now: Situation, symptoms: Sequence[Seen]) -> Evidence:
-    found = next((seen for seen in symptoms if seen.symptom == "database-timeouts"), None)
-    if found is not None:
-        return Evidence(found.text, replace(found.place), found.since)
-    return Evidence("not known: no database is watched, and no message speaks of one", None)
+def _limited(now: Situation) -> str:
+    """The databases that are ill, in a few words, where any are watched."""
+    return f"database {clip(standing(now)[0])}" if now.sick_databases and now.sight.live("databases") else ""
+
+
+def _databases(now: Situation, suspects: Sequence[Suspect], symptoms: Sequence[Seen]) -> Evidence:
+    """How the watched ones stand, what messages say of any, and what was changed about them in Azure."""
+    timeouts = next((seen for seen in symptoms if seen.symptom == "database-timeouts"), None)
+    if "databases" not in now.sight.snapshots:
+        if timeouts is not None:
+            return Evidence(timeouts.text, replace(timeouts.place), timeouts.since)
+        return Evidence("not known: no database is watched, and no message speaks of one", None)
+    text, place, since = standing(now)
+    if timeouts is not None:
+        text += f"; {timeouts.text}"
+        place, since = (place, since) if place.key else (replace(timeouts.place), timeouts.since)
+    changed = next((one for one in suspects if one.touch == "database"), None)
+    if changed is not None:
+        text += f"; {changed.what}, {span(changed.before)} before the first symptom"
+    return Evidence(text, place, since)

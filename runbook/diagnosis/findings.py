@@ -15,14 +15,16 @@ Answer = Literal["yes", "no", "unknown", ""]
 """Empty: the node asks nothing, it is a thing to do. ``unknown`` is said, with the reason, and never guessed."""
 
 ChangeKind = Literal["release", "rollout", "scaling", "node", "azure", "commit"]
-Touch = Literal["workload", "node", "namespace", "elsewhere"]
-"""How near to what is ill a change was: the workload itself, a node under its pods, its namespace, or none of them."""
+Touch = Literal["workload", "node", "database", "namespace", "shared", "elsewhere"]
+"""How near to what is ill a change was: the workload itself, a node under its pods, the server of a database that is
+ill or of which it speaks, its namespace, something that all may stand on (network, cluster, secrets), none of them."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
     """Where evidence can be looked at: a pane, and the thing there.
 
-    ``kind`` is the thing's (Pod, Deployment, Node, Event, Endpoint, Release, Commit); empty: the pane as a whole.
+    ``kind`` is the thing's (Pod, Deployment, Node, Event, Endpoint, Release, Commit, Activity, SqlDatabase); empty: the
+    pane as a whole.
     ``key`` is its snapshot's key, where it has one of its own. ``revision`` is a release's.
     """
 

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from runbook.diagnosis.findings import Fit, Seen
 from runbook.diagnosis.situation import Situation
-from runbook.diagnosis.symptoms import unknowable
+from runbook.diagnosis.symptoms import unknowable, unwatched
 from runbook.response import Scenario, Symptom
 
 ANYWHERE: frozenset[Symptom] = frozenset(
@@ -44,7 +44,7 @@ def _fit(scenario: Scenario, symptoms: Sequence[Seen], now: Situation) -> Fit | 
     if not reasons:
         return None
     there = {seen.symptom for seen in reasons}
-    others = [symptom for symptom in scenario.fits if symptom not in there]
+    others = [symptom for symptom in scenario.fits if symptom not in there and not unwatched(now, symptom)]
     reasons.sort(key=lambda seen: -scenario.fits[seen.symptom] * _factor(scenario, seen))
     return Fit(
         id=scenario.id,

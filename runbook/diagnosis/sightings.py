@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from probes.freshness import Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Workload
 from runbook.diagnosis.warnings import Warnings, of_database
+
+if TYPE_CHECKING:
+    from probes.azure.rows import Activity, Database
 
 NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 
@@ -82,6 +85,7 @@ class Sightings:
         self.illnesses: dict[WorkKey, Illness] = {}
         self.warnings = Warnings()
         self.changes: dict[str, Event] = {}
+        self.operations: dict[str, Activity] = {}  # Azure's, those that may be the cause of something
         self._rows: dict[str, Mapping[str, Any]] = {}
         self._sick: dict[WorkKey, dict[str, Pod]] = {}
         self._counted: Counter[WorkKey] = Counter()
@@ -98,6 +102,7 @@ class Sightings:
         self._take("pods", self._pod, changed.get("pods"))
         self._take("workloads", self._workload, changed.get("workloads"))
         self._take("events", self._event, changed.get("events"))
+        self._take("activity", self._operation, changed.get("activity"))
         self.warnings.settle()
         touched, self._touched = self._touched, set()
         for key in touched:
@@ -145,6 +150,10 @@ class Sightings:
     @property
     def commits(self) -> Iterable[Commit]:
         return self.rows("commits").values()
+
+    @property
+    def databases(self) -> Iterable[Database]:
+        return self.rows("databases").values()
 
     @property
     def has_workloads(self) -> bool:
@@ -218,6 +227,13 @@ class Sightings:
                 self.changes[uid] = new
             elif new.type == "Warning":
                 self.warnings.put(uid, new)
+
+    def _operation(self, key: str, old: Activity | None, new: Activity | None) -> None:
+        from runbook.diagnosis.azure_changes import counts
+
+        self.operations.pop(key, None)
+        if new is not None and counts(new):
+            self.operations[key] = new
 
     def _examine(self, key: WorkKey) -> Illness | None:
         sick = list(self._sick.get(key, {}).values())

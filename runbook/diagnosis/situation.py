@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
 from probes.rows import Endpoint, Health, Node, Workload
+from runbook.diagnosis.databases import ill_words, onset, place_of
 from runbook.diagnosis.findings import Place
 from runbook.diagnosis.sightings import Illness, Sightings
-from runbook.diagnosis.warnings import Group
+from runbook.diagnosis.warnings import Group, of_database
 from runbook.diagnosis.wording import Clock, clip, many
 from runbook.response import Response
+
+if TYPE_CHECKING:
+    from probes.azure.rows import Database
 
 SETTLING = 10.0
 """Seconds that replicas may be missing before that is an illness: they are, in every rolling update."""
@@ -71,6 +75,8 @@ class Situation:
         self.failing_endpoints: tuple[Endpoint, ...] = tuple(sorted(failing, key=lambda one: (one.name, one.url)))
         sick = [node for node in sight.nodes if node.health <= Health.DEGRADED]
         self.sick_nodes: tuple[Node, ...] = tuple(sorted(sick, key=lambda node: (node.health, node.name)))
+        ill = [database for database in sight.databases if database.health <= Health.DEGRADED]
+        self.sick_databases: tuple[Database, ...] = tuple(sorted(ill, key=lambda row: (row.health, row.name, row.key)))
         old = [illness for illness in present if illness.since is not None and illness.since < now - CHRONIC]
         # An endpoint that failed when the console opened began at a time nobody knows: it may be what is looked for.
         younger = len(old) < len(present) or any(
@@ -109,6 +115,16 @@ class Situation:
         found.sort(key=lambda one: (one.owner not in self.names, -one.times, one.reason, one.owner))
         return tuple(found)
 
+    @cached_property
+    def speaks_of_databases(self) -> bool:
+        """Whether what is ill, a warning of late or a log line that was read says that a database timed out."""
+        limit = self.still_counts
+        return (
+            any(illness.database for illness in self.illnesses)
+            or any(event.last_at >= limit for event in self.sight.warnings.database.values())
+            or any(read.errors and of_database(read.excerpt) for read in self.told.read)
+        )
+
     def dead(self) -> tuple[Illness, ...]:
         """Workloads without one replica that could answer; one that is just being created is none of them."""
         return tuple(
@@ -126,8 +142,8 @@ class Situation:
         return not illness.dead, not self.critical(illness.name), not illness.failing, since, illness.key
 
     def _onset(self) -> Onset | None:
-        """The earliest of pods, workloads and endpoints. Nodes count only when nothing runs badly on them yet:
-        otherwise they are what may have caused it."""
+        """The earliest of pods, workloads and endpoints. Nodes and databases count only when nothing runs badly on them
+        yet: otherwise they are what may have caused it."""
         found: list[Onset] = []
         dated = ((illness.since, illness.key, illness) for illness in self.illnesses if illness.since is not None)
         if first := min(dated, default=None):
@@ -142,6 +158,11 @@ class Situation:
                 Onset(node.changed_at, f"{node.name} {node_trouble(node)}", node_place(node))
                 for node in self.sick_nodes
                 if node.changed_at is not None
+            ]
+            found += [
+                Onset(at, ill_words(database), place_of(database))
+                for database in self.sick_databases
+                if (at := onset(database)) is not None
             ]
         return min(found, key=lambda onset: (onset.at, onset.text), default=None)
 

@@ -1,4 +1,4 @@
-"""What changed before the first symptom, ranked: releases, rollouts, scaling, nodes, commits.
+"""What changed before the first symptom, ranked: releases, rollouts, scaling, nodes, Azure, commits.
 
 The rule. A change that came after the first symptom did not cause it, and is listed apart (`SKEW` seconds are
 forgiven, because Helm writes its own machine's time and the cluster its own). Among those before it,
@@ -8,9 +8,10 @@ forgiven, because Helm writes its own machine's time and the cluster its own). A
 ``closeness`` is 1 / (1 + minutes before / 10): a bad release shows within minutes, so one of ten minutes ago counts
 half of one of this moment; but it never reaches nothing, because a leak takes hours. Older than `OLDEST` is no suspect.
 
-``touch``: a change of the very workload that is ill counts full (1), and so does a node under its pods; one in its
-namespace 0.5 (neighbours share configuration, quotas and databases), one elsewhere 0.2. A commit touches a workload if
-its subject names it; it counts 0.8 then, because a subject is only words.
+``touch``: a change of the very workload that is ill counts full (1), and so does one of a node under its pods or of the
+server of a database that is ill; one in its namespace 0.5 (neighbours share configuration, quotas and databases), and
+one of what all may stand on in Azure (`runbook.diagnosis.azure_changes`) too; one elsewhere 0.2. A commit touches a
+workload if its subject names it; it counts 0.8 then, because a subject is only words.
 
 ``kind``: a release is what changes most at once and can be taken back with one key (1); a rollout without a release is
 somebody's change by hand (0.95); Azure and nodes change under everything (0.8); scaling changes how many and not what
@@ -26,9 +27,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from probes.rows import Commit, Event, Node, Release, Revision
+from runbook.diagnosis.azure_changes import azure_changes
+from runbook.diagnosis.change import TOUCHES, Change
 from runbook.diagnosis.findings import ChangeKind, Place, Suspect, Touch
 from runbook.diagnosis.situation import SKEW, Situation, node_place, node_trouble
 from runbook.diagnosis.symptoms import event_place
@@ -50,7 +52,6 @@ KINDS: dict[ChangeKind, float] = {
     "scaling": 0.7,
     "commit": 0.6,
 }
-TOUCHES: dict[Touch, float] = {"workload": 1.0, "node": 1.0, "namespace": 0.5, "elsewhere": 0.2}
 NAMED = 0.8  # of a commit that names what is ill
 
 _SCALED = re.compile(r"Scaled (?:up|down) replica set (\S+) (?:from (\d+) )?to (\d+)", re.ASCII)
@@ -69,21 +70,6 @@ _NODE_WORDS = {
 }
 # Words in names of workloads that tell nothing apart.
 _COMMON = frozenset({"service", "server", "api", "app", "web", "worker", "backend", "frontend", "the"})
-
-
-class _Change(NamedTuple):
-    """A change before it is ranked. ``weight`` replaces the touch's, ``reason`` is why it touches what it does."""
-
-    id: str
-    kind: ChangeKind
-    at: float
-    what: str
-    short: str
-    by: str
-    touch: Touch
-    weight: float
-    reason: str
-    place: Place
 
 
 def suspects(now: Situation) -> tuple[tuple[Suspect, ...], tuple[Suspect, ...]]:
@@ -109,7 +95,7 @@ def closeness(before: float) -> float:
     return 1.0 / (1.0 + max(before, 0.0) / HALF)
 
 
-def _ranked(change: _Change, began: float) -> Suspect:
+def _ranked(change: Change, began: float) -> Suspect:
     before = began - change.at
     return Suspect(
         id=change.id,
@@ -126,7 +112,7 @@ def _ranked(change: _Change, began: float) -> Suspect:
     )
 
 
-def _changes(now: Situation, began: float) -> Iterator[_Change]:
+def _changes(now: Situation, began: float) -> Iterator[Change]:
     """Every change within `OLDEST` before the first symptom, and all since."""
     oldest = began - OLDEST
     releases = [(release, revision) for release in now.sight.releases for revision in _revisions(release, began)]
@@ -140,6 +126,7 @@ def _changes(now: Situation, began: float) -> Iterator[_Change]:
     for commit in now.sight.commits:
         if commit.at >= oldest:
             yield _commit(now, commit, about)
+    yield from azure_changes(now, oldest, began + SKEW)
     events = [event for event in now.sight.changes.values() if event.last_at >= oldest]
     yield from _of_workloads(now, [event for event in events if event.kind != "Node"], releases, began)
     yield from _of_nodes(now, [event for event in events if event.kind == "Node"], began, oldest)
@@ -157,13 +144,13 @@ def _revisions(release: Release, began: float) -> Iterator[Revision]:
         yield revision
 
 
-def _release(now: Situation, release: Release, revision: Revision, owned: list[str]) -> _Change:
+def _release(now: Situation, release: Release, revision: Revision, owned: list[str]) -> Change:
     touch: Touch = "workload" if owned else "namespace" if release.namespace in now.namespaces else "elsewhere"
     chart = "-".join(filter(None, (revision.chart, revision.chart_version)))
     parts = [f"revision {revision.number} of {release.name}", chart, revision.status]
     if revision.rollback_to:
         parts.append(f"back to revision {revision.rollback_to}")
-    return _Change(
+    return Change(
         id=f"release:{release.namespace}/{release.name}/{revision.number}",
         kind="release",
         at=revision.updated or 0.0,
@@ -184,11 +171,11 @@ def _release(now: Situation, release: Release, revision: Revision, owned: list[s
     )
 
 
-def _commit(now: Situation, commit: Commit, about: re.Pattern[str]) -> _Change:
+def _commit(now: Situation, commit: Commit, about: re.Pattern[str]) -> Change:
     found = about.search(commit.subject)
     named = now.illnesses[(found.lastindex or 1) - 1].name if found else ""
     touch: Touch = "workload" if named else "namespace"
-    return _Change(
+    return Change(
         id=f"commit:{commit.commit}",
         kind="commit",
         at=commit.at,
@@ -222,7 +209,7 @@ def _about(workloads: tuple[str, ...]) -> re.Pattern[str]:
 
 def _of_workloads(
     now: Situation, events: list[Event], releases: list[tuple[Release, Revision]], began: float
-) -> Iterator[_Change]:
+) -> Iterator[Change]:
     """One change for each rollout or scaling, however many steps it took."""
     steps: dict[tuple[str, str, str], list[tuple[float, Event]]] = defaultdict(list)
     for event in events:
@@ -252,7 +239,7 @@ def _runs(steps: Iterable[tuple[float, Event]]) -> Iterator[list[tuple[float, Ev
         yield run
 
 
-def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[Event]) -> _Change:
+def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[Event]) -> Change:
     parsed = [found for event in events if (found := _SCALED.search(event.message))]
     sets = {found[1] for found in parsed}
     fresh = len(sets) > 1 or any(found[2] == "0" and found[3] != "0" for found in parsed)
@@ -264,7 +251,7 @@ def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[
         sizes = f" from {first[2]} to {last[3]}" if first and last and first[2] else ""
         what, short = (f"{name} scaled{sizes}" if parsed else f"{name}: {clip(events[0].message)}"), f"scaling {name}"
     touch: Touch = "workload" if name in now.names else "namespace" if namespace in now.namespaces else "elsewhere"
-    return _Change(
+    return Change(
         id=f"event:{events[0].uid}",
         kind=kind,
         at=at,
@@ -278,7 +265,7 @@ def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[
     )
 
 
-def _of_nodes(now: Situation, events: list[Event], began: float, oldest: float) -> Iterator[_Change]:
+def _of_nodes(now: Situation, events: list[Event], began: float, oldest: float) -> Iterator[Change]:
     """What happened to nodes: by their own conditions, and by events for what has passed since."""
     under = {node for illness in now.illnesses for node in illness.nodes}
     told: dict[str, list[float]] = defaultdict(list)
@@ -297,9 +284,9 @@ def _of_nodes(now: Situation, events: list[Event], began: float, oldest: float) 
         yield _node(event.object_name, _NODE_WORDS[event.reason], at, f"event:{event.uid}", under, place)
 
 
-def _node(name: str, word: str, at: float, found: str, under: set[str], place: Place) -> _Change:
+def _node(name: str, word: str, at: float, found: str, under: set[str], place: Place) -> Change:
     touch: Touch = "node" if name in under else "elsewhere"
-    return _Change(
+    return Change(
         id=found,
         kind="node",
         at=at,

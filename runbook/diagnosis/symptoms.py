@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from probes.freshness import State
 from probes.rows import Endpoint, Event
+from runbook.diagnosis.databases import symptoms_of
 from runbook.diagnosis.findings import Place, Seen
 from runbook.diagnosis.sightings import Illness
 from runbook.diagnosis.situation import (
@@ -40,6 +41,8 @@ NEEDS: dict[Symptom, tuple[str, ...]] = {
     "pods-pending": ("pods",),
     "rollout-stuck": ("workloads",),
     "database-timeouts": ("events",),
+    "database-at-limit": ("databases",),
+    "database-unavailable": ("databases",),
     "auth-anomalies": ("events",),
     "quarantined-pods": (),
 }
@@ -55,6 +58,8 @@ WORDS: dict[Symptom, str] = {
     "rollout-stuck": "a rollout is stuck",
     "slow-endpoints": "slow endpoints",
     "database-timeouts": "database timeouts",
+    "database-at-limit": "a database at a limit",
+    "database-unavailable": "a database that is not online",
     "auth-anomalies": "unusual authentication",
     "quarantined-pods": "quarantined pods",
 }
@@ -62,11 +67,12 @@ WORDS: dict[Symptom, str] = {
 
 def symptoms(now: Situation) -> tuple[Seen, ...]:
     """What is there, in the order of the runbook's list. What a stale probe saw last says since when it is stale."""
-    return tuple(
-        seen
-        for found in (_endpoints, _nodes, _api, _crashing, _pending, _stuck, _slow, _database, _auth, _quarantined)
-        for seen in found(now)
-    )
+    return tuple(seen for found in _FINDERS for seen in found(now))
+
+
+def unwatched(now: Situation, symptom: Symptom) -> bool:
+    """Whether nobody looks at what would tell: the settings name no Azure."""
+    return symptom in ("database-at-limit", "database-unavailable") and "databases" not in now.sight.snapshots
 
 
 def unknowable(now: Situation, symptom: Symptom) -> bool:
@@ -263,3 +269,18 @@ def _quarantined(now: Situation) -> Iterator[Seen]:
             place=Place(pane="pods"),
             names=now.told.quarantined,
         )
+
+
+_FINDERS: tuple[Callable[[Situation], Iterator[Seen]], ...] = (
+    _endpoints,
+    _nodes,
+    _api,
+    _crashing,
+    _pending,
+    _stuck,
+    _slow,
+    symptoms_of,
+    _database,
+    _auth,
+    _quarantined,
+)

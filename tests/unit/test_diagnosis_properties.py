@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from probes.azure.rows import Activity, Database
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
 from runbook.diagnosis.diagnostician import Diagnostician
@@ -26,6 +27,8 @@ KINDS: dict[str, Any] = {
     "releases": Release,
     "endpoints": Endpoint,
     "commits": Commit,
+    "activity": Activity,
+    "databases": Database,
 }
 
 

@@ -1,0 +1,104 @@
+"""Which operations in Azure are suspects, and how near to what is ill each of them was.
+
+An operation that changed something counts, and so does what Azure says of its own health while it is bad. It touches a
+database (full weight) if it is about a server whose database is ill, or about any database's server while what is ill
+speaks of a database; what everything stands on (network, cluster, secrets, identities, databases) is shared; the rest
+is elsewhere. One that failed changed little, and counts half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from heapq import nlargest
+from typing import TYPE_CHECKING
+
+from probes.rows import Health
+from runbook.diagnosis.change import TOUCHES, Change
+from runbook.diagnosis.findings import Place, Touch
+from runbook.diagnosis.wording import clip
+
+if TYPE_CHECKING:
+    from probes.azure.rows import Activity
+    from runbook.diagnosis.situation import Situation
+
+MOST = 200
+"""Of what changed before the first symptom and of what changed since, so many of the newest are ranked."""
+
+FAILED = 0.5
+
+DATABASES = ("microsoft.sql/", "microsoft.dbfor", "microsoft.documentdb/", "microsoft.cache/")
+SHARED = (
+    *DATABASES,
+    "microsoft.network/",
+    "microsoft.containerservice/",
+    "microsoft.compute/",
+    "microsoft.keyvault/",
+    "microsoft.managedidentity/",
+    "microsoft.authorization/",
+    "microsoft.apimanagement/",
+    "microsoft.cdn/",
+    "microsoft.servicebus/",
+    "microsoft.eventhub/",
+)
+"""Resource types, in lower case, on which what runs in a cluster stands."""
+
+HEALTH = ("ServiceHealth", "ResourceHealth")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def counts(row: Activity) -> bool:
+    """Whether it may be the cause of something."""
+    return row.change or (row.category in HEALTH and row.health <= Health.DEGRADED)
+
+
+def azure_changes(now: Situation, oldest: float, began: float) -> Iterator[Change]:
+    """The newest before the first symptom (``began``) and the newest since then; none from before ``oldest``."""
+    found = [row for row in now.sight.operations.values() if row.at >= oldest]
+    before = (row for row in found if row.at <= began)
+    since = (row for row in found if row.at > began)
+    for some in (before, since):
+        for row in nlargest(MOST, some, key=lambda row: (row.at, row.key)):
+            yield _change(now, row)
+
+
+def _change(now: Situation, row: Activity) -> Change:
+    touch, reason = _touch(now, row)
+    failed = row.health is Health.FAILING and row.change
+    ending = ", failed" if failed else ""
+    about = row.operation_text or row.operation
+    return Change(
+        id=f"azure:{row.key}",
+        kind="azure",
+        at=row.at,
+        what=f"{clip(about)} {clip(row.resource)}".strip() + ending,
+        short=thing(row),
+        by=row.caller,
+        touch=touch,
+        weight=TOUCHES[touch] * (FAILED if failed else 1.0),
+        reason=f"{reason}, but it failed" if failed else reason,
+        place=Place(pane="changes", kind="Activity", name=row.resource, key=row.key),
+    )
+
+
+def thing(row: Activity) -> str:
+    """``firewall rule allow-aks-egress``: the last part of the type, in the singular, and of the name."""
+    if row.category in HEALTH:
+        return "Azure's service health" if row.category == "ServiceHealth" else f"the health of {clip(row.resource)}"
+    kind = _WORDS.sub(" ", row.resource_type.rpartition("/")[2]).lower()
+    kind = kind[:-1] if kind.endswith("s") and not kind.endswith(("ss", "us", "is")) else kind
+    return " ".join(filter(None, (clip(kind), clip(row.resource.rpartition("/")[2])))) or clip(row.operation)
+
+
+def _touch(now: Situation, row: Activity) -> tuple[Touch, str]:
+    kind = row.resource_type.lower()
+    if kind.startswith(DATABASES):
+        server = row.resource.partition("/")[0].lower()
+        for database in now.sick_databases:
+            if database.server.lower() == server:
+                return "database", f"it is about the server of {database.name}, which is ill"
+        if now.speaks_of_databases:
+            return "database", "what is ill speaks of a database"
+    if kind.startswith(SHARED) or row.category == "ServiceHealth":
+        return "shared", "what is ill may stand on it"
+    return "elsewhere", "nothing that is ill is known to stand on it"

@@ -1,0 +1,31 @@
+"""A change before it is ranked (`runbook.diagnosis.suspects`), and what its touch weighs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runbook.diagnosis.findings import ChangeKind, Place, Touch
+
+TOUCHES: dict[Touch, float] = {
+    "workload": 1.0,
+    "node": 1.0,
+    "database": 1.0,
+    "namespace": 0.5,
+    "shared": 0.5,
+    "elsewhere": 0.2,
+}
+
+
+class Change(NamedTuple):
+    """``weight`` replaces the touch's, ``reason`` is why it touches what it does."""
+
+    id: str
+    kind: ChangeKind
+    at: float
+    what: str
+    short: str
+    by: str
+    touch: Touch
+    weight: float
+    reason: str
+    place: Place
