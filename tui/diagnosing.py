@@ -228,6 +228,8 @@ def place_view(place: Place | None) -> PlaceView | None:
             key = f"helm:{place.namespace}/{place.name}/{place.revision}"
         case "changes", "Commit":
             key = f"git:{place.key}"
+        case "changes", "Activity":
+            key = f"azure:{place.key}"
     return PlaceView(place.pane, key)
 
 
