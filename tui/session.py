@@ -67,12 +67,12 @@ class Session:
         self.view: View | None = None
         self.cluster: Cluster | None = None
         self.version = ""
+        self._azure_looking = False
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What is looked at: with Azure only where the settings name one."""
-        azure = self.view is not None and self.view.settings.azure.configured
-        return SOURCES + AZURE_SOURCES if azure else SOURCES
+        """What is looked at: Azure's once its probes were started, after the cluster's, where the settings name one."""
+        return SOURCES + AZURE_SOURCES if self._azure_looking else SOURCES
 
     @property
     def namespaces(self) -> tuple[str, ...]:
