@@ -108,11 +108,13 @@ def _found(look: Look, sight: Sight, code: str) -> Found:
         case "changes":
             return _changes(sight, code)
         case "databases":
-            return _databases(sight)
+            from runbook.guide_azure import databases
+
+            return databases(sight, code)
     return Found(text=f"not known: nothing here looks at {look.what}", known=False)
 
 
-def _or_unknown(source: str, sight: Sight, seen: Found) -> Found:
+def or_unknown(source: str, sight: Sight, seen: Found) -> Found:
     """The finding while its source is live; else why not, with what was seen last."""
     trouble = sight.trouble(source)
     if not trouble:
@@ -126,7 +128,7 @@ def _or_unknown(source: str, sight: Sight, seen: Found) -> Found:
     )
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
     rest = len(parts) - SHOWN
     return ", ".join(parts[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -151,7 +153,7 @@ def _pods(sight: Sight, of: str) -> Found:
     if down:
         told.append(f"{_sum(down)} of {len(counted):,} not Running: {_groups(down)}")
     if unready:
-        names = _listed([f"{name} ×{count}" for (name, _), count in unready])
+        names = listed([f"{name} ×{count}" for (name, _), count in unready])
         told.append(f"{_sum(unready)}{'' if down else f' of {len(counted):,}'} Running but not ready: {names}")
     if not told:
         told.append(_well(len(counted), of))
@@ -165,7 +167,7 @@ def _pods(sight: Sight, of: str) -> Found:
         ],
     }
     text = "pods: " + "; ".join(told) + (sight.beside("pods") if not sight.trouble("pods") else "")
-    return _or_unknown("pods", sight, Found(text=text, level="warn" if sick else "good", facts=facts))
+    return or_unknown("pods", sight, Found(text=text, level="warn" if sick else "good", facts=facts))
 
 
 def _well(count: int, of: str) -> str:
@@ -184,7 +186,7 @@ def _sum(groups: Sequence[tuple[tuple[str, str], int]]) -> str:
 
 
 def _groups(groups: Sequence[tuple[tuple[str, str], int]]) -> str:
-    return _listed([f"{name} ×{count} {status}" for (name, status), count in groups])
+    return listed([f"{name} ×{count} {status}" for (name, status), count in groups])
 
 
 # ---------------------------------------------------------------------- nodes, services
@@ -205,7 +207,7 @@ def nodes(sight: Sight) -> Found:
         "troubled": [{"node": node.name, "is": _node_word(node)} for node in troubled[:KEPT]],
     }
     text = "nodes: " + ", ".join(told) + (f"; {hottest}" if hottest else "")
-    return _or_unknown("nodes", sight, Found(text=text, level="warn" if troubled else "good", facts=facts))
+    return or_unknown("nodes", sight, Found(text=text, level="warn" if troubled else "good", facts=facts))
 
 
 def _node_word(node: Node) -> str:
@@ -238,7 +240,7 @@ def _services(sight: Sight, of: str) -> Found:
     points = [one for one in points if not of or fnmatchcase(one.name, of)]
     checked = [one for one in points if one.ok is not None]
     failing = [one for one in checked if not one.ok]
-    endpoints = _or_unknown(
+    endpoints = or_unknown(
         "endpoints",
         sight,
         Found(text=f"endpoints: {_answering(points, checked, failing)}", known=bool(checked) or not points),
@@ -250,11 +252,11 @@ def _services(sight: Sight, of: str) -> Found:
     ]
     short = sorted((row for row in rows if row.ready < row.desired), key=lambda row: (row.ready, row.name))
     if short:
-        names = _listed([f"{clip(row.name)} {row.ready} of {row.desired} ready" for row in short])
+        names = listed([f"{clip(row.name)} {row.ready} of {row.desired} ready" for row in short])
         said = f"{len(short)} of {many(len(rows), 'workload')} short: {names}"
     else:
         said = f"all {many(len(rows), 'workload')} as they should be" if rows else "there are none"
-    workloads = _or_unknown("workloads", sight, Found(text=f"workloads: {said}"))
+    workloads = or_unknown("workloads", sight, Found(text=f"workloads: {said}"))
     return Found(
         text=f"{endpoints.text}; {workloads.text}",
         known=endpoints.known and workloads.known,
@@ -275,7 +277,7 @@ def _answering(points: Sequence[Endpoint], checked: Sequence[Endpoint], failing:
     if not checked:
         return "not known, none was checked yet"
     if failing:
-        names = _listed([f"{clip(one.name)} {answer(one)}" for one in failing])
+        names = listed([f"{clip(one.name)} {answer(one)}" for one in failing])
         return f"{len(failing)} of {len(checked)} fail{'s' if len(failing) == 1 else ''}: {names}"
     unchecked = f", {len(points) - len(checked)} not checked yet" if len(checked) < len(points) else ""
     return ("the only one answers" if len(checked) == 1 else f"all {len(checked)} answer") + unchecked
@@ -300,7 +302,7 @@ def _events(sight: Sight, of: str) -> Found:
         (reason, about), times = most[0]
         text = f"events: {many(len(rows), 'warning')} in {window}, most: {clip(reason)} ×{times:,} {clip(about)}"
         if len(most) > 1:
-            text += f"; {_listed([f'{clip(why)} ×{count:,} {clip(who)}' for (why, who), count in most[1:]])}"
+            text += f"; {listed([f'{clip(why)} ×{count:,} {clip(who)}' for (why, who), count in most[1:]])}"
     else:
         text = f"events: no warning in {window}"
     facts = {
@@ -308,25 +310,25 @@ def _events(sight: Sight, of: str) -> Found:
         "warnings": len(rows),
         "most": [{"reason": why, "about": who, "times": count} for (why, who), count in most[:KEPT]],
     }
-    return _or_unknown("events", sight, Found(text=text, level="warn" if rows else "good", facts=facts))
+    return or_unknown("events", sight, Found(text=text, level="warn" if rows else "good", facts=facts))
 
 
 # ---------------------------------------------------------------------- changes
 
-AZURE, DATABASES = "activity", "databases"
+AZURE = "activity"
 _ASKS = (("releases", r"helm"), ("commits", r"git"), (AZURE, r"az"))
 
 
 def _changes(sight: Sight, code: str) -> Found:
-    """Releases and commits; what the step's own commands ask for, if there are any."""
+    """Releases, commits and Azure where it is watched; what the step's own commands ask for, if there are any."""
     asked = {what for what, program in _ASKS if re.search(rf"^\s*{program}\s", code, re.MULTILINE)}
-    asked = asked or {"releases", "commits"}
+    asked = asked or {"releases", "commits", *({AZURE} & sight.latest.keys())}
     told, known, facts = [], True, dict[str, Any]()
     if AZURE in asked:
-        watched = AZURE in sight.latest and not sight.trouble(AZURE)
-        known = watched
-        said = many(len(sight.rows(AZURE)), "operation") if watched else "not known, it is not watched here"
-        told.append(f"Azure's activity log: {said}")
+        from runbook.guide_azure import activity
+
+        said, known = activity(sight, facts)
+        told.append(said)
     if "releases" in asked or not known:
         said, live = _release(sight, facts)
         told.append(said)
@@ -347,7 +349,7 @@ def _release(sight: Sight, facts: dict[str, Any]) -> tuple[str, bool]:
         text = "there is no Helm release here"
     else:
         row = rows[0]
-        text = f"revision {row.revision} of {clip(row.name)} {clip(row.status)}{_when(row.updated, sight)}"
+        text = f"revision {row.revision} of {clip(row.name)} {clip(row.status)}{when(row.updated, sight)}"
         facts["release"] = {"name": row.name, "revision": row.revision, "status": row.status, "updated": row.updated}
     return (f"{text}; but {trouble}", False) if trouble else (text, True)
 
@@ -361,12 +363,12 @@ def _commit(sight: Sight, facts: dict[str, Any]) -> tuple[str, bool]:
         text = "no commit in view"
     else:
         row = rows[0]
-        text = f"{many(len(rows), 'commit')}, the newest {row.commit[:8]} “{clip(row.subject)}”{_when(row.at, sight)}"
+        text = f"{many(len(rows), 'commit')}, the newest {row.commit[:8]} “{clip(row.subject)}”{when(row.at, sight)}"
         facts["commit"] = {"commit": row.commit, "subject": row.subject, "at": row.at}
     return (f"{text}; but {trouble}", False) if trouble else (text, True)
 
 
-def _when(at: float | None, sight: Sight) -> str:
+def when(at: float | None, sight: Sight) -> str:
     if at is None:
         return ""
     text = f" {span(sight.now - at)} ago"
@@ -376,12 +378,3 @@ def _when(at: float | None, sight: Sight) -> str:
     if before >= -SKEW:
         return f"{text}, {span(before)} before the first symptom"
     return f"{text}, {span(-before)} after the first symptom"
-
-
-def _databases(sight: Sight) -> Found:
-    """No probe watches databases yet; what others say of one is told beside that."""
-    if DATABASES in sight.latest and not sight.trouble(DATABASES):
-        return Found(text=f"databases: {many(len(sight.rows(DATABASES)), 'database')} watched")
-    seen = next((one for one in sight.symptoms if one.symptom == "database-timeouts"), None)
-    beside = f"; but {seen.text}" if seen is not None else ""
-    return Found(text=f"databases: not known, none is watched here{beside}", known=False, level="warn")

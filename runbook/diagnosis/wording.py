@@ -8,6 +8,8 @@ from typing import Any
 
 from probes.freshness import Snapshot, State
 
+_CALLED = {"activity": "Azure's activity log is", "alerts": "Azure's alerts are"}
+
 Clock = Callable[[float], str]
 """How an instant reads: in UTC or in local time, as the console does."""
 
@@ -49,8 +51,9 @@ def clip(text: str) -> str:
 
 def not_live(source: str, snapshot: Snapshot[Any] | None, clock: Clock) -> str:
     """Why nothing can be said from a source, as a sentence without its beginning; empty while it is live."""
+    called = _CALLED.get(source, f"{source} are")
     if snapshot is None:
-        return f"{source} are not loaded yet"
+        return f"{called} not loaded yet"
     freshness = snapshot.freshness
     detail = f": {clip(freshness.detail)}" if freshness.detail else ""
     match freshness.state:
@@ -58,9 +61,9 @@ def not_live(source: str, snapshot: Snapshot[Any] | None, clock: Clock) -> str:
             return ""
         case State.STALE:
             last = freshness.since if freshness.confirmed is None else freshness.confirmed
-            return f"{source} are stale since {clock(last)}{detail}"
+            return f"{called} stale since {clock(last)}{detail}"
         case State.FORBIDDEN:
-            return f"{source} may not be read{detail}"
+            return f"{called.rpartition(' ')[0]} may not be read{detail}"
         case State.UNAVAILABLE:
-            return f"{source} cannot be had{detail}"
-    return f"{source} are not loaded yet"
+            return f"{called.rpartition(' ')[0]} cannot be had{detail}"
+    return f"{called} not loaded yet"
