@@ -32,7 +32,7 @@ async def heard(arm: Arm, scene: Scene, plan: Plan) -> Heard | None:
     wanted = correlation_of(scene.incident, plan.id)
     condition = f"eventTimestamp ge '{since}' and correlationId eq '{wanted}'"
     try:
-        events = await arm.values(arm.path(*PATH.split("/")), API, {"$filter": condition})
+        events = await arm.values(arm.path(*PATH.split("/")), API, "the activity log", {"$filter": condition})
     except ProbeError:
         return None
     ours = [event for event in events if wanted in _ids(event)]

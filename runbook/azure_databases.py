@@ -83,7 +83,7 @@ def arm_of(scene: Scene) -> Arm:
 
 async def read(arm: Arm, where: Where) -> Json:
     """The database as Azure has it now. Raises `ProbeError`, `NotFound` among them."""
-    return await arm.get(where.id(arm), API)
+    return await arm.get(where.id(arm), API, f"database {where.name}")
 
 
 async def found(scene: Scene, aim: Aim) -> tuple[Target, Json]:
@@ -186,8 +186,8 @@ def spoken_size(size: int | None) -> str:
 
 async def operations(arm: Arm, where: Where) -> list[DatabaseOperation]:
     """What goes on or went on with a database, the newest first. Raises `ProbeError`."""
-    items = await arm.values(f"{where.id(arm)}/operations", API)
-    found = [_operation(item) for item in items if isinstance(item, dict)]
+    items = await arm.values(f"{where.id(arm)}/operations", API, f"the operations of {where.name}")
+    found = [_operation(item) for item in items]
     return sorted(found, key=lambda one: -(one.started_at or 0.0))
 
 

@@ -7,6 +7,7 @@ no answer is `Uncertain`. The Azure SDK has policies for all that, and so it is 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -15,17 +16,20 @@ import msgspec
 from msgspec import Struct, field
 
 from probes.errors import ProbeError
-from probes.http11 import PATH_SAFE, HungUp, NotHttp, ProxyFailed, Wire
-from runbook.arm import JSON, Account, origin_of, whole
-from runbook.arm_answers import error_for, said
-from runbook.errors import NotSent, Refused, Uncertain
+from probes.http11 import PATH_SAFE, Answer, HungUp, NotHttp, Origin, ProxyFailed, Wire
+from probes.proxy import proxy_for
+from runbook.azure_refusals import refusal
+from runbook.errors import NotSent, Uncertain
 
 if TYPE_CHECKING:
+    from probes.azure.account import Account
     from runbook.stamps import Stamp
 
 Json = dict[str, Any]
 
+JSON = "application/json"
 CONNECT = 8.0  # seconds to reach the server
+MOST_ANSWER = 4 * 1024 * 1024
 ANSWER = 60.0  # seconds until it has answered; Resource Manager itself gives up on a provider after about 60
 
 
@@ -81,7 +85,7 @@ class AzureHands:
         # Nothing is chained to what is raised from here on: the frames below hold the token.
         try:
             async with asyncio.timeout(CONNECT):
-                wire = await Wire.open(origin_of(self._account.server))
+                wire = await Wire.open(_origin(self._account.server))
         except ssl.SSLCertVerificationError as error:
             raise NotSent(
                 f"nothing was sent: the certificate of {where} is not trusted: {error.verify_message}"
@@ -92,7 +96,7 @@ class AzureHands:
         try:
             async with asyncio.timeout(ANSWER):
                 answer = await wire.ask(method, target, headers, data)
-                received = await whole(answer.pieces())
+                received = await _whole(answer)
         except ValueError:
             raise NotSent("nothing was sent: the request cannot be put into HTTP") from None
         except (OSError, HungUp, NotHttp) as error:
@@ -104,7 +108,7 @@ class AzureHands:
             wire.close()
         status, told = answer.status, answer.headers
         if status >= 300:
-            raise _refusal(status, received, told.get("retry-after"))
+            raise refusal(status, told, received, self._account.login_hint)
         try:
             content = msgspec.json.decode(received) if received else {}
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -117,9 +121,23 @@ class AzureHands:
         )
 
 
-def _refusal(status: int, body: bytes, retry_after: str | None) -> Refused | Uncertain:
-    if status >= 500:  # whoever said it may have given up on somebody who goes on
-        words = ": ".join(filter(None, said(body))) or "no reason given"
-        return Uncertain(f"Azure answered {status} ({words}): it may have been carried out all the same")
-    error = error_for(status, body, retry_after)
-    return Refused(f"Azure refused: {error}", error.hint, status=status)
+def _origin(server: str) -> Origin:
+    """Where requests for an endpoint go, by the environment's proxy if it names one."""
+    parts = urlsplit(server)
+    host = parts.hostname or ""
+    # The Azure CLI's variable counts here, as it does where Azure is read.
+    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or None
+    tls = ssl.create_default_context(cafile=authorities) if parts.scheme == "https" else None
+    return Origin(host=host, port=parts.port or (443 if tls else 80), tls=tls, proxy=proxy_for(parts.scheme, host))
+
+
+async def _whole(answer: Answer) -> bytes:
+    """A body of bounded size. Raises `NotHttp`."""
+    parts: list[bytes] = []
+    size = 0
+    async for piece in answer.pieces():
+        size += len(piece)
+        if size > MOST_ANSWER:
+            raise NotHttp(f"an answer of more than {MOST_ANSWER} bytes")
+        parts.append(piece)
+    return b"".join(parts)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from probes.azure.rows import DatabaseOperation
 from probes.errors import ProbeError
-from runbook.arm_answers import ROLE
 from runbook.azure_databases import Json, going_on, spoken_operation, status_of
+from runbook.azure_refusals import ROLE
 from runbook.plan import Finding, Level
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ async def allowed(arm: Arm, scope: str, actions: Sequence[str]) -> Finding:
     policies, locks and deny assignments are not in it, and so green says whose word it is.
     """
     try:
-        roles = await arm.values(f"{scope}/providers/Microsoft.Authorization/permissions", PERMISSIONS)
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        roles = await arm.values(path, PERMISSIONS, "this login's permissions")
     except ProbeError as error:
         text = f"whether {_spoken(actions)} is allowed cannot be known before it is tried: {error}"
         return Finding("allowed", Level.AMBER, text, error.hint)

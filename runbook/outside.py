@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from runbook.arm import Account
+    from probes.azure.account import Account
     from runbook.sql_server import SqlServer
 
 

@@ -11,7 +11,7 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from probes.azure.rows import DatabaseOperation
-from probes.errors import NotFound, ProbeError
+from probes.errors import BadAnswer, NotFound, ProbeError
 from runbook import azure_activity
 from runbook import azure_databases as databases
 from runbook.azure_databases import Json, Where
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 UNDER_WAY = ("Restoring", "Creating", "Copying", "RecoveryPending", "Recovering")
 FIRST, SLOWEST, FACTOR = 0.5, 10.0, 1.5  # seconds between two looks: soon at first, then as Azure likes it
-APPEARS = 60.0  # seconds in which a database that is being made shows itself
+APPEARS = 60.0
 FAILED, CANCELLED = "Failed", "Cancelled"
 
 
@@ -38,9 +38,13 @@ class Stand(NamedTuple):
 
 
 class Following:
-    """What one process remembers of restores that it began or looks for."""
+    """What one process remembers of restores that it began or looks for.
 
-    def __init__(self) -> None:
+    ``appears``: seconds in which a database that is being made shows itself.
+    """
+
+    def __init__(self, appears: float = APPEARS) -> None:
+        self.appears = appears
         self._addresses: dict[str, str] = {}  # act → the operation's address
         self._looking_since: dict[str, float] = {}
 
@@ -59,7 +63,7 @@ class Following:
         if stand.database is not None or stand.operation is not None:
             return True
         since = self._looking_since.setdefault(plan.id, scene.now())
-        left = APPEARS - (scene.now() - since)
+        left = self.appears - (scene.now() - since)
         if left > 0:
             raise Uncertain(f"{new.name} is not there; it could still show itself for {left:.0f} s")
         return (await azure_activity.heard(arm, scene, plan)) is not None
@@ -92,11 +96,11 @@ class Following:
         ended = await self._operation(arm, plan.id)
         if ended:
             return _failed(new, ended)
-        if seen or waited > APPEARS:
+        if seen or waited > self.appears:
             known = await azure_activity.heard(arm, scene, plan)
             if known is not None and known.failed:
                 return _failed(new, known.text)
-            what = "is gone again" if seen else f"did not appear within {APPEARS:.0f} s"
+            what = "is gone again" if seen else f"did not appear within {self.appears:.0f} s"
             return _failed(new, f"it {what}: cancelled, failed or deleted; the activity log may say which")
         return None
 
@@ -107,12 +111,12 @@ class Following:
             return ""
         try:
             answer = await arm.operation(address)
-        except NotFound:
+        except (NotFound, BadAnswer):
             return ""
-        status = str((answer or {}).get("status") or "")
+        status = str(answer.get("status") or "")
         if status not in (FAILED, CANCELLED, "Canceled"):
             return ""
-        error = (answer or {}).get("error") or {}
+        error = answer.get("error") or {}
         message = " ".join(str(error.get("message") or "").split())[:300]
         return ": ".join(filter(None, (f"the restore {status.lower()}", str(error.get("code") or ""), message)))
 

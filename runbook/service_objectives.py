@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _GB = 2**30
 
-BELOW, ABOVE = 4, 6  # how many smaller and larger ones are offered
+BELOW, ABOVE = 4, 9  # how many smaller and larger ones are offered
 
 
 class Objective(NamedTuple):

@@ -43,7 +43,7 @@ class RestoreDatabase(Mitigation):
 
     def __init__(self, id: str, key: str, choosable: tuple[str, ...] = ()) -> None:  # noqa: A002
         super().__init__(id, key, choosable)
-        self._following = restore_following.Following()
+        self.following = restore_following.Following()
 
     def refuses(self, aim: Aim) -> str:
         return databases.refuse_no_database(aim)
@@ -145,19 +145,19 @@ class RestoreDatabase(Mitigation):
         else:
             body["sku"] = {"name": steps["objective"], "tier": steps["edition"]}
         accepted = await hands.azure.put(source.beside(steps["name"]).id(arm), API, body)
-        self._following.began(plan.id, accepted.operation)
+        self.following.began(plan.id, accepted.operation)
         tell(f"Azure has accepted it ({accepted.status})")
         return {"status": accepted.status, "request": accepted.request}
 
     async def verify(self, scene: Scene, plan: Plan, tell: Tell) -> Outcome:
         if restore_cancelling.cancels(plan):
             return await restore_cancelling.verify(scene, plan, tell)
-        return await self._following.to_its_end(scene, plan, tell)
+        return await self.following.to_its_end(scene, plan, tell)
 
     async def took_effect(self, scene: Scene, plan: Plan) -> bool | None:
         if restore_cancelling.cancels(plan):
             return await restore_cancelling.took_effect(scene, plan)
-        return await self._following.took_effect(scene, plan)
+        return await self.following.took_effect(scene, plan)
 
 
 # ---------------------------------------------------------------- what is asked

@@ -34,6 +34,7 @@ from runbook.errors import NotRecorded
 from runbook.gate import Confirmation, Gate
 from runbook.mitigation import Mitigation
 from runbook.mitigations import TABLE
+from runbook.outside import NOWHERE, Outside
 from runbook.plan import Aim, Finding, Level, Outcome, Plan
 from runbook.playbook import Playbook
 
@@ -280,6 +281,8 @@ async def desk(
     helm: tuple[str, ...] = (),
     jobs: Path | None = None,
     scenario: str | Scenario = "payment-release",
+    outside: Callable[[Running], Outside] = lambda running: NOWHERE,
+    began: Callable[[], float | None] = lambda: None,
 ) -> AsyncIterator[Desk]:
     """A platform that runs ``speed`` times as fast, and a desk in front of it; ``user`` is admin, viewer or nobody.
 
@@ -308,6 +311,8 @@ async def desk(
             read_only=read_only,
             helm=helm,
             jobs=jobs or platform.kubeconfig.parent / "acts",
+            outside=outside(platform),
+            began=began,
         )
         if armed:
             gate.arm()
