@@ -23,6 +23,11 @@ NAME_WANTED = Playbook(quiet_for=0.2, mitigations={"restart": MitigationSettings
 WARNED = Playbook(quiet_for=0.2, mitigations={"restart": MitigationSettings(warnings=("settlement runs until 15:00",))})
 
 
+WARNED_AND_NAMED = Playbook(
+    quiet_for=0.2, mitigations={"restart": MitigationSettings(friction="name", warnings=("settlement runs",))}
+)
+
+
 async def restart_plan(at: Stage, workload: str = "account-service") -> None:
     await at.select(workload)
     await at.plan("R")
@@ -352,3 +357,19 @@ async def test_a_key_that_acts_means_the_same_on_the_timeline(tmp_path: Path) ->
         await at.console.press("6", "O")
         await at.console.tells("undo rollout: ")
         assert "only people" not in at.console.text
+
+
+async def test_what_is_said_about_typing_the_name_is_true_wherever_the_focus_is(tmp_path: Path) -> None:
+    async with stage(tmp_path, playbook=WARNED_AND_NAMED) as at:
+        await restart_plan(at)
+        screen = await at.planned()
+        await at.read(screen)  # the last warning acknowledged, the focus is where the name is typed
+        await at.console.until(lambda: at.said(screen) == "type account-service and press enter", "what to do here")
+        assert screen.query_one(PhraseInput).has_focus
+        await at.console.press("tab")
+        await at.console.until(
+            lambda: at.said(screen) == "tab, then type account-service and press enter", "from there"
+        )
+        await at.console.press("tab")
+        await at.type_slowly("account-service")
+        assert screen.query_one(PhraseInput).value == "account-service"

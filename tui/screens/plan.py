@@ -79,6 +79,7 @@ class PlanScreen(Dialog[None]):
         self._read: set[str] = set()  # warnings that were acknowledged
         self._refused = ""  # the blocked plan that was said yes to
         self._sending = False
+        self._says_what_to_type = False
         self._settling: Timer | None = None
         # Instants are those of `textual.events.Event.time`: monotonic.
         self.deliberation = Deliberation()
@@ -163,9 +164,22 @@ class PlanScreen(Dialog[None]):
         elif unread:
             self._say(f"{unread} to acknowledge: space", "$text-warning")
         elif plan.phrase:
-            self._say("" if confirmation.phrase.has_focus else f"tab, then type {plan.phrase} and press enter")
+            self._say_what_to_type()
         else:
             self._say("! carries it out · esc leaves", QUIET)
+
+    @on(events.DescendantFocus, "#plan-phrase")
+    @on(events.DescendantBlur, "#plan-phrase")
+    def _moved(self) -> None:
+        """Where the focus is already, tab would lead away from it. What else was said meanwhile stays."""
+        if self._says_what_to_type:
+            self._say_what_to_type()
+
+    def _say_what_to_type(self) -> None:
+        for phrase in self.query(PhraseInput):  # none while the screen is being left
+            wanted = self._plan.phrase if self._plan is not None else ""
+            self._say(f"{'' if phrase.has_focus else 'tab, then '}type {wanted} and press enter")
+            self._says_what_to_type = True
 
     def _head(self, text: str, style: str) -> None:
         """What was asked for, and a sentence about it, where a plan's title would be."""
@@ -174,6 +188,7 @@ class PlanScreen(Dialog[None]):
         self.query_one("#plan-head", Paragraphs).show(head)
 
     def _say(self, text: str, style: str = "$text-warning") -> None:
+        self._says_what_to_type = False
         self.query_one("#plan-note", Static).update(Content.styled(plain(text, 400), style))
 
     # ------------------------------------------------------------------ what stands in the way
