@@ -6,6 +6,7 @@ Pure. Probes see services and how fast they answer; whether customers notice or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +26,9 @@ QUESTIONS: dict[Fact, str] = {
     "complaints": "Customer complaints",
 }
 """The facts as people call them."""
+
+ASK = "no probe sees that: ask support, or who called"
+"""Who answers the questions that probes cannot."""
 
 MOST_SERVICES = 20
 """Services that are proposed as affected; with more of them, it is the platform that is affected."""
@@ -66,14 +70,29 @@ class View(Struct, frozen=True, kw_only=True):
 def proposed(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> Proposal:
     """The first row whose answers are all known and right; where none is, what would have to be known.
 
+    A row that cannot be the first one, whatever the open questions turn out to be, proposes nothing.
     ``Severity 2 proposed: Service Down + No Customer Impact``.
     """
-    row = next(
-        (row for row in matrix if row.when and all(facts.get(fact) is want for fact, want in row.when.items())), None
-    )
-    if row is not None:
-        return Proposal(severity=row.severity, row=row, words=f"Severity {row.severity} proposed: {reason(row)}")
-    return Proposal(severity=None, row=None, words=_undecided(matrix, facts))
+    possible = _possible(matrix, facts)
+    row = next((row for row in possible if all(facts.get(fact) is want for fact, want in row.when.items())), None)
+    if row is None:
+        return Proposal(severity=None, row=None, words=_undecided(matrix, possible, facts))
+    words = f"Severity {row.severity} proposed: {reason(row)}"
+    worse = _ways(possible[: possible.index(row)], facts)
+    return Proposal(severity=row.severity, row=row, words=f"{words}; {worse}" if worse else words)
+
+
+def _possible(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> list[MatrixRow]:
+    """The rows that may come to be the first that applies, once every question is answered; in their order."""
+    asked = dict.fromkeys(fact for row in matrix for fact in row.when if fact not in facts)
+    found: list[MatrixRow] = []
+    for answers in product((True, False), repeat=len(asked)):
+        known: dict[str, bool] = {**facts, **dict(zip(asked, answers, strict=True))}
+        right = (row for row in matrix if row.when and all(known[fact] is want for fact, want in row.when.items()))
+        first = next(right, None)
+        if first is not None and first not in found:
+            found.append(first)
+    return sorted(found, key=list(matrix).index)
 
 
 def reason(row: MatrixRow) -> str:
@@ -81,20 +100,32 @@ def reason(row: MatrixRow) -> str:
     return row.words.partition("=")[0].strip() or row.words
 
 
-def _undecided(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> str:
+def _ways(rows: Sequence[MatrixRow], facts: Mapping[str, bool]) -> str:
+    """``customer impact? yes: severity 1, no: severity 2``: what one more answer would come to; maybe nothing."""
+    ways: dict[Fact, list[str]] = {}
+    for row in rows:
+        open_facts = [fact for fact in row.when if fact not in facts]
+        if len(open_facts) == 1 and len(open_facts) < len(row.when):
+            (fact,) = open_facts
+            ways.setdefault(fact, []).append(f"{'yes' if row.when[fact] else 'no'}: severity {row.severity}")
+    return "; ".join(f"{QUESTIONS[fact].lower()}? {', '.join(found)}" for fact, found in ways.items())
+
+
+def deciding(matrix: Sequence[MatrixRow], facts: Mapping[str, bool]) -> Fact | None:
+    """The question whose answer would come to a severity; None where one is proposed, or one answer is not enough."""
+    possible = _possible(matrix, facts)
+    if proposed(matrix, facts).row is not None:
+        return None
+    lacking = ([fact for fact in row.when if fact not in facts] for row in possible if set(row.when) & set(facts))
+    return next((left[0] for left in lacking if len(left) == 1), None)
+
+
+def _undecided(matrix: Sequence[MatrixRow], possible: Sequence[MatrixRow], facts: Mapping[str, bool]) -> str:
     """``No severity proposed yet: customer impact? yes: severity 1, no: severity 2``."""
     if not matrix:
         return "No severity proposed: the runbook has no decision matrix"
-    ways: dict[Fact, list[str]] = {}
-    for row in matrix:
-        open_facts = [fact for fact in row.when if fact not in facts]
-        right = all(facts[fact] is want for fact, want in row.when.items() if fact in facts)
-        if right and len(open_facts) == 1 and len(open_facts) < len(row.when):
-            (fact,) = open_facts
-            ways.setdefault(fact, []).append(f"{'yes' if row.when[fact] else 'no'}: severity {row.severity}")
-    if ways:
-        asked = "; ".join(f"{QUESTIONS[fact].lower()}? {', '.join(found)}" for fact, found in ways.items())
-        return f"No severity proposed yet: {asked}"
+    if ways := _ways(possible, facts):
+        return f"No severity proposed yet: {ways}"
     if all(fact in facts for fact in FACTS):
         return "No severity proposed: no row of the decision matrix applies"
     return "No severity proposed yet: answer what is known"
@@ -110,8 +141,9 @@ def standing(matrix: Sequence[MatrixRow], facts: Mapping[str, bool], severity: i
         return f"decided by a person, {'no row of the matrix applies' if known else 'the questions below are open'}"
     if severity == found.severity:
         return found.row.words
-    decided = "" if severity is None else "decided by a person, "
-    return f"{decided}matrix: {found.row.words}"
+    if severity is None:
+        return f"matrix: {found.row.words}"
+    return f"! matrix says {found.severity}: {reason(found.row)}; a person decided"
 
 
 # ---------------------------------------------------------------------- what the probes see

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from incident.entry import MARKS, Incident, Kind, Line, Status
 from incident.standing import OPEN
-from runbook.classification import QUESTIONS, standing
+from runbook.classification import ASK, QUESTIONS, standing
 from runbook.response import FACTS
 from tui.severity_text import levels
 from widgets.plain import clock
@@ -124,6 +124,8 @@ def _what(incident: Incident, seen: View | None) -> list[Row]:
         more = ""
         if proposed is not None and proposed.answer is not None:
             more = f"seen by probes: {words[proposed.answer]}, {proposed.evidence}"
+        elif answer is None and proposed is None and seen is not None:
+            more = ASK
         hint = "y yes · n no · u not known"
         label = f"{QUESTIONS[fact]}?"
         found.append(Row(id=f"fact:{fact}", label=label, value=words[answer], style=style, more=more, hint=hint))

@@ -42,13 +42,19 @@ async def declared(console: Console) -> Incident:
     return found
 
 
-async def test_title_and_twice_enter_declare_with_what_the_probes_propose(platform: Running, tmp_path: Path) -> None:
+async def test_enter_leads_to_the_question_that_decides_before_it_declares(platform: Running, tmp_path: Path) -> None:
     async with declaring(platform, tmp_path) as console:
         assert "seen by probes: payment-service: 0 of 3 ready" in console.line("Service down")
         assert "seen by probes: 3 of 3 payment-service in CrashLoopBackOff" in console.line("Performance degraded")
         assert "No severity proposed yet: customer impact? yes: severity 1, no: severity 2" in console.text
+        assert "no probe sees that: ask support" in console.line("Customer impact?")
+        assert "no probe sees that: ask support" in console.line("Customer complaints")
         await console.typed("Payments fail")
-        await console.press("enter", "enter")
+        await console.press("enter", "enter")  # in haste
+        await console.says("Declare unclassified  enter")
+        assert "Customer impact? y or n decides the severity; enter leaves it open" not in console.text
+        assert console.room.journal.incident is None
+        await console.press("enter")
         incident = await declared(console)
         entry = await console.notes("^Declared unclassified: Payments fail")
     assert incident.services == ("payment-service",)
@@ -62,9 +68,13 @@ async def test_the_answers_move_the_proposal_until_the_person_decides(platform: 
         await console.typed("Payments fail")
         await console.press("tab", "tab")
         await console.typed("cards are declined")
-        await console.press("tab", "tab", "y")  # customer impact
+        await console.press("enter")
+        await console.says("Customer impact? y or n decides the severity; enter leaves it open")
+        await console.press("y")
         await console.says("Severity 1 proposed: Service Down + Customer Impact")
         assert "[1 Critical]" in console.line("Severity  ")
+        assert "Declare SEV 1  enter" in console.text
+        assert "decides the severity" not in console.text
         assert "Complete system outage or security breach" in console.text
         assert "updates every 15 minutes · resolution within 2 h" in console.text
         await console.press("n")
@@ -86,7 +96,7 @@ async def test_what_the_store_refuses_is_said_and_nothing_typed_is_lost(platform
         await console.typed("Payments fail")
         await console.press("tab", "end")
         await console.typed(", " + "x" * 1_100)
-        await console.press("enter", "enter")
+        await console.press("enter", "enter", "enter")
         await console.says("not declared: ")
         assert "Payments fail" in console.line("What is wrong")
         assert console.room.journal.incident is None
@@ -97,7 +107,7 @@ async def test_what_the_store_refuses_is_said_and_nothing_typed_is_lost(platform
 
 async def test_at_eighty_columns_everything_is_reached_by_keyboard(platform: Running, tmp_path: Path) -> None:
     async with declaring(platform, tmp_path, NARROW) as console:
-        for part in ("What is wrong", "Customer complaints", "Severity", "Cancel  esc", "Declare  enter"):
+        for part in ("What is wrong", "Customer complaints", "Severity", "Cancel  esc", "Declare unclassified  enter"):
             assert part in console.text
         await console.typed("Payments fail")
         await console.press("down", "down", "down", "down", "y")

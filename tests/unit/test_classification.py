@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probes.freshness import Snapshot, State
-from runbook.classification import View, proposed, standing, view
+from runbook.classification import View, deciding, proposed, standing, view
 from runbook.response import Response
 from tests.pilot.pane_harness import NOW, snapshot
 from tests.unit.diagnosis_world import banking, crashing, endpoint, node, running, workload
@@ -48,8 +48,24 @@ YES, NO = True, False
         (
             {"service_down": YES, "degraded": YES},
             None,
-            "No severity proposed yet: customer impact? yes: severity 1, no: severity 2; "
-            "customer complaints? yes: severity 2, no: severity 3",
+            "No severity proposed yet: customer impact? yes: severity 1, no: severity 2",
+        ),
+        # A row that a worse one comes before, whatever is answered, proposes nothing.
+        (
+            {"service_down": YES, "degraded": YES, "complaints": NO},
+            None,
+            "No severity proposed yet: customer impact? yes: severity 1, no: severity 2",
+        ),
+        # One that only may come after a worse one says so.
+        (
+            {"customer_impact": YES, "degraded": YES, "complaints": NO},
+            3,
+            "Severity 3 proposed: Performance Degradation + No Complaints; service down? yes: severity 1",
+        ),
+        (
+            {"degraded": YES},
+            None,
+            "No severity proposed yet: customer complaints? yes: severity 2, no: severity 3",
         ),
         (
             dict.fromkeys(("service_down", "customer_impact", "degraded", "complaints"), NO),
@@ -66,6 +82,20 @@ def test_the_matrix_proposes_by_its_first_row_that_applies(
     assert (found.row is None) is (severity is None)
 
 
+@pytest.mark.parametrize(
+    ("facts", "question"),
+    [
+        ({}, None),
+        ({"service_down": YES, "degraded": YES}, "customer_impact"),
+        ({"degraded": YES}, "complaints"),
+        ({"degraded": YES, "complaints": NO}, None),
+        ({"service_down": NO, "degraded": NO}, None),
+    ],
+)
+def test_the_question_that_decides_is_the_one_to_ask(facts: dict[str, bool], question: str | None) -> None:
+    assert deciding(banking().matrix, facts) == question
+
+
 def test_without_a_matrix_nothing_is_proposed() -> None:
     assert proposed((), {"service_down": True}).words == "No severity proposed: the runbook has no decision matrix"
 
@@ -77,7 +107,7 @@ def test_without_a_matrix_nothing_is_proposed() -> None:
         (
             {"service_down": YES, "customer_impact": YES},
             3,
-            "decided by a person, matrix: Service Down + Customer Impact = Severity 1",
+            "! matrix says 1: Service Down + Customer Impact; a person decided",
         ),
         (
             {"degraded": YES, "complaints": NO},

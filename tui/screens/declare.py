@@ -1,7 +1,7 @@
 """Declare an incident: what is wrong, what is affected, what is known of the matrix's questions, and how bad that is.
 
-The probes propose services and answers, the decision matrix a severity; the person decides. A title and twice enter are
-enough.
+The probes propose services and answers, the decision matrix a severity; the person decides. Where one answer is all
+that the matrix lacks, enter leads there first, so that nobody declares an incident unclassified in haste.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
-from runbook.classification import QUESTIONS, View, proposed
+from runbook.classification import ASK, QUESTIONS, View, deciding, proposed
 from runbook.response import FACTS, Fact, Response
 from tui.severity_text import UNCLASSIFIED, level_of, levels, meaning, segments
 from tui.writing import answered
@@ -54,7 +54,7 @@ def named(text: str) -> tuple[str, ...]:
 
 
 class DeclareScreen(Dialog[None]):
-    """Enter goes from the title to the button, escape always leaves.
+    """Enter goes from the title to the question that decides, if one does, then to the button; escape always leaves.
 
     ``declare`` begins the incident and answers what went wrong, or nothing; what was typed stays until it worked.
     """
@@ -104,6 +104,7 @@ class DeclareScreen(Dialog[None]):
         self._levels = levels(response)
         self._seen = seen
         self._decided = False  # a person chose the severity
+        self._asked: Fact | None = None  # the question that enter has led to
         self._busy = False
 
     # ------------------------------------------------------------------ what is shown
@@ -134,7 +135,7 @@ class DeclareScreen(Dialog[None]):
             yield Static(id="declare-error")
             with Horizontal(id="declare-buttons"):
                 yield Button("Cancel  esc", id="declare-no")
-                yield Button("Declare  enter", id="declare-yes", variant="primary")
+                yield Button(self._yes(UNCLASSIFIED), id="declare-yes", variant="primary")
 
     def _line(self, label: str, name: str, hint: str, value: str = "", limit: int = 5_000) -> ComposeResult:
         with Horizontal(classes="declare-row"):
@@ -143,11 +144,11 @@ class DeclareScreen(Dialog[None]):
 
     def _question(self, fact: Fact) -> ComposeResult:
         seen = self._seen.facts.get(fact)
-        said = ""
+        said = ASK
         if seen is not None:
             said = f"seen by probes: {seen.evidence}" if seen.answer is not None else seen.evidence
         with Horizontal(classes="declare-row"):
-            yield Static(QUESTIONS[fact], classes="declare-label")
+            yield Static(f"{QUESTIONS[fact]}?", classes="declare-label")
             value = WORDS[seen.answer] if seen is not None else "?"
             yield Segments(answers(), value, id=f"declare-{fact}")
             yield Static(Content(plain(said, 300)), classes="declare-seen", id=f"declare-seen-{fact}")
@@ -188,6 +189,7 @@ class DeclareScreen(Dialog[None]):
         if not self._decided:
             chosen.value = UNCLASSIFIED if found.severity is None else str(found.severity)
         level = level_of(chosen.value)
+        self.query_one("#declare-yes", Button).label = self._yes(chosen.value)
         agreed = found.severity is not None and level == found.severity
         mark = ("✓ ", "$text-success") if agreed else ("○ ", QUIET)
         yours = " · you decided otherwise" if self._decided and not agreed and found.severity is not None else ""
@@ -198,6 +200,11 @@ class DeclareScreen(Dialog[None]):
         )
         self.query_one("#declare-meaning", Static).update(meaning(self._levels, level))
 
+    @staticmethod
+    def _yes(severity: str) -> str:
+        """The button says what it declares."""
+        return f"Declare {'unclassified' if severity == UNCLASSIFIED else f'SEV {severity}'}  enter"
+
     @on(Segments.Changed)
     def _answered(self, event: Segments.Changed) -> None:
         event.stop()
@@ -207,6 +214,7 @@ class DeclareScreen(Dialog[None]):
             fact = event.segments.id.removeprefix("declare-")
             seen = self.query_one(f"#declare-seen-{fact}", Static)
             seen.update(Content("you say so"))
+            self._hint("")
         self._propose()
 
     # ------------------------------------------------------------------ declaring
@@ -222,10 +230,17 @@ class DeclareScreen(Dialog[None]):
         self._go_on()
 
     def _go_on(self) -> None:
-        if self._title:
-            self.query_one("#declare-yes", Button).focus()
-        else:
+        if not self._title:
             self._lacks_title()
+            return
+        fact = None if self._decided else deciding(self._matrix, self.facts)
+        if fact is not None and fact != self._asked:
+            self._asked = fact
+            self.query_one(f"#declare-{fact}", Segments).focus()
+            self._hint(f"{QUESTIONS[fact]}? y or n decides the severity; enter leaves it open")
+        else:
+            self._hint("")
+            self.query_one("#declare-yes", Button).focus()
 
     @property
     def _title(self) -> str:
@@ -234,6 +249,9 @@ class DeclareScreen(Dialog[None]):
     def _lacks_title(self) -> None:
         self._fail("An incident needs a title.")
         self.query_one("#declare-title", Input).focus()
+
+    def _hint(self, sentence: str) -> None:
+        self.query_one("#declare-error", Static).update(Content.styled(sentence, "bold $text-accent"))
 
     def _fail(self, sentence: str) -> None:
         self.query_one("#declare-error", Static).update(Content.styled(plain(f"✗ {sentence}", 500), "bold $text-error"))
