@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from probes.errors import ProbeError
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
+from tui.azure_look import azure_look
 from tui.sentences import with_hint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 
+    from probes.azure.rows import Activity, Database, FiredAlert
     from probes.cluster import Cluster
     from probes.endpoints import EndpointTarget
     from tui.options import ConsoleOptions
@@ -61,6 +63,9 @@ class Look:
     commits: Snapshot[Commit]
     problems: tuple[str, ...]
     blind: str = ""
+    activity: Snapshot[Activity] | None = None  # these three: None where the settings name no Azure
+    databases: Snapshot[Database] | None = None
+    alerts: Snapshot[FiredAlert] | None = None
 
     @property
     def snapshots(self) -> tuple[Snapshot[Any], ...]:
@@ -74,13 +79,21 @@ class Look:
             self.releases,
             self.endpoints,
             self.commits,
+            *self.azure,
         )
+
+    @property
+    def azure(self) -> tuple[Snapshot[Any], ...]:
+        """What was seen of Azure; empty where it is not looked at."""
+        return tuple(each for each in (self.activity, self.databases, self.alerts) if each is not None)
 
     @property
     def healthy(self) -> bool:
         """Whether nothing that was seen is failing or degraded."""
-        judged = (self.pods, self.nodes, self.workloads, self.releases, self.endpoints)
-        return not any(row.health < Health.HEALTHY for snapshot in judged for row in snapshot.rows.values())
+        judged = (self.pods, self.nodes, self.workloads, self.releases, self.endpoints, self.databases, self.alerts)
+        return not any(
+            row.health < Health.HEALTHY for snapshot in judged if snapshot is not None for row in snapshot.rows.values()
+        )
 
 
 async def look(options: ConsoleOptions, limit: float = LIMIT) -> Look:
@@ -121,6 +134,8 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
         releases = ask(first(ReleasesProbe(cluster, scope), "releases", limit, _charts_known, CHARTS))
         endpoints = ask(_endpoints(settings, limit))
         commits = ask(_commits(settings, limit))
+        azure = ask(azure_look(settings.azure, limit))
+    activity, databases, alerts = azure.result() or (None, None, None)
     seen = Look(
         at=time.time(),
         context=cluster.context,
@@ -136,6 +151,9 @@ async def look_at(cluster: Cluster, options: ConsoleOptions, limit: float = LIMI
         endpoints=endpoints.result(),
         commits=commits.result(),
         problems=(),
+        activity=activity,
+        databases=databases,
+        alerts=alerts,
     )
     return _judged(seen, settings)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from probes.rows import Health
+from tui import azure_look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ def to_dict(seen: Look) -> dict[str, Any]:
             {"time": timestamp(row.at), "commit": row.commit, "author": row.author, "subject": row.subject}
             for row in commits
         ],
-        "azure": {"activity": [], "databases": []},
+        "azure": azure_look.to_dict(seen),
         "probes": [
             {
                 "name": snapshot.source,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from probes.freshness import Snapshot, State
 from probes.rows import Health
+from tui import azure_look
 from tui.look_json import percent, timestamp, unhealthy
 from widgets.plain import ago, plain
 
@@ -18,7 +19,7 @@ MOST_PODS = 50
 MOST_EVENTS = 12
 MOST_RELEASES = 8
 MOST_COMMITS = 8
-_LEVELS = {Health.FAILING: "bad", Health.DEGRADED: "warn", Health.HEALTHY: "", Health.DORMANT: "dim"}
+LEVELS = {Health.FAILING: "bad", Health.DEGRADED: "warn", Health.HEALTHY: "", Health.DORMANT: "dim"}
 
 
 def write(seen: Look, page: Page) -> None:
@@ -34,11 +35,12 @@ def write(seen: Look, page: Page) -> None:
     _workloads(seen, page)
     _endpoints(seen, page)
     _releases(seen, page)
+    azure_look.write(seen, page)
     _commits(seen, page)
     _events(seen, page)
 
 
-def _heading(page: Page, title: str, snapshot: Snapshot[Any], remark: str) -> bool:
+def heading(page: Page, title: str, snapshot: Snapshot[Any], remark: str) -> bool:
     """Write the heading; False when there are no rows to show. Empty, forbidden and broken read differently."""
     freshness = snapshot.freshness
     if freshness.state is not State.LIVE:
@@ -54,12 +56,12 @@ def _pods(seen: Look, page: Page) -> None:
     finished = sum(pod.health is Health.DORMANT for pod in pods)
     remark = f"{ready} of {len(pods)} ready" + (f", {finished} finished" if finished else "")
     sick = unhealthy(pods)
-    if _heading(page, "PODS", seen.pods, remark) and sick:
+    if heading(page, "PODS", seen.pods, remark) and sick:
         page.table(
             ("", "NAMESPACE", "NAME", ">READY", "STATUS", ">RESTARTS", ">AGE", "OWNER", "NODE"),
-            ((_LEVELS[pod.health], _pod(pod, seen.at)) for pod in sick[:MOST_PODS]),
+            ((LEVELS[pod.health], _pod(pod, seen.at)) for pod in sick[:MOST_PODS]),
         )
-        _more(page, len(sick) - MOST_PODS, "unhealthy pods")
+        more(page, len(sick) - MOST_PODS, "unhealthy pods")
 
 
 def _pod(pod: Pod, now: float) -> tuple[str, ...]:
@@ -85,12 +87,12 @@ def _nodes(seen: Look, page: Page) -> None:
     remark = f"{sum(node.ready for node in nodes)} of {len(nodes)} ready"
     if not seen.usage.freshness.live:
         remark += f"   usage {seen.usage.freshness.state.value}: {seen.usage.freshness.detail}"
-    if _heading(page, "NODES", seen.nodes, remark):
+    if heading(page, "NODES", seen.nodes, remark):
         page.table(
             ("", "NAME", "STATUS", ">CPU%", ">MEMORY%", ">AGE", "VERSION", "PRESSURE"),
-            ((_LEVELS[node.health], _node(seen, node)) for node in nodes[:MOST_PODS]),
+            ((LEVELS[node.health], _node(seen, node)) for node in nodes[:MOST_PODS]),
         )
-        _more(page, len(nodes) - MOST_PODS, "nodes")
+        more(page, len(nodes) - MOST_PODS, "nodes")
 
 
 def _cpu(seen: Look, node: Node) -> float | None:
@@ -120,12 +122,12 @@ def _share(value: float | None) -> str:
 def _workloads(seen: Look, page: Page) -> None:
     rows = sorted(seen.workloads.rows.values(), key=lambda row: (row.health, row.namespace, row.kind, row.name))
     sick = [row for row in rows if row.health < Health.HEALTHY]
-    if _heading(page, "WORKLOADS", seen.workloads, f"{len(rows) - len(sick)} of {len(rows)} as desired") and sick:
+    if heading(page, "WORKLOADS", seen.workloads, f"{len(rows) - len(sick)} of {len(rows)} as desired") and sick:
         page.table(
             ("", "NAMESPACE", "NAME", ">READY", ">UPDATED", "ROLLOUT", "MESSAGE"),
-            ((_LEVELS[row.health], _workload(row)) for row in sick[:MOST_PODS]),
+            ((LEVELS[row.health], _workload(row)) for row in sick[:MOST_PODS]),
         )
-        _more(page, len(sick) - MOST_PODS, "unhealthy workloads")
+        more(page, len(sick) - MOST_PODS, "unhealthy workloads")
 
 
 def _workload(row: Workload) -> tuple[str, ...]:
@@ -143,12 +145,12 @@ def _workload(row: Workload) -> tuple[str, ...]:
 def _endpoints(seen: Look, page: Page) -> None:
     rows = sorted(seen.endpoints.rows.values(), key=lambda row: (row.health, row.name))
     good = sum(row.ok is True for row in rows)
-    if _heading(page, "ENDPOINTS", seen.endpoints, f"{good} of {len(rows)} ok"):
+    if heading(page, "ENDPOINTS", seen.endpoints, f"{good} of {len(rows)} ok"):
         page.table(
             ("", "NAME", ">STATUS", ">LATENCY", "URL", "ERROR"),
             (
                 (
-                    _LEVELS[row.health],
+                    LEVELS[row.health],
                     (
                         row.health.mark,
                         row.name,
@@ -165,12 +167,12 @@ def _endpoints(seen: Look, page: Page) -> None:
 
 def _releases(seen: Look, page: Page) -> None:
     rows = sorted(seen.releases.rows.values(), key=lambda row: row.updated or 0, reverse=True)
-    if _heading(page, "RELEASES", seen.releases, f"{len(rows)}, newest first"):
+    if heading(page, "RELEASES", seen.releases, f"{len(rows)}, newest first"):
         page.table(
             ("", "NAMESPACE", "NAME", ">REVISION", ">UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"),
             (
                 (
-                    _LEVELS[row.health],
+                    LEVELS[row.health],
                     (
                         row.health.mark,
                         row.namespace,
@@ -186,29 +188,29 @@ def _releases(seen: Look, page: Page) -> None:
                 for row in rows[:MOST_RELEASES]
             ),
         )
-        _more(page, len(rows) - MOST_RELEASES, "releases")
+        more(page, len(rows) - MOST_RELEASES, "releases")
 
 
 def _commits(seen: Look, page: Page) -> None:
     rows = sorted(seen.commits.rows.values(), key=lambda row: row.at, reverse=True)
-    if _heading(page, "COMMITS", seen.commits, f"{len(rows)}, newest first"):
+    if heading(page, "COMMITS", seen.commits, f"{len(rows)}, newest first"):
         page.table(
             (">AGE", "COMMIT", "AUTHOR", "SUBJECT"),
             (("", (ago(seen.at - row.at), row.commit[:10], row.author, row.subject)) for row in rows[:MOST_COMMITS]),
         )
-        _more(page, len(rows) - MOST_COMMITS, "commits")
+        more(page, len(rows) - MOST_COMMITS, "commits")
 
 
 def _events(seen: Look, page: Page) -> None:
     rows = sorted(seen.events.rows.values(), key=lambda row: row.last_at, reverse=True)
     warnings = [row for row in rows if row.type != "Normal"]
     remark = f"{len(warnings)} warnings of {len(rows)}, newest first"
-    if _heading(page, "EVENTS", seen.events, remark) and warnings:
+    if heading(page, "EVENTS", seen.events, remark) and warnings:
         page.table(
             (">LAST", "TYPE", "REASON", "OBJECT", ">COUNT", "MESSAGE"),
             (("warn", _event(row, seen.at)) for row in warnings[:MOST_EVENTS]),
         )
-        _more(page, len(warnings) - MOST_EVENTS, "warnings")
+        more(page, len(warnings) - MOST_EVENTS, "warnings")
 
 
 def _event(row: Event, now: float) -> tuple[str, ...]:
@@ -220,6 +222,6 @@ def _since(now: float, at: float | None) -> str:
     return "–" if at is None else f"{ago(now - at)} ago"
 
 
-def _more(page: Page, left: int, what: str) -> None:
+def more(page: Page, left: int, what: str) -> None:
     if left > 0:
         page.line(f"… and {left} more {what}; all of them: warroom status --json", "dim")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from probes.usage import UsageProbe
 from probes.workloads import WorkloadsProbe
 
 if TYPE_CHECKING:
+    from probes.azure.account import Account
     from tui.feeds import Feeds, Probe
     from tui.settings import Settings
 
@@ -40,6 +43,9 @@ RETRY_SECONDS = 10.0
 
 VERSION_AFTER = 0.3
 """Seconds after which the server is asked for its version."""
+
+AZURE_AFTER = 3.0
+"""Seconds after which Azure is looked at even if the cluster has not said anything yet."""
 
 ALL = ("*",)
 
@@ -67,6 +73,8 @@ class Session:
         self.view: View | None = None
         self.cluster: Cluster | None = None
         self.version = ""
+        self.azure: Account | None = None  # the way to Azure, once it is looked at; kept over switches of the cluster
+        self._azure_starting: asyncio.Task[None] | None = None
         self._azure_looking = False
 
     @property
@@ -96,6 +104,8 @@ class Session:
             await self._leave()
             self.view = view
             self._connecting = asyncio.create_task(self._connect(view), name="connect")
+            if view.settings.azure.configured:
+                self._azure_starting = asyncio.create_task(self._look_at_azure(view), name="look at Azure")
 
     async def asking(self, limit: float) -> None:
         """Wait until the first cluster is being asked, at most ``limit`` seconds."""
@@ -111,12 +121,17 @@ class Session:
     async def close(self) -> None:
         async with self._switching:
             await self._leave()
+            if self.azure is not None:
+                await self.azure.close()
+                self.azure = None
 
     async def _leave(self) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
-            self._connecting = None
+        begun = [task for task in (self._connecting, self._azure_starting) if task is not None]
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+        self._connecting = self._azure_starting = None
+        self._azure_looking = False
         await self._feeds.stop()
         if self.cluster is not None:
             await self.cluster.close()
@@ -155,6 +170,29 @@ class Session:
             except ProbeError as error:
                 log.info("no version yet: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _look_at_azure(self, view: View) -> None:
+        """Azure's probes, when the cluster's have had their say: what they import would be in the way of those."""
+        since = self._now()
+        until = time.monotonic() + AZURE_AFTER
+        while time.monotonic() < until:  # feeds have no event for a source's first word
+            if set(CLUSTER_SOURCES) <= self._feeds.latest.keys():
+                break
+            await asyncio.sleep(VERSION_AFTER)
+        settings = view.settings.azure
+        try:
+            azure = await asyncio.to_thread(import_module, "tui.azure_probes")
+            self.azure = self.azure or azure.account_of(settings)
+            probes = azure.probes_of(self.azure, settings)
+        except Exception as error:  # a defect of what looks at Azure must not be one of the console
+            log.exception("Azure cannot be looked at")
+            detail = f"Azure cannot be looked at: {type(error).__name__}; the log file has the details"
+            freshness = Freshness(State.UNAVAILABLE, since, None, detail)
+            for source in AZURE_SOURCES:
+                self._feeds.put(Snapshot(source, freshness))
+            return
+        self._azure_looking = True
+        self._feeds.start(probes)
 
     def _unavailable(self, error: ProbeError, since: float) -> None:
         log.warning("%s", error)

@@ -140,7 +140,7 @@ def test_the_document_has_every_promised_key_even_when_nothing_was_seen() -> Non
     assert document["nodes"] == {"total": 0, "ready": 0, "items": []}
     for name in ("deployments", "events", "releases", "endpoints", "changes"):
         assert document[name] == []
-    assert document["azure"] == {"activity": [], "databases": []}
+    assert document["azure"] == {"activity": [], "databases": [], "alerts": []}
     assert {probe["name"] for probe in document["probes"]} >= {"pods", "nodes", "events", "releases", "endpoints"}
     assert {probe["freshness"] for probe in document["probes"]} == {"live"}
 
