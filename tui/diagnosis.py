@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOOL_SECONDS = 5.0
+NO_AZ = "az login is the simplest way into Azure: install the Azure CLI, or use a workload's or a managed identity"
 # Without these the console shows nothing worth opening it for; without the others a pane says what it lacks.
 NEEDED = frozenset({"pods", "workloads", "events"})
 
@@ -42,6 +43,8 @@ async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
             ),
             tasks.create_task(_helm(options.settings.tools.helm)),
         ]
+        if options.settings.azure.configured and not options.settings.azure.token_file:
+            tools.append(tasks.create_task(_tool("az", ("version", "--output", "tsv"), NO_AZ)))
         runbook = tasks.create_task(asyncio.to_thread(runbook_checks.read, options))
 
         async def acts(cluster: Cluster, namespaces: Sequence[str]) -> list[Check]:

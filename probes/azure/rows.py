@@ -10,6 +10,10 @@ from msgspec import Struct
 from probes.rows import Health
 
 
+_LOOKS = ("list", "get", "check", "validate")
+"""How actions begin that hand something out and change nothing: listKeys, listClusterUserCredential."""
+
+
 class Activity(Struct, frozen=True, kw_only=True):
     """One operation of the activity log: its started, accepted and succeeded events folded by correlation, operation
     and resource.
@@ -41,9 +45,10 @@ class Activity(Struct, frozen=True, kw_only=True):
     @property
     def change(self) -> bool:
         """Whether somebody or something changed a resource with it: a candidate for the cause."""
-        return self.category in ("Administrative", "Autoscale") and not self.operation.lower().endswith(
-            ("/read", "/listkeys/action")
-        )
+        if self.category not in ("Administrative", "Autoscale"):
+            return False
+        *_, what, how = ("", *self.operation.lower().split("/"))
+        return how != "read" and not (how == "action" and what.startswith(_LOOKS))
 
 
 class Metric(Struct, frozen=True, kw_only=True):
