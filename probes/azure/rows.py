@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from probes.rows import Health
 
-
 _LOOKS = ("list", "get", "check", "validate")
 """How actions begin that hand something out and change nothing: listKeys, listClusterUserCredential."""
 
