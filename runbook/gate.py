@@ -24,7 +24,7 @@ from runbook.errors import Changed, MitigationError, NoPlan, NotSent, Refused
 from runbook.hands import Hands, Rehearsal
 from runbook.jobs import Jobs
 from runbook.outside import NOWHERE, Outside
-from runbook.plan import Aim, Finding, Level, Plan, Verdict
+from runbook.plan import Aim, Finding, Level, Plan, Target, Verdict
 from runbook.precondition import check_same
 from runbook.record import Intent, intent_draft, intent_of, outcome_draft, spoken_findings, unsent_draft
 from runbook.scene import Scene
@@ -143,6 +143,16 @@ class Gate:
         self._changed()
 
     # ------------------------------------------------------------------ planning
+
+    @property
+    def offered(self) -> dict[str, Mitigation]:
+        """The mitigations that there is something for: those of databases only where the settings name any."""
+        there = {"cluster"} | {place for place, known in self._outside._asdict().items() if known is not None}
+        return {name: each for name, each in self._table.items() if each.place in there}
+
+    def acts_on(self, target: Target) -> bool:
+        """Whether that is in this gate's reach: its cluster, its Azure account, its SQL server."""
+        return (target.server, target.context) in self._places
 
     def mitigation(self, name: str) -> Mitigation:
         return self._table[name]
@@ -274,7 +284,7 @@ class Gate:
             raise Refused(f"not acknowledged: {'; '.join(unread)}")
         if confirmation.phrase != plan.phrase:
             raise Refused(f"what was typed is not {plan.phrase!r}")
-        if (plan.target.server, plan.target.context) not in self._places:
+        if not self.acts_on(plan.target):
             raise Refused(f"the plan is for {plan.target.context}, and the console looks at {self._cluster.context}")
         if self._now() - plan.made_at > PLAN_LIFE:
             raise Changed(f"the plan is older than {PLAN_LIFE / 60:.0f} minutes; look at a new one")
@@ -339,12 +349,11 @@ class Gate:
         return begun
 
     def _concerns_us(self, intent: Intent) -> bool:
-        target = intent.plan.target
         return (
             intent.plan.id not in self.acts
             and not intent.ours
             and not intent.running_elsewhere
-            and (target.server, target.context) in self._places
+            and self.acts_on(intent.plan.target)
             and intent.plan.mitigation in self._table
         )
 

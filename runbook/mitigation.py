@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from probes.errors import NotFound
 from runbook.errors import Changed
@@ -27,6 +27,7 @@ Choices = Mapping[str, str]
 class Mitigation(ABC):
     """One row of the table.
 
+    ``place``     where it acts: the cluster, the Azure ``account``, the ``sql`` server (`runbook.outside.Outside`).
     ``choosable`` the ids of the fields that the runbook file may give a default for.
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
     ``looks_only`` it finds something out and mitigates nothing: a review does not count it as the first mitigation.
@@ -38,6 +39,7 @@ class Mitigation(ABC):
 
     label: ClassVar[str]  # one or two words, for the footer
     sentence: ClassVar[str]  # for the help and the palette
+    place: ClassVar[Literal["cluster", "account", "sql"]] = "cluster"
     harmless: ClassVar[bool] = False
     looks_only: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False
@@ -88,6 +90,10 @@ class Mitigation(ABC):
 
         Asked when no answer came, and at the start of a console that finds an intent without an outcome.
         """
+
+    async def seen(self, scene: Scene, plan: Plan) -> str:
+        """What the cluster shows where `took_effect` cannot tell, in words for the verdict. Raises as that does."""
+        return ""
 
     def relies_on(self, obj: Json) -> object:
         """What of the target the plan relies on; a change of it voids the plan."""

@@ -37,6 +37,12 @@ class ActBook:
         return incident.id if incident is not None and self._journal.recording else ""
 
     @property
+    def began(self) -> float | None:
+        """When the shown incident began (epoch seconds), as a person has set it; else when it was declared."""
+        incident = self._journal.incident
+        return None if incident is None else incident.times.get("began", incident.declared_at) / 1000
+
+    @property
     def author(self) -> str:
         return self._journal.author
 

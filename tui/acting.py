@@ -122,9 +122,9 @@ def undo_act(host: ControlRoom, act: ActRecord) -> None:
     if intent is None or undo is None or undo.recipe is None:
         host.tell(f"cannot be taken back: {undo.words if undo else 'nothing is known of how'}", "warning", timeout=8)
         return
-    context = intent.plan.target.context
-    if host.session.cluster is None or host.session.cluster.context != context:
-        host.tell(f"that was done on {context}: look at it first (c), then undo", "warning", timeout=8)
+    target = intent.plan.target
+    if host.gate is None or not host.gate.acts_on(target):
+        host.tell(f"that was done on {target.context}: look at it first (c), then undo", "warning", timeout=8)
         return
     recipe = undo.recipe
     open_plan(host, recipe.mitigation, recipe.aim, recipe.choices, note=f"takes back: {act.title}")

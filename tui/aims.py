@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from probes.azure.rows import Database
 from probes.freshness import Snapshot
 from probes.rows import Event, Node, Pod, Release, Workload
 from runbook.plan import Aim
@@ -96,6 +97,11 @@ def _node(row: Node) -> Aim:
 def _event(row: Event) -> Aim:
     """What the event regards; of a pod, its owner is not known and is looked up when it is planned."""
     return Aim(kind=row.kind, namespace=row.namespace, name=row.object_name, uid=row.object_uid)
+
+
+@_aim.register
+def _database(row: Database) -> Aim:
+    return Aim(kind="SqlDatabase", namespace=f"{row.resource_group}/{row.server}", name=row.name, uid=row.key)
 
 
 @_aim.register

@@ -14,9 +14,10 @@ from tui.production import Environment, environment
 
 if TYPE_CHECKING:
     from runbook.act import Act
-    from runbook.gate import Book, Gate
+    from runbook.gate import Gate
     from runbook.mitigation import Mitigation
     from runbook.playbook import Playbook
+    from tui.act_book import ActBook
     from tui.feeds import Feeds
     from tui.options import ConsoleOptions
     from tui.session import View
@@ -36,7 +37,7 @@ class Gates:
         self,
         options: ConsoleOptions,
         playbook: Callable[[], Awaitable[Playbook]],
-        book: Book,
+        book: ActBook,
         feeds: Feeds,
         now: Callable[[], float],
         changed: Callable[[], None],
@@ -70,6 +71,7 @@ class Gates:
         from probes.cluster import Cluster
         from runbook.gate import Gate
         from runbook.helm import find
+        from tui.outside import outside_of
 
         table = await self.table()
         # A connection of its own: the session's ends when the person looks elsewhere.
@@ -90,6 +92,8 @@ class Gates:
             production=production,
             read_only=self._options.read_only,
             helm=find(view.settings.tools.helm),
+            outside=outside_of(view.settings),
+            began=lambda: self._book.began,
             changed=self._changed,
             now=self._now,
         )

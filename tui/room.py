@@ -329,7 +329,7 @@ class ControlRoom:
             log.warning("no gate: %s", error)
             self._prepared = None  # the next tick tries again
             return
-        self.desk.furnish_acts(await self.gates.table())
+        self.desk.furnish_acts(gate.offered)
         if self._arm_next and not gate.read_only:
             self._arm_next = False
             gate.arm()

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tui import paths
 from tui.azure_settings import AzureSettings, azure_settings
+from tui.sql_settings import SqlSettings, sql_settings
 from tui.toml_table import SettingsError, Table, read
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Settings:
     tools: ToolSettings = field(default_factory=ToolSettings)
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     azure: AzureSettings = field(default_factory=AzureSettings)
+    sql: SqlSettings = field(default_factory=SqlSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # binding id → key
 
@@ -216,7 +218,8 @@ class Settings:
 def _settings(file: Table) -> Settings:
     cluster, probes, git = file.table("cluster"), file.table("probes"), file.table("git")
     timeline, console, tools = file.table("timeline"), file.table("console"), file.table("tools")
-    runbook, azure = file.table("runbook"), file.table("azure")
+    runbook, azure, sql = file.table("runbook"), file.table("azure"), file.table("sql")
+    in_azure = azure_settings(azure)
     settings = Settings(
         path=file.path,
         cluster=ClusterSettings(
@@ -238,14 +241,15 @@ def _settings(file: Table) -> Settings:
         timeline=TimelineSettings(author=timeline.text("author").strip(), store=timeline.file("store")),
         tools=ToolSettings(helm=_command(tools, "helm")),
         runbook=RunbookSettings(file=_runbook(runbook)),
-        azure=azure_settings(azure),
+        azure=in_azure,
+        sql=sql_settings(sql, in_azure.configured),
         console=ConsoleSettings(
             theme=console.choice("theme", "warroom", THEMES),
             clock=console.choice("clock", "utc", CLOCKS),
         ),
         keys=MappingProxyType(file.table("keys").rest()),
     )
-    for table in (cluster, probes, git, timeline, tools, runbook, azure, console, file):
+    for table in (cluster, probes, git, timeline, tools, runbook, azure, sql, console, file):
         table.done()
     return settings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from probes.azure.rows import DatabaseOperation
 from probes.errors import NotFound, ProbeError
@@ -39,6 +39,7 @@ class RestoreDatabase(Mitigation):
     label: ClassVar[str] = "restore database"
     sentence: ClassVar[str] = "Restore a database to a point in time, into a new one; or cancel such a restore"
     detached: ClassVar[bool] = True
+    place: ClassVar[Literal["cluster", "account", "sql"]] = "account"
     takes: ClassVar[float] = 12 * 3600.0  # a large database takes hours
 
     def __init__(self, id: str, key: str, choosable: tuple[str, ...] = ()) -> None:  # noqa: A002

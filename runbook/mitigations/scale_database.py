@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from probes.azure.rows import DatabaseOperation
 from probes.errors import NotFound, ProbeError
@@ -34,6 +34,7 @@ SHOWS = 30.0  # seconds in which a change that was accepted shows
 class ScaleDatabase(Mitigation):
     label: ClassVar[str] = "scale database"
     sentence: ClassVar[str] = "Scale a database: more DTUs or vCores, or fewer"
+    place: ClassVar[Literal["cluster", "account", "sql"]] = "account"
     takes: ClassVar[float] = 3600.0  # minutes for most, longer where the data has to move
     detached: ClassVar[bool] = True
 

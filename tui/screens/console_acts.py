@@ -53,7 +53,9 @@ class ConsoleActs(ConsoleLayout):
 
     def refusal(self, name: str, aim: Aim) -> str:
         """Why a mitigation makes no sense for ``aim``, or an empty string."""
-        return self._mitigations[name].refuses(aim) if name in self._mitigations else "not ready yet"
+        if name in self._mitigations:
+            return self._mitigations[name].refuses(aim)
+        return "the settings name nothing to do it on ([azure], [sql])" if self._mitigations else "not ready yet"
 
     @property
     def act_keys(self) -> tuple[Key, ...]:
