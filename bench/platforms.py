@@ -13,7 +13,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,8 +54,11 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str, module: str = "drill.serve") -> Iterator[Served]:
-    """``python -m drill.serve`` with these arguments (or another module that announces itself so), in the block."""
+def served(*arguments: str, module: str = "drill.serve", azure: bool = False) -> Iterator[Served]:
+    """``python -m drill.serve`` with these arguments (or another module that announces itself so), in the block.
+
+    Its Azure is not looked at unless ``azure`` says so: it has figures of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="warroom-bench-") as home:
         child = subprocess.Popen(
             [sys.executable, "-m", module, "--with-parent", *arguments],
@@ -66,11 +69,20 @@ def served(*arguments: str, module: str = "drill.serve") -> Iterator[Served]:
         assert child.stdout is not None
         try:
             said: dict[str, Any] = json.loads(child.stdout.readline())
-            yield Served(said["kubeconfig"], said["config"], Path(home))
+            platform = Served(said["kubeconfig"], said["config"], Path(home))
+            yield platform if azure else without_azure(platform)
         finally:
             child.stdin.close()
             child.wait(15)
             child.stdout.close()
+
+
+def without_azure(platform: Served) -> Served:
+    """The same platform, and settings that do not name its Azure."""
+    before, _, _ = Path(platform.config).read_text().partition("[azure]")  # the drill's last table
+    config = platform.home / "without-azure.toml"
+    config.write_text(before)
+    return replace(platform, config=str(config))
 
 
 class Writer:
