@@ -34,6 +34,7 @@ UPDATE_FIELDS: Mapping[str, str] = {
     "services": "list of the services affected",
     "since": "list of what was done since the last update, oldest first, each one line",
     "eta": "expected time of resolution, or empty: nobody but a person knows it",
+    "resolved": "when it was resolved: 15:10 UTC; empty while it is open",
     "next_update": "14:35 UTC; empty if this is the last one",
     "ic": "who is incident commander, or empty",
     "number": "which update of this incident it is, from 1",

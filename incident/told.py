@@ -32,6 +32,8 @@ class Told(Struct, frozen=True, kw_only=True):
     ``refs``        what a channel (by id) calls the incident.
     ``silent``      updates, and the ids of those of their channels that no outcome was recorded for.
     ``paged``       whether a pager was triggered and not resolved since.
+    ``customers``   when customers were told last.
+    ``turns``       by id the entries by which status, severity or services changed; whether a reason is their next line.
     """
 
     updates: tuple[Update, ...] = ()
@@ -42,6 +44,8 @@ class Told(Struct, frozen=True, kw_only=True):
     refs: Mapping[str, str] = {}
     silent: tuple[tuple[Update, tuple[str, ...]], ...] = ()
     paged: bool = False
+    customers: int | None = None
+    turns: Mapping[str, bool] = {}
 
 
 def told(entries: Iterable[Entry]) -> Told:
@@ -54,11 +58,15 @@ def told(entries: Iterable[Entry]) -> Told:
     missed: set[int] = set()
     refs: dict[str, str] = {}
     closed = paged = False
+    customers: int | None = None
+    turns: dict[str, bool] = {}
     for entry in sorted(entries, key=lambda one: one.seq):
         if entry.kind is Kind.DECLARED:
             opened_at = entry.happened_at
         elif entry.kind is Kind.STATUS:
             change = _of(entry.evidence, "incident")
+            if change.keys() & {"status", "severity", "services"}:
+                turns[entry.id] = not change.keys().isdisjoint(("status", "severity"))
             if "severity" in change:
                 severity_at = entry.recorded_at
             if "status" in change:
@@ -70,6 +78,8 @@ def told(entries: Iterable[Entry]) -> Told:
             updates[update.entry] = update
             if audience(update) == TEAM:
                 last = Promise(update.at, update.next_due)
+            elif audience(update) == CUSTOMERS:
+                customers = update.at
         elif (delivery := delivery_of(entry)) is not None:
             answered.setdefault(delivery.update, set()).add(delivery.channel)
             extra = _of(entry.evidence, "delivery")
@@ -93,6 +103,8 @@ def told(entries: Iterable[Entry]) -> Told:
         refs=refs,
         silent=tuple(silent),
         paged=paged,
+        customers=customers,
+        turns=turns,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ HALF_A_DAY = 43_200_000  # ms
 
 MOST_SINCE, LONGEST_SINCE = 12, 160
 """Lines of what was done that go into a draft, and characters of each."""
+
+_OPEN_ITEMS = re.compile(r"\d+ items? (?:was|were) open on ")  # our own checklist is nobody else's business
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -116,8 +119,9 @@ def fields(
         "status": incident.status.value,
         "impact": incident.impact,
         "services": list(incident.services),
-        "since": since(lines, told.updates[-1].at if told.updates else incident.declared_at),
+        "since": since(lines, told.updates[-1].at if told.updates else incident.declared_at, told.turns),
         "eta": "",
+        "resolved": "" if incident.open or incident.resolved_at is None else clock(incident.resolved_at),
         "next_update": "" if due is None else clock(due, now),
         "ic": incident.roles.get(commander, ""),
         "number": len(told.updates) + 1,
@@ -130,15 +134,22 @@ def fields(
     }
 
 
-def since(lines: Iterable[Line], at: int) -> list[str]:
-    """What was done since ``at`` (ms), oldest first: acts with their outcome, and what became of the incident."""
+def since(lines: Iterable[Line], at: int, turns: Mapping[str, bool]) -> list[str]:
+    """What was done since ``at`` (ms), oldest first: acts with their outcome, and what became of the incident.
+
+    ``turns`` (see `Told`) are the changes of the incident that count, with the reason that was given. Answers to the
+    decision matrix, roles and the like are not what others wait for.
+    """
     found = []
     for line in lines:
         if line.entry.recorded_at < at or line.retracted is not None:
             continue
-        if (line.entry.kind is Kind.MITIGATION and line.acted) or line.entry.kind is Kind.STATUS:
-            text = line.text.partition("\n")[0].strip()
+        acted = line.entry.kind is Kind.MITIGATION and line.acted
+        if acted or line.entry.id in turns:
+            text, *more = (part.strip() for part in line.text.split("\n"))
             ended = (line.outcome or "").partition("\n")[0].strip()
+            if not acted and turns[line.entry.id] and more and not _OPEN_ITEMS.match(more[0]):
+                ended = more[0]
             said = f"{clock(line.happened_at)} {text}{f': {ended}' if ended else ''}"
             found.append(said if len(said) <= LONGEST_SINCE else f"{said[: LONGEST_SINCE - 1]}…")
     return found[-MOST_SINCE:]

@@ -220,6 +220,7 @@ class Updates:
         from incident.templates import TemplateError, rendered
         from tui.update_draft import PLAIN, TEMPLATES, fields
 
+        await self._read()  # what changed just now belongs to it
         incident, response = self._desk.journal.incident, self._desk.response
         assert incident is not None
         assert response is not None
@@ -295,6 +296,14 @@ class Updates:
             raise NotSent("there is no pager: the runbook names none whose environment variable is set")
         words = {"trigger": "Page the people on call", "acknowledge": "Acknowledge the page"}.get(event, "End the page")
         return await self.send(f"{words}: {_title(incident)}", pagers, audience=PAGER, event=event)
+
+    @property
+    def customers_wait(self) -> bool:
+        """Whether the matrix wants customers told at this severity, and nobody has told them yet."""
+        incident = self._desk.journal.incident
+        if incident is None or not incident.open or not self.speaks_to_customers or self.told.customers is not None:
+            return False
+        return any(one.wanted and not one.trouble for one in self.recipients(CUSTOMERS))
 
     def pagers(self) -> list[Channel]:
         """The pagers that something can be sent to."""

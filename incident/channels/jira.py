@@ -26,7 +26,7 @@ async def jira(wire: Wire, message: Message) -> Sent:
     fields: dict[str, object] = {
         "project": {"key": wire.option("project")},
         "issuetype": {"name": wire.option("type", "Incident")},
-        "summary": message.title[:SUMMARY_LIMIT],
+        "summary": message.headline[:SUMMARY_LIMIT],
         "description": text,
         "labels": [message.incident],
     }

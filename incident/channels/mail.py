@@ -46,7 +46,7 @@ async def mail(wire: Wire, message: Message) -> Sent:
 
 
 def _composed(message: Message, sender: str, to: list[str], prefix: str) -> EmailMessage:
-    subject = " ".join(f"{prefix} {'DRILL: ' if message.drill else ''}{message.title}".split())
+    subject = " ".join(f"{prefix} {message.headline}".split())
     composed = EmailMessage(policy=SMTP)
     composed["From"], composed["To"], composed["Subject"] = sender, ", ".join(to), subject[:400]
     composed["Date"] = formatdate(localtime=False)

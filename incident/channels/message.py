@@ -45,6 +45,11 @@ class Message(Struct, frozen=True, kw_only=True):
     ref: str = ""
 
     @property
+    def headline(self) -> str:
+        """The title, of a drill with that word before it: a subject or a ticket's name is often all that is read."""
+        return f"DRILL: {self.title}" if self.drill else self.title
+
+    @property
     def over(self) -> bool:
         """Whether it says that the incident is over."""
         return self.status in ("RESOLVED", "REVIEWED")

@@ -60,7 +60,7 @@ def _notify(url: str, message: Message) -> str | None:
         out = apprise.Apprise(asset=asset)
         if not out.add(url):
             return "the address is of no service that it knows"
-        delivered = out.notify(body=message.text, title=message.title, body_format=apprise.NotifyFormat.TEXT)
+        delivered = out.notify(body=message.text, title=message.headline, body_format=apprise.NotifyFormat.TEXT)
         return None if delivered else " · ".join(" ".join(said.split()) for said in ears.said)
     finally:
         _LOG.removeHandler(ears)

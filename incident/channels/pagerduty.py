@@ -35,7 +35,7 @@ async def pagerduty(wire: Wire, message: Message) -> Sent:
     if event == "trigger":
         body["client"] = "warroom"
         body["payload"] = {
-            "summary": message.title[:SUMMARY_LIMIT],
+            "summary": message.headline[:SUMMARY_LIMIT],
             "source": message.source or "warroom",
             "severity": _SEVERITIES.get(message.severity or 0, "error"),
             "custom_details": {"incident": message.incident, "status": message.status, "update": message.text},

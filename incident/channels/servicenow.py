@@ -31,7 +31,7 @@ async def servicenow(wire: Wire, message: Message) -> Sent:
         await wire.call("PATCH", f"{url}/{quote(ref, safe='')}?{fields}", note, headers=headers)
         return Sent(f"noted on {found.get('result', '0', 'number') or ref}", ref=ref)
     record = {
-        "short_description": message.title,
+        "short_description": message.headline,
         "description": message.text,
         "correlation_id": message.incident,
         "correlation_display": "warroom",

@@ -24,7 +24,7 @@ async def statuspage(wire: Wire, message: Message) -> Sent:
     if message.ref:
         await wire.call("PATCH", f"{url}/{quote(message.ref, safe='')}", {"incident": told}, headers=headers)
         return Sent(f"updated {message.ref}: {told['status']}", ref=message.ref)
-    told["name"] = message.title
+    told["name"] = message.headline
     if message.severity in _IMPACT:
         told["impact_override"] = _IMPACT[message.severity]
     answer = await wire.call("POST", url, {"incident": told}, headers=headers, makes=True)

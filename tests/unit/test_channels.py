@@ -270,3 +270,19 @@ async def test_a_wrong_description_is_told_and_nothing_is_tried(wrong: Channel, 
     delivery = await deliver(wrong, MESSAGE, environment(url="x", user="y", token="z"))
     assert said in delivery.detail
     assert delivery.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ("pagerduty", ("payload", "summary")),
+        ("statuspage", ("incident", "name")),
+        ("jira", ("fields", "summary")),
+    ],
+)
+async def test_what_is_often_all_that_is_read_says_that_it_is_a_drill(kind: str, where: tuple[str, str]) -> None:
+    async with receiver(ANSWERS[kind]) as at:
+        delivery = await sent(kind, at, replace(MESSAGE, drill=True))
+    assert delivery.ok
+    outer, inner = where
+    assert at.asked[0].body[outer][inner] == f"DRILL: {MESSAGE.title}"

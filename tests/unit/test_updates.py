@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from incident.channels.deliver import Patience
 from incident.entry import Kind, Status
 from incident.updates import delivery_of, missed_due_of, update_draft, update_of
+from runbook.playbook_file import SHIPPED
 from runbook.response import Channel
+from runbook.response_file import load_response
 from tests.unit.channel_servers import TOKEN, receiver
 from tests.unit.update_desk import LEVELS, MINUTE, START, Office, office, response, slack, texts
 from tui.update_draft import recipients
@@ -303,6 +305,46 @@ async def test_the_draft_says_what_is_known(path: Path) -> None:
         f"INCIDENT UPDATE - {incident.id}\nSeverity: 2\nStatus: INVESTIGATING\nImpact: under assessment\n"
         "Next Update: 08:30 UTC\nIC: nobody yet\n- 08:00 UTC Severity: SEV 2"
     )
+
+
+async def test_the_draft_tells_what_happened_and_not_what_was_answered(path: Path) -> None:
+    shipped = load_response(SHIPPED / "banking-platform.yaml").templates
+    async with office(path, response(templates=shipped)) as desk:
+        journal = desk.journal
+        await journal.set_facts(services=["cards"], impact="cards fail", facts={"service_down": True})
+        await journal.set_role("ic", "Ada", name="Incident Commander")
+        await journal.set_severity(2, text="Severity: SEV 1 → SEV 2\ncards only")
+        await desk.until(lambda: any("cards only" in line.text for line in journal.timeline.lines))
+        text, trouble = await desk.updates.draft("team")
+        assert trouble == ""
+        assert text.split("Since the last update:\n")[1].split("\n") == [
+            "- 08:00 UTC Services affected: cards",
+            "- 08:00 UTC Severity: SEV 1 → SEV 2: cards only",
+        ]
+        assert "Impact: cards fail\nETA: not known yet\n" in text
+        await desk.updates.send(text, [])
+        desk.at += MINUTE
+        open_items = "2 items were open on the resolution checklist: A; B"
+        await journal.set_status(Status.RESOLVED, text=f"Status: RESOLVED\nrolled back\n{open_items}")
+        await desk.until(lambda: any("rolled back" in line.text for line in journal.timeline.lines))
+        text, _ = await desk.updates.draft("team")
+        assert "ETA: resolved at 08:01 UTC\n" in text
+        assert text.endswith("Since the last update:\n- 08:01 UTC Status: RESOLVED: rolled back")
+        customers, _ = await desk.updates.draft("customers")
+        assert "expect" not in customers
+
+
+async def test_it_is_said_that_customers_must_be_told_until_they_were(path: Path) -> None:
+    page = slack("page", severities=(), parties=("customers",))
+    templates = {"status-update": "one", "customer-update": "two"}
+    async with receiver(200) as at, office(path, response(page, templates=templates), {"OPS_PAGE": at.url}) as desk:
+        await desk.until(lambda: desk.updates.customers_wait)
+        await desk.severity(2)
+        await desk.until(lambda: not desk.updates.customers_wait)  # the matrix leaves it to somebody's judgement
+        await desk.severity(1)
+        (one,) = desk.updates.recipients("customers")
+        await desk.updates.send("we know", [one.channel], audience="customers")
+        await desk.until(lambda: not desk.updates.customers_wait)
 
 
 async def test_a_template_that_is_wrong_is_told_and_a_plain_draft_made(path: Path) -> None:

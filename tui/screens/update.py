@@ -173,6 +173,8 @@ class UpdateScreen(Dialog[None]):
         if left is not None and self.audience == TEAM:
             parts.append(f"OVERDUE {countdown(-left.left)}" if left.overdue else f"due in {countdown(left.left)}")
         due = self._updates.due(text)
+        if self.audience == TEAM and self._updates.customers_wait:
+            parts.append("customers must be told, too: f2")
         if self.audience == TEAM:
             now = int(self._host.now() * 1000)
             past = due is not None and due <= now
