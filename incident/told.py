@@ -33,7 +33,7 @@ class Told(Struct, frozen=True, kw_only=True):
     ``silent``      updates, and the ids of those of their channels that no outcome was recorded for.
     ``paged``       whether a pager was triggered and not resolved since.
     ``customers``   when customers were told last.
-    ``turns``       by id the entries by which status, severity or services changed; whether a reason is their next line.
+    ``turns``       by id the entries by which status, severity or services changed, and whether a reason follows
     """
 
     updates: tuple[Update, ...] = ()

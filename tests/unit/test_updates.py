@@ -322,14 +322,15 @@ async def test_the_draft_tells_what_happened_and_not_what_was_answered(path: Pat
             "- 08:00 UTC Severity: SEV 1 → SEV 2: cards only",
         ]
         assert "Impact: cards fail\nETA: not known yet\n" in text
+        desk.at += MINUTE
         await desk.updates.send(text, [])
         desk.at += MINUTE
         open_items = "2 items were open on the resolution checklist: A; B"
         await journal.set_status(Status.RESOLVED, text=f"Status: RESOLVED\nrolled back\n{open_items}")
         await desk.until(lambda: any("rolled back" in line.text for line in journal.timeline.lines))
         text, _ = await desk.updates.draft("team")
-        assert "ETA: resolved at 08:01 UTC\n" in text
-        assert text.endswith("Since the last update:\n- 08:01 UTC Status: RESOLVED: rolled back")
+        assert "ETA: resolved at 08:02 UTC\n" in text
+        assert text.endswith("Since the last update:\n- 08:02 UTC Status: RESOLVED: rolled back")
         customers, _ = await desk.updates.draft("customers")
         assert "expect" not in customers
 
