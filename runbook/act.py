@@ -186,8 +186,9 @@ class Act:
         except asyncio.CancelledError:
             return Outcome(verdict=Verdict.UNKNOWN, text=f"no answer came; {self._stopped or 'stopped'}", sent=None)
         if arrived is None:
-            text = "no answer came, and looking does not tell whether it was carried out: check before you go on"
-            return Outcome(verdict=Verdict.UNKNOWN, text=text, sent=None)
+            text = "no answer came, and looking does not tell whether it was carried out"
+            seen = await self._seen(scene) or "check before you go on"
+            return Outcome(verdict=Verdict.UNKNOWN, text=f"{text}: {seen}", sent=None)
         if not arrived:
             text = "it was not carried out: no answer came, and the cluster shows no trace of it"
             return Outcome(verdict=Verdict.FAILED, text=text, sent=False)
@@ -195,16 +196,30 @@ class Act:
         return await self._verified(scene, within, {})
 
     async def _arrived(self, scene: Scene) -> bool | None:
+        """Whether the cluster shows it. That it does not has to be seen twice: a request may be late, too."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LOOK_FOR
+        missing = False
         while True:
             try:
-                return await self.mitigation.took_effect(scene, self.plan)
+                found = await self.mitigation.took_effect(scene, self.plan)
             except (ProbeError, MitigationError) as error:
+                missing = False
                 self.tell(f"cannot look yet: {error}")
+            else:
+                if found is not False or missing:
+                    return found
+                missing = True
+                self.tell("the cluster shows no trace of it; looking once more")
             if loop.time() > until:
                 return None
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _seen(self, scene: Scene) -> str:
+        try:
+            return await self.mitigation.seen(scene, self.plan)
+        except (ProbeError, MitigationError):
+            return ""  # it was looked at a moment ago, and that told nothing either
 
     async def _verified(self, scene: Scene, within: float, receipt: Json) -> Outcome:
         if self._stopped:

@@ -145,6 +145,16 @@ class Scale(Mitigation):
             return True if is_ours(_setter(obj)) else None
         return False if now == plan.steps["before"] else None
 
+    async def seen(self, scene: Scene, plan: Plan) -> str:
+        obj = await scene.fetch(plan.target.kind, plan.target.namespace, plan.target.name)
+        now, wanted = replicas_of(obj), plan.steps["replicas"]
+        whose = (
+            "as asked, but the server does not say that it was this act"
+            if now == wanted
+            else f"and {wanted} was asked for"
+        )
+        return f"{plan.target} is at {now} now, {whose}"
+
     def permissions(self, namespace: str) -> tuple[Need, ...]:
         return tuple(Need("patch", PLURALS[kind], "apps", "scale", namespace) for kind in SCALED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -49,6 +50,26 @@ async def test_a_lost_request_is_found_out_too_and_not_sent_again() -> None:
         assert "no trace of it" in outcome.text
         assert len(at.writes) == 1
         assert undo_of(at.book.outcomes[0].evidence) is None
+
+
+async def test_a_request_that_is_late_is_not_taken_for_one_that_was_lost() -> None:
+    async with village() as at:
+        at.server.faults.unheard = 1
+        plan = await at.plan("restart", aim(at))
+        looks: list[Request] = []
+
+        def arrives_at_the_second_look(request: Request) -> None:
+            if at.writes and request.looks and request.path.endswith(f"/deployments/{NAME}"):
+                looks.append(request)
+                if len(looks) == 2:
+                    found = at.get("deployments", NAME)
+                    metadata = {**found["metadata"], "annotations": {"warroom/act": plan.id}}
+                    at.put("deployments", {**found, "metadata": metadata, "spec": _restarted(found["spec"])})
+
+        at.server.observers.append(arrives_at_the_second_look)
+        outcome = await at.ended(await at.confirm(plan))
+        assert outcome.verdict is Verdict.WORKED, outcome.text
+        assert len(at.writes) == 1
 
 
 async def test_an_api_that_is_gone_for_a_while_is_asked_again_when_it_is_back() -> None:
@@ -199,6 +220,12 @@ async def test_evidence_that_no_plan_can_be_read_from_is_passed_over() -> None:
     async with village() as at:
         (entry,) = await _left_by_a_crash(at, await at.plan("restart", aim(at)))
         assert at.gate.resume([replace(entry, evidence={"act": {"plan": "?"}}), replace(entry, evidence=None)]) == []
+
+
+def _restarted(spec: dict[str, Any]) -> dict[str, Any]:
+    template = spec["template"]
+    annotations = {"kubectl.kubernetes.io/restartedAt": "2026-11-25T12:00:00Z"}
+    return {**spec, "template": {**template, "metadata": {**template["metadata"], "annotations": annotations}}}
 
 
 async def _left_by_a_crash(at: Desk, plan: Plan, pid: int | None = None) -> list[Entry]:

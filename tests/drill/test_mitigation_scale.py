@@ -215,6 +215,7 @@ async def test_the_same_number_by_somebody_else_is_not_taken_for_ours() -> None:
         act = await at.confirm(plan)
         outcome = await at.ended(act)
         assert (outcome.verdict, outcome.sent) == (Verdict.UNKNOWN, None)
+        assert outcome.text.endswith("is at 4 now, as asked, but the server does not say that it was this act")
 
 
 async def test_a_viewer_sees_the_plan_and_which_permission_is_missing() -> None:

@@ -124,7 +124,7 @@ async def test_a_viewer_is_told_what_is_missing(lab: Lab, place: str) -> None:
         plan = await at.gate.plan("cordon", Aim(kind="Node", name=await busiest(lab, place)), {"act": "drain"})
         said = finding(plan, "allowed").text
         assert "patch nodes" in said
-        assert f"create pods/eviction in namespace {place}" in said
+        assert "create pods/eviction in namespace " in said  # the first of them are named
 
 
 # ---------------------------------------------------------------------- nodes
