@@ -12,9 +12,6 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-_ALL_ANEW = 8
-"""With more lines than these to draw, drawing all at once is cheaper than one by one."""
-
 
 class KeptLines(Widget):
     """Draws as `Widget` does. Leans on the cache of Textual's ``StylesCache``, which knows what is dirty."""
@@ -33,12 +30,8 @@ class KeptLines(Widget):
             return super().render_lines(crop)
         cached, dirty, kept = cache._cache, cache._dirty_lines, self._kept
         stale = [y for y in crop.line_range if y in dirty or y not in kept or cached.get(y) is not kept[y][0]]
-        if len(stale) > _ALL_ANEW:
-            strips = super().render_lines(crop)
-            kept.clear()
-            kept.update((y, (cached[y], strip)) for y, strip in zip(crop.line_range, strips, strict=True))
-            return strips
-        for y in stale:
-            (strip,) = super().render_lines(Region(crop.x, y, crop.width, 1))
-            kept[y] = (cached[y], strip)
+        if stale:
+            top, end = stale[0], stale[-1] + 1
+            strips = super().render_lines(Region(crop.x, top, crop.width, end - top))
+            kept.update((y, (cached[y], strip)) for y, strip in zip(range(top, end), strips, strict=True))
         return [kept[y][1] for y in crop.line_range]
