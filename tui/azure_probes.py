@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from probes.azure.account import Account
-from probes.azure.activity import ActivityProbe
-from probes.azure.alerts import AlertsProbe
-from probes.azure.databases import DatabasesProbe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +25,10 @@ def account_of(settings: AzureSettings) -> Account:
 
 def probes_of(account: Account, settings: AzureSettings) -> Sequence[Any]:
     """Activity, databases and alerts, in this order."""
+    from probes.azure.activity import ActivityProbe
+    from probes.azure.alerts import AlertsProbe
+    from probes.azure.databases import DatabasesProbe
+
     return (
         ActivityProbe(account, settings.activity_interval, settings.activity_window),
         DatabasesProbe(account, settings.databases, settings.databases_interval),

@@ -25,7 +25,7 @@ def banner_state(host: ControlRoom, vitals: VitalSigns) -> BannerState:
         server=cluster.server if cluster else "",
     )
     # A source that was not heard of yet is loading.
-    others = len(session.sources) - vitals.live - vitals.stale
+    others = max(len(session.sources) - vitals.live - vitals.stale, 0)
     pods_known, nodes_known = vitals.known("pods"), vitals.known("nodes")
     gate = host.gate
     now = host.now()
