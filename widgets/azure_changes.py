@@ -32,7 +32,8 @@ def activity_change(row: Activity) -> Change:
     failed = row.health is Health.FAILING
     ending = " failed" if failed and row.category == "Administrative" else " …" if row.status in GOING_ON else ""
     told = row.description if failed or row.category in TOLD else ""
-    words = (row.resource, row.sub_status if failed else "", told, row.operation_text)
+    of, _, leaf = row.resource.rpartition("/")  # what tells apart comes first: there is little room
+    words = (leaf, row.sub_status if failed else "", told, of and f"of {of}", row.operation_text)
     return Change(
         key=activity_key(row.key),
         at=row.at,
@@ -57,7 +58,7 @@ def alert_change(row: FiredAlert) -> Change:
         source="alerts",
         system="alert",
         what=plain(f"{severity}{row.rule}", 80),
-        subject=plain("  ".join(filter(None, (row.target, row.description)))),
+        subject=plain("  ".join(filter(None, (row.target.rpartition("/")[2], row.description)))),
         author="azure monitor",
         bad=row.health < Health.HEALTHY,
         item=row,
