@@ -11,19 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from drill.observing import Request
 from incident.entry import Kind
 from incident.recorder import Recorder
 from incident.store import Store
 from incident.timeline import Timeline
-from probes.cluster import Cluster
 from runbook.errors import NotRecorded
-from runbook.gate import Gate
-from runbook.mitigations import TABLE
-from runbook.plan import Outcome, Verdict
-from runbook.playbook import Playbook
+from runbook.plan import Verdict
 from runbook.record import intent_of
-from tests.drill.mitigation_desk import PROD, desk
 from tests.drill.shell import fresh_user, warroom
 from tests.unit.act_drafts import intent, outcome, unsent
 from tests.unit.incident_entries import note
@@ -244,75 +238,3 @@ async def test_an_incident_with_an_act_of_unknown_outcome_is_exported_and_verifi
     assert logged.status == 0, logged.err
     listed = await warroom(user, "--store", str(path), "incidents")
     assert incident in listed.out
-
-
-# A whole act
-
-ACTING = """
-import asyncio, sys
-from pathlib import Path
-from probes.cluster import Cluster
-from runbook.gate import Confirmation, Gate
-from runbook.mitigations import TABLE
-from runbook.plan import Aim
-from runbook.playbook import Playbook
-from tests.unit.test_journal import journal
-from tui.act_book import ActBook
-
-async def main():
-    path, kubeconfig, context, namespace, name = sys.argv[1:]
-    shown = journal(Path(path))
-    await shown.open()
-    cluster = await Cluster.connect(kubeconfig, context)
-    gate = Gate(cluster, ActBook(shown), TABLE, Playbook(), latest=lambda: {}, production=lambda namespace: False)
-    plan = await gate.plan("restart", Aim(kind="Deployment", namespace=namespace, name=name))
-    read = frozenset(finding.text for finding in plan.warnings)
-    await gate.carry_out(plan, Confirmation(by="tech-lead", phrase=plan.phrase, acknowledged=read))
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def test_what_became_of_an_act_whose_console_was_killed_is_found_out_and_nothing_is_sent_twice(
-    path: Path,
-) -> None:
-    async with await Store.open(path) as store:
-        await store.declare(title="Payments failing", author="tech-lead")
-    async with desk() as at:
-        server = at.running
-        context = at.cluster.context
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", ACTING, str(path), str(server.kubeconfig), context, PROD, "account-service"
-        )
-
-        def killed(request: Request) -> None:
-            if request.writes and process.returncode is None:
-                process.kill()
-
-        at.server.observers.append(killed)
-        assert await process.wait() == -signal.SIGKILL
-
-        again = journal(path)
-        await again.open()
-        (line,) = again.timeline.unended
-        gate = Gate(
-            await Cluster.connect(str(server.kubeconfig), context),
-            ActBook(again),
-            TABLE,
-            Playbook(quiet_for=0.2),
-            latest=dict,
-            production=lambda namespace: False,
-        )
-        (act,) = gate.resume(await ActBook(again).unfinished())
-        ended: Outcome = await at.ended(act)
-        assert act.entry == line.id
-        assert ended.verdict in (Verdict.WORKED, Verdict.FAILED)
-        assert len(at.writes) == 1
-        told = (await in_store(again)).get(line.id)
-        assert told is not None
-        assert told.outcome is not None
-        assert told.outcome.startswith(str(ended.verdict))
-        assert await ActBook(again).unfinished() == []
-        await gate.close()
-        await again.close()

@@ -28,16 +28,10 @@ READ = SHOWN + CALM + 0.15
 
 
 @dataclass
-class Stage:
-    """A console on a platform, and every request that platform got."""
+class Person:
+    """Who sits at a console and acts by its keys."""
 
     console: Console
-    platform: Running
-    requests: list[Request]
-
-    @property
-    def writes(self) -> list[Request]:
-        return [request for request in self.requests if request.writes]
 
     async def select(self, name: str, pane: str = "pods") -> None:
         """Put the cursor on the first row with this text."""
@@ -107,18 +101,45 @@ class Stage:
         await self.confirm(screen)
         await self.console.home()
 
-    def commands(self, text: str) -> str:
-        """What a plan's box says, without its line ends: a long command is wrapped."""
-        inside = (line.partition("┃")[2].rpartition("┃")[0] for line in text.splitlines())
-        found = " ".join(" ".join(inside).split())
-        return found.replace(f" --context drill-prod --kubeconfig {self.platform.kubeconfig}", " …")
-
     def said(self, screen: PlanScreen) -> str:
         """What the line over the buttons says."""
         return str(screen.query_one("#plan-note").render())
 
     def may_confirm(self, screen: PlanScreen) -> bool:
         return not screen.query_one("#plan-yes", Button).disabled
+
+
+@dataclass
+class Stage(Person):
+    """A console on a platform, and every request that platform got."""
+
+    platform: Running
+    requests: list[Request]
+
+    @property
+    def writes(self) -> list[Request]:
+        return [request for request in self.requests if request.writes]
+
+    def commands(self, text: str) -> str:
+        """What a plan's box says, without its line ends: a long command is wrapped."""
+        inside = (line.partition("┃")[2].rpartition("┃")[0] for line in text.splitlines())
+        found = " ".join(" ".join(inside).split())
+        return found.replace(f" --context drill-prod --kubeconfig {self.platform.kubeconfig}", " …")
+
+
+async def ready(console: Console, *, declared: bool = True) -> None:
+    """The console as it is when its keys act: an incident is open unless ``declared`` is False."""
+    await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
+    await console.until(lambda: console.room._furnished, "the console's panes")
+    await console.until(lambda: console.table("pods").freshness.live, "pods live")
+    await console.until(lambda: console.table("nodes").freshness.live, "nodes live")
+    await console.until(lambda: console.room.journal.ready, "the store open")
+    if declared:
+        await console.declare()
+    await console.until(lambda: console.room.response is not None, "the runbook read")
+    console.room._prepare_acts()  # the console itself would wait some seconds for usage to be live
+    await console.until(lambda: console.room.gate is not None, "acts ready", limit=40)
+    await console.until(lambda: console.desk.act_keys, "the keys that act")
 
 
 @asynccontextmanager
@@ -139,15 +160,5 @@ async def stage(
         options = options_for(platform, tmp_path / "warroom.db", context=user, playbook=playbook, **overrides)
         # Usage is polled: where time runs faster than the poll, it is live a while after everything else.
         async with opened(options, size, live=False) as console:
-            await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
-            await console.until(lambda: console.room._furnished, "the console's panes")
-            await console.until(lambda: console.table("pods").freshness.live, "pods live")
-            await console.until(lambda: console.table("nodes").freshness.live, "nodes live")
-            await console.until(lambda: console.room.journal.ready, "the store open")
-            if declared:
-                await console.declare()
-            await console.until(lambda: console.room.response is not None, "the runbook read")
-            console.room._prepare_acts()  # the console itself would wait some seconds for usage to be live
-            await console.until(lambda: console.room.gate is not None, "acts ready", limit=40)
-            await console.until(lambda: console.desk.act_keys, "the keys that act")
+            await ready(console, declared=declared)
             yield Stage(console, platform, requests)
