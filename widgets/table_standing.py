@@ -15,11 +15,17 @@ def seconds_ago(seconds: float) -> str:
     return f"{max(int(seconds), 0)} s" if seconds < 120 else ago(seconds)
 
 
+YOUNG = 10
+"""Seconds up to which data is young: its age is said as that, and not counted."""
+
+
 def standing(freshness: Freshness, now: float) -> str:
     """The freshness in a few words; the age counts on with ``now``."""
     if freshness.state is State.LIVE:
         confirmed = freshness.since if freshness.confirmed is None else freshness.confirmed
-        return f"live {seconds_ago(now - confirmed)}"
+        age = now - confirmed
+        # Six panes that count "1 s, 2 s" are noise beside what matters; from here on it is worth counting.
+        return f"live {seconds_ago(age)}" if age >= YOUNG else f"live <{YOUNG} s"
     if freshness.state is State.STALE:
         since = freshness.since if freshness.confirmed is None else freshness.confirmed
         return SEPARATOR.join(filter(None, (f"STALE {seconds_ago(now - since)}", plain(freshness.detail, 200))))

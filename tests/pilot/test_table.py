@@ -231,18 +231,24 @@ async def test_rows_of_a_source_that_died_stay_and_their_age_counts_on() -> None
         assert "STALE 16 s · no answer" in app.lines[-1]
 
 
-async def test_a_quiet_second_draws_one_line_again_and_a_changed_row_one_more() -> None:
+async def test_a_quiet_second_draws_nothing_old_data_its_age_and_a_changed_row_one_line() -> None:
     pane = CountingPane()
     rows = [event(number, last_at=NOW - 3600 - number) for number in range(50)]
-    async with showing(pane, rows, size=(80, 40)) as (_app, pilot):
+    async with showing(pane, rows, size=(80, 40)) as (app, pilot):
         pane.drawn = 0
+        assert "live <10 s" in app.lines[-1]
         pane.tick(NOW + 1)
-        assert pane.drawn == 1  # "live 1 s"
+        assert pane.drawn == 0
+        pane.tick(NOW + 10)
+        assert pane.drawn == 1  # "live 10 s"
+        pane.drawn = 0
         changed = event(3, message="other", last_at=NOW - 3603)
         pane.show(
-            snapshot("events", [*rows[:3], changed, *rows[4:]], version=2, changed=frozenset({"e3"}), confirmed=NOW - 1)
+            snapshot(
+                "events", [*rows[:3], changed, *rows[4:]], version=2, changed=frozenset({"e3"}), confirmed=NOW - 10
+            )
         )
-        assert pane.drawn == 2
+        assert pane.drawn == 1
         await pilot.pause()
 
 
