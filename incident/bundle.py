@@ -29,6 +29,7 @@ from incident.dossier import Dossier
 from incident.entry import Entry, Kind
 from incident.escape import visible
 from incident.export import TEXTS
+from incident.kept import BESIDE
 from incident.review import moment
 
 MANIFEST, CONTENTS, DATA = "MANIFEST.sha256", "CONTENTS.txt", "incident.json"
@@ -125,6 +126,7 @@ def _contents(found: Dossier, writer: _Writer, told: list[str], *, originals: bo
             else "redacted copies only; originals stay where they were captured"
         ),
         *(told or ["no evidence was preserved in this incident"]),
+        *([f"{BESIDE} {MANIFEST} does."] if found.kept.signs or found.kept.screens else ()),
         *(f"not included: {visible(said)}" for said in found.kept.unreadable),
     ]
     return "\n".join(lines) + "\n"

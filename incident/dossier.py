@@ -127,7 +127,12 @@ def dossier(
 def _with_evidence(entries: Sequence[Entry]) -> Iterator[Entry]:
     """Entries whose evidence a reader wants to see: what has its own section, or is told by its text, is not."""
     told = (*CHANGES, Kind.UPDATE, Kind.DELIVERY, Kind.MISSED, Kind.CHECK)
-    return (entry for entry in entries if entry.evidence and entry.kind not in told)
+    return (entry for entry in entries if entry.evidence and entry.kind not in told and not _never_sent(entry))
+
+
+def _never_sent(entry: Entry) -> bool:
+    """A plan that was left or refused: what it would have done is in the record, and nobody's evidence of anything."""
+    return entry.kind is Kind.MITIGATION and entry.ending is not None and entry.ending.sent is False
 
 
 def _course(entries: Sequence[Entry]) -> tuple[list[Held], list[Classified]]:

@@ -15,6 +15,7 @@ from incident.dossier import Dossier
 from incident.escape import html, html_block, visible
 from incident.html_style import STYLE
 from incident.ink import HTML
+from incident.kept import BESIDE
 from incident.markdown import IMPACT, ITEMS, MANDATORY, TIMES, WATERMARK, asked, evidence_text
 from incident.review import moment
 from incident.review_cells import by_whom
@@ -101,6 +102,8 @@ def _pictures(found: Dossier) -> Iterator[str]:
         data = base64.b64encode(screen.svg.encode()).decode()
         words = _SCREENS.get(screen.name, screen.name)
         yield _figure(f'<img alt="The console" src="data:image/svg+xml;base64,{data}">', f"{html(words)}.")
+    if found.kept.signs or found.kept.screens:
+        yield f'<p class="todo">{BESIDE}</p>'
     for said in found.kept.unreadable:
         yield f'<p class="todo">Not shown: {html(said)}</p>'
 
@@ -128,7 +131,8 @@ def _updates(found: Dossier) -> Iterator[str]:
     for number, told in enumerate(found.updates, 1):
         update = told.update
         due = "" if update.next_due is None else f" The next one was promised for {moment(update.next_due)}."
-        yield f"<h3>Status Update {number}</h3>\n<p>{moment(update.at)} UTC, by {html(update.author)}.{due}</p>"
+        by = f"by {html(update.author)}{review_tables.whom(update)}"
+        yield f"<h3>Status Update {number}</h3>\n<p>{moment(update.at)} UTC, {by}.{due}</p>"
         yield f"<pre>{html_block(update.text)}</pre>"
         if told.deliveries:
             sent = "".join(f"<li>{review_tables.delivered(one, found, HTML)}</li>" for one in told.deliveries)
@@ -145,7 +149,7 @@ def _checklists(found: Dossier) -> Iterator[str]:
             for tick in found.ticks
             if tick.list == name
         )
-        yield f"<h3>{html(found.standard.checklists.get(name, name))}</h3>\n<ul>{items}</ul>"
+        yield f"<h3>{html(found.standard.checklist(name))}</h3>\n<ul>{items}</ul>"
 
 
 def _people(heading: str, name: str, found: Dossier) -> str:
@@ -161,7 +165,8 @@ def _mandatory(found: Dossier) -> str:
     written = found.fills.written(MANDATORY)
     if written:
         return f'<div class="people">\n{rendered(written)}</div>'
-    return "<ul>" + "".join(f"<li>☐ {html(item)}</li>" for item in found.standard.mandatory) + "</ul>"
+    boxes = ((item, "☑" if review_tables.settled(found, item) else "☐") for item in found.standard.mandatory)
+    return "<ul>" + "".join(f"<li>{box} {html(item)}</li>" for item, box in boxes) + "</ul>"
 
 
 def rendered(text: str) -> str:

@@ -13,7 +13,8 @@ dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; } dd ul { marg
 table { width: 100%; border-collapse: collapse; margin: .4rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; }
-th { background: var(--tint); } td:first-child, th:first-child { white-space: nowrap; }
+th { background: var(--tint); white-space: nowrap; overflow-wrap: normal; }
+td:first-child, th:first-child { white-space: nowrap; }
 tr.bad td:first-child { border-left: 4px solid var(--bad); }
 tr.warn td:first-child { border-left: 4px solid var(--warn); }
 tr.good td:first-child { border-left: 4px solid var(--good); }

@@ -17,6 +17,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+BESIDE = "Vital signs and screens are kept beside the record: the hash chain does not cover them."
+"""What an export that has them says of them."""
+
 SIGNS = "vital-signs.jsonl"
 SCREENS = ("declared", "mitigating", "resolved")
 MOST_SCREEN = 8 * 1024 * 1024  # bytes

@@ -99,7 +99,7 @@ def _updates(found: Dossier) -> Iterator[str]:
     for number, told in enumerate(found.updates, 1):
         update = told.update
         due = "" if update.next_due is None else f" The next one was promised for {moment(update.next_due)}."
-        said = f"{moment(update.at)} UTC, by {markdown(update.author)}.{due}"
+        said = f"{moment(update.at)} UTC, by {markdown(update.author)}{review_tables.whom(update)}.{due}"
         sent = [f"- {review_tables.delivered(one, found, MARKDOWN)}" for one in told.deliveries]
         parts = [
             f"### Status Update {number}",
@@ -119,7 +119,7 @@ def _checklists(found: Dossier) -> Iterator[str]:
         return
     lines = ["## Checklists"]
     for name in dict.fromkeys(tick.list for tick in found.ticks):
-        lines += ["", f"### {markdown(found.standard.checklists.get(name, name))}"]
+        lines += ["", f"### {markdown(found.standard.checklist(name))}"]
         lines += [
             f"- [{' ' if tick.state == 'open' else 'x'}] {review_tables.ticked(found, tick, MARKDOWN)}"
             for tick in found.ticks
@@ -176,7 +176,8 @@ def asked(standard: Standard) -> list[tuple[Topic, list[tuple[str, str]]]]:
 
 
 def _mandatory(found: Dossier) -> str:
-    items = "\n".join(f"- [ ] {markdown(item)}" for item in found.standard.mandatory) or fills.PLACEHOLDER
+    boxes = ((item, "x" if review_tables.settled(found, item) else " ") for item in found.standard.mandatory)
+    items = "\n".join(f"- [{box}] {markdown(item)}" for item, box in boxes) or fills.PLACEHOLDER
     return f"## Mandatory Review Items\n{fills.section(MANDATORY, found.fills, items)}"
 
 

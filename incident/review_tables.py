@@ -12,7 +12,8 @@ from incident.entry import CHANGES, Ending, Entry, Incident, Kind, Line, Source
 from incident.ink import Ink
 from incident.review import duration, moment
 from incident.review_cells import Cells, by_whom
-from incident.updates import Delivery
+from incident.told import CUSTOMERS, PAGER, audience
+from incident.updates import Delivery, Update
 
 STEPS = {
     "began": "First symptom",
@@ -198,12 +199,26 @@ def delivered(delivery: Delivery, found: Dossier, ink: Ink) -> str:
 
 def ticked(found: Dossier, tick: Tick, ink: Ink) -> str:
     """An item of a checklist in its own words, and who says how it stands."""
-    line = found.timeline.get(tick.entry)
-    told = line.text.partition("\n")[0] if line is not None else ""
-    words = told.partition(": ")[2] or told or tick.item
+    words = _item(found, tick)
     unneeded = " not needed," if tick.state == "not-needed" else ""
     by = f"by {ink.text(tick.author)}{' (probe)' if tick.by == 'probe' else ''} at {moment(tick.at)}"
     return f"{ink.text(words)} —{unneeded} {by}{_colon(tick.note, ink)}"
+
+
+def settled(found: Dossier, item: str) -> bool:
+    """Whether somebody has ticked an item of these words, on whichever list."""
+    return any(tick.state != "open" and _item(found, tick) == item for tick in found.ticks)
+
+
+def _item(found: Dossier, tick: Tick) -> str:
+    line = found.timeline.get(tick.entry)
+    told = line.text.partition("\n")[0] if line is not None else ""
+    return told.partition(": ")[2] or told or tick.item
+
+
+def whom(update: Update) -> str:
+    """What stands after an update's author if it was not for the team."""
+    return {CUSTOMERS: ", for customers", PAGER: ", to the pager"}.get(audience(update), "")
 
 
 def _colon(text: str, ink: Ink) -> str:

@@ -49,6 +49,10 @@ class Standard(Struct, frozen=True, kw_only=True):
     def level(self, severity: int | None) -> Level | None:
         return next((one for one in self.levels if one.level == severity), None)
 
+    def checklist(self, name: str) -> str:
+        """What a checklist or guide is called."""
+        return self.checklists.get(name) or name.replace("-", " ").capitalize()
+
     def severity_words(self, severity: int | None) -> str:
         """``2 (High)``; ``not classified``."""
         if severity is None:

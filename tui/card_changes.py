@@ -256,7 +256,10 @@ def tick(host: ControlRoom, one: ItemView) -> None:
 
 
 async def _set(host: ControlRoom, one: ItemView, state: Literal["done", "open"]) -> None:
-    trouble = _told(host, await host.commanding.checklists.set(one, state))
+    """What a person noted stays with it; why it was not needed is over when it is opened again."""
+    said = one.tick is not None and one.tick.by == "person" and one.tick.state != "not-needed"
+    note = one.tick.note if said and one.tick is not None else ""
+    trouble = _told(host, await host.commanding.checklists.set(one, state, note))
     if trouble:
         host.tell(f"not ticked: {trouble}", "error")
 

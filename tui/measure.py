@@ -44,8 +44,15 @@ def converted(response: Response) -> Standard:
         mandatory=mandatory or NEUTRAL.mandatory,
         roles={role.id: role.name for role in response.roles} or NEUTRAL.roles,
         channels={channel.id: channel.name for channel in response.channels},
-        checklists={checklist.id: checklist.title for checklist in response.checklists},
+        checklists=_names(response),
     )
+
+
+def _names(response: Response) -> dict[str, str]:
+    """The titles of everything whose items are ticked: checklists, and the guides of phases and scenarios."""
+    phases = {phase.id: f"Phase {number}: {phase.title}" for number, phase in enumerate(response.phases, 1)}
+    scenarios = {scenario.id: f"Scenario {scenario.number}: {scenario.title}" for scenario in response.scenarios}
+    return phases | scenarios | {checklist.id: checklist.title for checklist in response.checklists}
 
 
 def _topics(template: str) -> Iterator[Topic]:

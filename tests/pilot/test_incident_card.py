@@ -182,11 +182,16 @@ async def test_at_eighty_columns_probes_tick_what_they_see_and_people_the_rest(
             if screen.checks.chosen == "resolution/transaction-flow":
                 break
             await console.press("down")
-        await console.press("space")
-        await console.notes("^Done: End-to-end transaction flow working$")
+        await console.press("enter")
+        await console.on(AskScreen)
+        await console.typed("20 payments sampled")
+        await console.press("enter")
+        await console.until(lambda: console.app.screen is screen, "the card")
+        await console.press("space")  # what was noted stays with it
+        await console.notes("^Done: End-to-end transaction flow working\n20 payments sampled$")
         await console.until(lambda: "[✓]" in console.line("End-to-end"), "ticked")
         await console.press("space")
-        await console.notes("^Open again: End-to-end transaction flow working$")
+        await console.notes("^Open again: End-to-end transaction flow working\n20 payments sampled$")
         await console.until(lambda: "[ ]" in console.line("End-to-end"), "open again")
         await console.press("down", "x")
         await console.on(AskScreen)

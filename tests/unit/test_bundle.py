@@ -68,6 +68,7 @@ def test_it_holds_every_format_and_what_was_kept_and_verifies(tmp_path: Path) ->
     ]  # fmt: skip
     assert held["incident.json"].decode() == to_json(found.incident, found.entries)
     assert b"DRILL" in held["CONTENTS.txt"]
+    assert b"the hash chain does not cover them. MANIFEST.sha256 does." in held["CONTENTS.txt"]
     assert verify_bundle(path).ok
     assert incident_json(path) == to_json(found.incident, found.entries)
 

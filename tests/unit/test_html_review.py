@@ -164,6 +164,8 @@ def test_charts_are_of_what_was_sampled_and_else_of_what_probes_wrote() -> None:
     nothing = to_html(dossier(*incident_with([])))
 
     assert "counted by the console" in sampled
+    assert "the hash chain does not cover them" in sampled
+    assert "the hash chain does not cover them" not in derived
     assert "CPU of the nodes" in sampled
     assert "from what the probes wrote" in derived
     assert "The usage of nodes was not recorded." in derived

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident.standard import NEUTRAL, Topic
 from runbook import playbook_file, response_file
-from runbook.response import Channel, Checklist, Item, Response, SeverityLevel
+from runbook.response import Channel, Checklist, Item, Phase, Response, Scenario, SeverityLevel
 from tui.measure import converted
 
 
@@ -28,6 +28,8 @@ def test_a_platform_brings_its_own_targets_questions_and_names() -> None:
             name="mine",
             severities=(SeverityLevel(level=1, name="Red", headline="", definition="", resolve_within=60.0),),
             channels=(Channel(id="room", name="The Room", kind="slack"),),
+            phases=(Phase(id="p", title="First", window=""),),
+            scenarios=(Scenario(id="s", number=1, title="Empty baskets", symptoms=""),),
             checklists=(Checklist(id="r", title="Look back", when="review", items=(Item(id="a", text="All read"),)),),
             templates={
                 "review": "# {{ incident_id }}\n## Timeline\n## Why\n### Once more?\n### {{ asked }}\n"
@@ -40,7 +42,7 @@ def test_a_platform_brings_its_own_targets_questions_and_names() -> None:
     assert found.topics == (Topic(title="Why", questions=("Once more?",)), Topic(title="Learned"))
     assert found.mandatory == ("All read",)
     assert found.channels == {"room": "The Room"}
-    assert found.checklists == {"r": "Look back"}
+    assert found.checklists == {"p": "Phase 1: First", "s": "Scenario 1: Empty baskets", "r": "Look back"}
 
 
 def test_a_response_that_says_nothing_leaves_the_neutral_standard() -> None:

@@ -98,6 +98,8 @@ class ChooseScreen(Dialog[str | None]):
             return  # typed on while the screen was being left
         words = query.casefold().split()
         found = [c for c in self._choices if all(w in f"{c.label} {c.detail}".casefold() for w in words)]
+        # What is called so comes before what only speaks of it.
+        found.sort(key=lambda c: not all(w in c.label.casefold() for w in words))
         width = 0 if self._stacked else max((len(plain(choice.label)) for choice in found), default=0)
         options = self.query_one(OptionList)
         options.clear_options()
