@@ -90,7 +90,7 @@ def _in_full(row: Database, sight: Sight) -> str:
             parts.append(f"{count:,.0f} {word} in the hour")
     under_way = [operation for operation in row.operations if operation.going_on]
     parts += [
-        f"{clip(one.operation)} under way" + (f", {one.percent} %" if one.percent is not None else "")
+        f"{clip(one.words)} under way" + (f", {one.percent} %" if one.percent is not None else "")
         for one in under_way
     ]
     return ", ".join(parts) + (f", not read: {clip(row.unseen[0])}" if row.unseen else "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
+from typing import Any
 
 from probes.azure.rows import Database, DatabaseOperation, Metric
+from probes.freshness import Snapshot
 from probes.rows import Health
 from widgets.bars import buckets, percent, sparkline
 from widgets.columns import EMPTY, Cell, Column
@@ -13,12 +15,10 @@ from widgets.plain import ago, plain
 from widgets.table import TablePane
 from widgets.table_rows import Sort
 
-SPARK_CELLS = 15
+SPARK_CELLS = 12
 SPARK_SPAN = 3600.0  # seconds
 LATE = 600.0
 """Seconds after which a figure is told with its age: Azure's own are two or three minutes late."""
-
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class DatabasesPane(TablePane[Database]):
@@ -29,7 +29,7 @@ class DatabasesPane(TablePane[Database]):
     ROW_SOURCES = ("databases",)
     COLUMNS = (
         Column("", 1),
-        Column("DATABASE", 18, grow=1, shrink=3),
+        Column("DATABASE", 17, grow=1, shrink=3),
         Column("STATUS", 6, 12, drop=3, shrink=1),
         Column("TIER", 4, 20, drop=6, shrink=4),
         Column("LAST HOUR", SPARK_CELLS, SPARK_CELLS, drop=5),
@@ -38,21 +38,30 @@ class DatabasesPane(TablePane[Database]):
         Column("NEAR A LIMIT, UNDER WAY", 20, grow=2, shrink=2),
     )
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._several = False  # servers: a database is told with its own only where it may be another's
+
+    def merge(self, source: str, snapshot: Snapshot[Any], changed: Iterable[str]) -> None:
+        super().merge(source, snapshot, changed)
+        self._several = len({row.server for row in snapshot.rows.values()}) > 1
+
     def order_of(self, row: Database) -> Sort:
         load = row.load.last if row.load is not None else None
         return (row.health, not _going_on(row), -(load or 0.0), row.name, row.server)
 
     def varying(self, row: Database, now: float) -> object:
-        return _spark(row.load, now), _age(row.load, now)
+        return _spark(row.load, now), _age(row.load, now), self._several
 
     def cells(self, row: Database, now: float) -> tuple[Cell, ...]:
         style = STYLES[row.health]
         sick = row.health < Health.HEALTHY
         online = row.status == "Online"
         tier = f"{row.capacity} {row.unit}" if row.capacity else ""
+        server = plain(row.server, 70) if self._several else ""
         return (
             Cell(row.health.mark, style),
-            Cell(plain(row.name, 130), style if sick else "text", plain(row.server, 70), short="middle"),
+            Cell(plain(row.name, 130), style if sick else "text", server, short="middle"),
             Cell(plain(row.status, 40), "dim" if online else style),
             Cell(plain(row.objective, 40), "dim", plain(tier, 40)),
             Cell(_spark(row.load, now), _level(row.load)),
@@ -81,9 +90,8 @@ class DatabasesPane(TablePane[Database]):
 
 
 def operation_text(operation: DatabaseOperation) -> str:
-    """``Update logical database 40 %``: Azure's word with its parts apart."""
-    name = _WORDS.sub(" ", operation.operation).lower().capitalize() or "An operation"
-    return name if operation.percent is None else f"{name} {operation.percent} %"
+    """``Update logical database 40 %``."""
+    return operation.words if operation.percent is None else f"{operation.words} {operation.percent} %"
 
 
 def _going_on(row: Database) -> tuple[DatabaseOperation, ...]:
@@ -91,7 +99,7 @@ def _going_on(row: Database) -> tuple[DatabaseOperation, ...]:
 
 
 def _spark(metric: Metric | None, now: float) -> str:
-    """The hour, the highest of each four minutes. Whole buckets, so that it is not redrawn every second."""
+    """The hour, the highest of each five minutes. Whole buckets, so that it is not redrawn every second."""
     if metric is None:
         return ""
     width = SPARK_SPAN / SPARK_CELLS

@@ -5,10 +5,13 @@ Sources: ``activity`` (`Activity`), ``databases`` (`Database`), ``alerts`` (`Fir
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from probes.rows import Health
 
+_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKS = ("list", "get", "check", "validate")
 """How actions begin that hand something out and change nothing: listKeys, listClusterUserCredential."""
 
@@ -98,6 +101,11 @@ class DatabaseOperation(Struct, frozen=True, kw_only=True):
     started_at: float | None
     error: str
     cancellable: bool
+
+    @property
+    def words(self) -> str:
+        """``Update logical database``: Azure's word with its parts apart."""
+        return _PARTS.sub(" ", self.operation).lower().capitalize() or "An operation"
 
     @property
     def going_on(self) -> bool:

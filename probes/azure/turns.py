@@ -201,14 +201,14 @@ def _wrong(row: Database) -> str:
 
 
 def _begun(row: Database, one: DatabaseOperation, now: float) -> Transition:
-    text = f"database {row.name}: {one.operation} under way"
+    text = f"database {row.name}: {one.words} under way"
     return turn(f"database/{row.key}/{one.id}", one.started_at or now, "info", text, **_database(row))
 
 
 def _ended(row: Database, one: DatabaseOperation, now: float) -> Transition:
     level: Level = "good" if one.state == "Succeeded" else "bad" if one.state == "Failed" else "warn"
     after = f"after {span(now - one.started_at)}" if one.started_at is not None else ""
-    text = f"database {row.name}: {one.operation} {one.state.lower()}"
+    text = f"database {row.name}: {one.words} {one.state.lower()}"
     detail = " · ".join(filter(None, (after, one.error)))
     return turn(f"database/{row.key}/{one.id}/end", now, level, text, detail, **_database(row))
 

@@ -64,7 +64,7 @@ def test_a_database_turns_ill_when_its_load_rose_and_well_again() -> None:
     assert (ill.level, ill.text, ill.at) == ("bad", "database BankingAccountsDb DTU 98 % for 12 min", NOW - 660)
     scaled = database(objective="S6", status="Scaling", operations=(operation(10),))
     assert texts(story.at(120, "databases", [at_its_limit("Old", 60), scaled])) == [
-        ("info", "database BankingAccountsDb: UpdateLogicalDatabase under way"),
+        ("info", "database BankingAccountsDb: Update logical database under way"),
         ("good", "database BankingAccountsDb well again"),
         ("info", "database BankingAccountsDb Online → Scaling"),
         ("info", "database BankingAccountsDb S3 → S6"),
