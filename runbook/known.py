@@ -34,6 +34,7 @@ MITIGATIONS: dict[str, Known] = {
     "restore-database": Known("D", f"{_HERE}.restore_database:RestoreDatabase", ("name",)),
     # No field of a scaling: the size that is there is the only one that nobody has to think about.
     "scale-database": Known("Z", f"{_HERE}.scale_database:ScaleDatabase"),
+    "kill-session": Known("W", f"{_HERE}.kill_session:KillSession"),  # whom others Wait for
 }
 """By id, in the order of the footer."""
 
