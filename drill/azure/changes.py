@@ -252,8 +252,7 @@ class Changes:
             operation.timer.cancel()
         operation.state, operation.ended, operation.timer = state, self._clock.now, None
         if operation.kind in ("RestoreLogicalDatabase", "CreateLogicalDatabase"):
-            if not database.deleted:
-                self._estate.remove(database)
+            self._estate.remove(database)
         else:
             self._settle(database)
 

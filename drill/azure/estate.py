@@ -103,8 +103,10 @@ class Estate:
         return database
 
     def remove(self, database: Database) -> None:
-        database.deleted = True
-        self.databases.remove(database)
+        """Take it off the server; it may be gone already."""
+        if not database.deleted:
+            database.deleted = True
+            self.databases.remove(database)
 
     # The past
 
