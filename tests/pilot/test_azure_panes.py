@@ -27,7 +27,7 @@ async def test_a_database_at_its_limit_is_first_with_its_hour_and_what_is_near_a
         assert "Databases  1 of 5 unhealthy" in app.lines[0]
         first = app.lines[2]
         assert first.split()[:5] == ["│▌✗", "BankingAccountsDb", "Online", "S3", "100"]
-        assert "▃▃▃▃▃▃▃▃▃▇▇▇" in first
+        assert "▃▃▃▃▃▃▃▃▇▇▇▇" in first
         assert "98%  61% DTU 98 % for 12 min" in first
         assert "Scaling" in app.lines[3]
         assert "Update logical database 40 %" in app.lines[3]
