@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from probes.azure.rows import Activity, FiredAlert
 from probes.rows import Health
@@ -29,7 +30,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 
 def activity_change(row: Activity) -> Change:
-    failed = row.health is Health.FAILING
+    failed, changed = row.health is Health.FAILING, row.change
     ending = " failed" if failed and row.category == "Administrative" else " …" if row.status in GOING_ON else ""
     told = row.description if failed or row.category in TOLD else ""
     of, _, leaf = row.resource.rpartition("/")  # what tells apart comes first: there is little room
@@ -39,14 +40,14 @@ def activity_change(row: Activity) -> Change:
         at=row.at,
         source="activity",
         system="azure",
-        what=plain(short_operation(row) + ending, 80),
+        what=plain(short_operation(row.operation, row.category) + ending, 80),
         subject=plain("  ".join(filter(None, words))),
         author=plain(caller(row), 80),
         bad=row.health < Health.HEALTHY and ending != " …",
         item=row,
         revision=None,
-        quiet=not (row.change or row.category in TOLD or row.health < Health.HEALTHY),
-        candidate=row.change,
+        quiet=not (changed or row.category in TOLD or row.health < Health.HEALTHY),
+        candidate=changed,
     )
 
 
@@ -72,11 +73,12 @@ def activity_key(key: str) -> str:
     return f"azure:{key}"
 
 
-def short_operation(row: Activity) -> str:
+@lru_cache(maxsize=1024)
+def short_operation(operation: str, category: str) -> str:
     """``firewallRules/write`` of ``Microsoft.Sql/servers/firewallRules/write``; or what its category is called."""
-    if row.category in CATEGORIES and row.category != "Autoscale":
-        return CATEGORIES[row.category]
-    parts = row.operation.split("/")
+    if category in CATEGORIES and category != "Autoscale":
+        return CATEGORIES[category]
+    parts = operation.split("/")
     if len(parts) > 2 and parts[-1].lower() == "action":
         return "/".join(parts[-3:-1]) if len(parts) > 3 else parts[-2]
     return "/".join(parts[-2:])
