@@ -177,10 +177,10 @@ class DatabaseTurns:
             yield turn(f"database/{row.key}/well", now, "good", text, after, **_database(row))
         if old is not None and row.status != old.status and row.health > Health.DEGRADED:
             text = f"database {row.name} {old.status} → {row.status}"
-            yield turn(f"database/{row.key}/status", now, "info", text, **_database(row))
+            yield turn(f"database-status/{row.key}/{row.status}".lower(), now, "info", text, **_database(row))
         if old is not None and row.objective != old.objective:
             text = f"database {row.name} {old.objective} → {row.objective}"
-            yield turn(f"database/{row.key}/objective", now, "info", text, **_database(row))
+            yield turn(f"database-objective/{row.key}/{row.objective}".lower(), now, "info", text, **_database(row))
         known = {one.id: one for one in old.operations} if old is not None else {}
         for one in row.operations:
             was_on = one.id in known and known[one.id].going_on
@@ -193,7 +193,9 @@ class DatabaseTurns:
         at = min(trouble_since(row) or now, now)
         self._ill_at.setdefault(row.key, at)
         level = _LEVELS.get(row.health, "warn")
-        return turn(f"database/{row.key}/ill", at, level, f"database {row.name} {how}", row.server, **_database(row))
+        return turn(
+            f"database/{row.key}/unhealthy", at, level, f"database {row.name} {how}", row.server, **_database(row)
+        )
 
 
 def _wrong(row: Database) -> str:
@@ -202,7 +204,7 @@ def _wrong(row: Database) -> str:
 
 def _begun(row: Database, one: DatabaseOperation, now: float) -> Transition:
     text = f"database {row.name}: {one.words} under way"
-    return turn(f"database/{row.key}/{one.id}", one.started_at or now, "info", text, **_database(row))
+    return turn(f"database-operation/{row.key}/{one.id}/begun", one.started_at or now, "info", text, **_database(row))
 
 
 def _ended(row: Database, one: DatabaseOperation, now: float) -> Transition:
@@ -210,7 +212,9 @@ def _ended(row: Database, one: DatabaseOperation, now: float) -> Transition:
     after = f"after {span(now - one.started_at)}" if one.started_at is not None else ""
     text = f"database {row.name}: {one.words} {one.state.lower()}"
     detail = " · ".join(filter(None, (after, one.error)))
-    return turn(f"database/{row.key}/{one.id}/end", now, level, text, detail, **_database(row))
+    return turn(
+        f"database-operation/{row.key}/{one.id}/{one.state}".lower(), now, level, text, detail, **_database(row)
+    )
 
 
 def _database(row: Database) -> dict[str, Any]:
