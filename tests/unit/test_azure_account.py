@@ -238,7 +238,7 @@ async def test_the_cli_signs_in_once_for_everybody_and_comes_back_after_az_login
         assert len((tmp_path / "calls").read_text().splitlines()) == 1
 
         az(tmp_path, logged_in(TOKEN))
-        while isinstance((await asyncio.gather(ask(opened), return_exceptions=True))[0], LoginExpired):
+        while isinstance((await asyncio.gather(ask(opened), return_exceptions=True))[0], LoginExpired):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await asyncio.gather(*(ask(opened) for _ in range(3)))
     finally:
