@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from probes.errors import NotFound, ProbeError
 from probes.helm_secret import Hook
 from runbook import preflight
-from runbook.errors import NotSent, Refused, Uncertain
+from runbook.errors import Changed, NotSent, Refused, Uncertain
 from runbook.helm_permissions import ON_ROLLBACK, is_cluster_wide, plural
 from runbook.manifests import Document, Ident, Unreadable
 from runbook.media import APPLY
 from runbook.plan import Finding, Json, Level
 from runbook.releases import UNDER_WAY, History, Revision, age
-from runbook.scene import api_path
+from runbook.scene import api_path, digest, spec_of
 from runbook.strategies import at_once, obstacles
 from runbook.verification import rollout_of
 from runbook.workloads import PLURALS
@@ -134,6 +134,34 @@ async def live_workloads(scene: Scene, idents: Iterable[Ident]) -> dict[Ident, J
     return {
         ident: obj for ident, obj in zip(wanted, seen, strict=True) if obj is None or not isinstance(obj, ProbeError)
     }
+
+
+def fingerprints(live: dict[Ident, Json | None]) -> list[list[str]]:
+    """[kind, namespace, name, digest] of each, as a plan keeps it: what it was shown for. No digest: not there."""
+    return [[ident.kind, ident.namespace, ident.name, _fingerprint(obj)] for ident, obj in live.items()]
+
+
+async def check_unchanged(scene: Scene, planned: Sequence[Sequence[str]]) -> None:
+    """Raises `Changed` when one of the workloads is another than it was planned for, `ProbeError` when nobody knows.
+
+    Their release can be the same all the while: somebody scaled or rolled out by hand.
+    """
+
+    async def look(kind: str, namespace: str, name: str) -> str:
+        try:
+            return _fingerprint(await scene.fetch(kind, namespace, name))
+        except NotFound:
+            return ""
+
+    now = await asyncio.gather(*(look(kind, namespace, name) for kind, namespace, name, _ in planned))
+    for (kind, _, name, before), after in zip(planned, now, strict=True):
+        if before != after:
+            what = "is not there any more" if not after else "was changed by somebody else since the plan was shown"
+            raise Changed(f"{kind.lower()}/{name} {what}; nothing was sent")
+
+
+def _fingerprint(obj: Json | None) -> str:
+    return digest([(obj.get("metadata") or {}).get("uid"), spec_of(obj)]) if obj is not None else ""
 
 
 def capacity(live: dict[Ident, Json | None], touched: Iterable[Ident], deleted: Iterable[Ident]) -> list[Finding]:

@@ -74,7 +74,11 @@ class Rollback(Mitigation):
             await asyncio.gather(asking, return_exceptions=True)
 
     async def again(self, scene: Scene, plan: Plan) -> Target:
-        return await release_again(scene, plan.target, plan.steps["from"])
+        target, _ = await asyncio.gather(
+            release_again(scene, plan.target, plan.steps["from"]),
+            release_findings.check_unchanged(scene, plan.steps.get("live", ())),
+        )
+        return target
 
     async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json | Outcome:
         job = await begin(hands, scene, plan)
@@ -243,6 +247,7 @@ async def _whole(
             "argv": argv,
             "helm": str(helm),
             "workloads": [[ident.kind, ident.namespace, ident.name] for ident in watched],
+            "live": release_findings.fingerprints(live),
             "unwell": list(unwell(scene)),
         },
         needs=needs,

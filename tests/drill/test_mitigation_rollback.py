@@ -170,7 +170,28 @@ def installed_again(at: Desk) -> None:
     write(at, held)
 
 
-@pytest.mark.parametrize("meanwhile", [upgraded, pending, marked, uninstalled, installed_again])
+def scaled(at: Desk) -> None:
+    at.change("deployments", "payment-service", replicas=5)
+
+
+def rolled_out(at: Desk) -> None:
+    template = at.get("deployments", "payment-service")["spec"]["template"]
+    container = {**template["spec"]["containers"][0], "image": "bankingacr.azurecr.io/payment-service:1.5.1"}
+    at.change("deployments", "payment-service", template={**template, "spec": {"containers": [container]}})
+
+
+def one_recreated(at: Desk) -> None:
+    at.recreate("deployments", "payment-service")
+
+
+def one_deleted(at: Desk) -> None:
+    at.drop("deployments", "payment-service")
+
+
+ELSEWHERE = (upgraded, pending, marked, uninstalled, installed_again, scaled, rolled_out, one_recreated, one_deleted)
+
+
+@pytest.mark.parametrize("meanwhile", ELSEWHERE)
 async def test_nothing_is_sent_when_the_release_moved_on(meanwhile: Any) -> None:
     async with at_desk() as at:
         plan = await at.plan("rollback", aim())
