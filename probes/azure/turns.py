@@ -90,7 +90,7 @@ class ActivityTurns:
                 continue
             if row.ended_at is None and row.health is not Health.FAILING and row.category == "Administrative":
                 self._going_on.setdefault(key, now + SETTLES)
-            elif old is None or key in self._going_on or _worse(row, old):
+            elif old is None or key in self._going_on or row.health is not old.health:
                 self._going_on.pop(key, None)
                 turns.append(_activity(row))
         return turns + self.tick(now)
@@ -112,18 +112,17 @@ def _worth(row: Activity) -> bool:
     return row.change or row.category in TOLD or row.health is Health.FAILING
 
 
-def _worse(row: Activity, old: Activity) -> bool:
-    return row.health < old.health
-
-
 def _activity(row: Activity, word: str = "") -> Transition:
+    """A change is no symptom, even one that failed: the review takes what is bad for one. Azure's own health is."""
     failed = row.health is Health.FAILING
-    if failed and row.category not in TOLD:
+    level: Level = "info"
+    if row.category in TOLD:
+        level = "warn" if row.health <= Health.DEGRADED else "good"
+    elif failed:
         word = " failed"
-    level: Level = "bad" if failed else "warn" if row.health is Health.DEGRADED and row.ended_at is not None else "info"
     details = (row.caller and f"by {row.caller}", row.sub_status if failed else "", row.description)
     return turn(
-        f"azure/{row.operation}/{row.resource_id}/{level}".lower(),
+        f"azure/{row.operation}/{row.resource_id}/{word.strip() or level}".lower(),
         row.at,
         level,
         f"azure {row.operation_text or row.operation}{word}: {row.resource}",
@@ -208,7 +207,7 @@ def _begun(row: Database, one: DatabaseOperation, now: float) -> Transition:
 
 
 def _ended(row: Database, one: DatabaseOperation, now: float) -> Transition:
-    level: Level = "good" if one.state == "Succeeded" else "bad" if one.state == "Failed" else "warn"
+    level: Level = "good" if one.state == "Succeeded" else "warn"
     after = f"after {span(now - one.started_at)}" if one.started_at is not None else ""
     text = f"database {row.name}: {one.words} {one.state.lower()}"
     detail = " · ".join(filter(None, (after, one.error)))

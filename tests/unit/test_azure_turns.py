@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from probes.azure.pressure import trouble_since
 from probes.freshness import State
 from probes.rows import Health
@@ -49,9 +51,14 @@ def test_an_operation_is_told_at_its_end_a_long_one_before_it_too_and_a_failure_
     ]
     ended = activity(ago=0, status="Failed", sub_status="Conflict", health=Health.FAILING, description="locked")
     (told,) = story.at(90, "activity", [ended])
-    assert (told.level, told.detail) == ("bad", "by jane.doe@bank.example · Conflict · locked")
+    assert (told.level, told.detail) == ("info", "by jane.doe@bank.example · Conflict · locked")
     assert "firewall rule failed: " in told.text
     assert story.watcher.tick(NOW + 900) == []
+    # Azure's own health is a symptom, and its end is one's end.
+    sick = activity(ago=0, category="ServiceHealth", operation_text="SQL", resource="west", health=Health.FAILING)
+    well = replace(sick, health=Health.HEALTHY, status="Resolved")
+    assert texts(story.at(120, "activity", [ended, sick])) == [("warn", "azure SQL: west")]
+    assert texts(story.at(150, "activity", [ended, well])) == [("good", "azure SQL: west")]
 
 
 def test_a_database_turns_ill_when_its_load_rose_and_well_again() -> None:
@@ -71,7 +78,7 @@ def test_a_database_turns_ill_when_its_load_rose_and_well_again() -> None:
     ]
     done = database(objective="S6", operations=(operation(100, "Failed", error="no capacity"),))
     status, failed, gone = story.at(240, "databases", [done])
-    assert (failed.level, failed.detail) == ("bad", "after 5 min · no capacity")
+    assert (failed.level, failed.detail) == ("warn", "after 5 min · no capacity")
     assert (status.text, gone.text) == (
         "database BankingAccountsDb Scaling → Online",
         "database Old is gone from banking-platform-prod-sql",
