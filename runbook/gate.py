@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from probes.freshness import Snapshot
     from runbook.mitigation import Choices, Mitigation
     from runbook.playbook import Playbook
+    from runbook.sql_server import SqlServer
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,11 @@ class Gate:
         """The mitigations that there is something for: those of databases only where the settings name any."""
         there = {"cluster"} | {place for place, known in self._outside._asdict().items() if known is not None}
         return {name: each for name, each in self._table.items() if each.place in there}
+
+    @property
+    def sql(self) -> SqlServer | None:
+        """The SQL server that may be asked, if the settings name one."""
+        return self._outside.sql
 
     def acts_on(self, target: Target) -> bool:
         """Whether that is in this gate's reach: its cluster, its Azure account, its SQL server."""

@@ -26,7 +26,10 @@ Histories = Mapping[tuple[str, str], Sequence[Tick]]
 
 
 class GuideStep(Struct, frozen=True, kw_only=True):
-    """One step. ``mitigation`` is the plan it starts, of a connectivity check too; ``state`` as it was ticked last."""
+    """One step. ``mitigation`` is the plan it starts, of a connectivity check too; ``state`` as it was ticked last.
+
+    ``query`` is what a look of SQL asks.
+    """
 
     id: str
     section: str
@@ -34,6 +37,7 @@ class GuideStep(Struct, frozen=True, kw_only=True):
     way: Way
     code: str = ""
     language: Language = ""
+    query: str = ""
     notes: tuple[str, ...] = ()
     look: Look | None = None
     mitigation: str = ""
@@ -129,6 +133,7 @@ def _step(step: Step, section: str, ticks: tuple[Tick, ...]) -> GuideStep:
         way=way,
         code=step.code,
         language=step.language,
+        query=step.query or (step.code if step.language == "sql" else ""),
         notes=step.notes,
         look=step.look,
         mitigation=mitigation,

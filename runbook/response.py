@@ -95,7 +95,9 @@ class Channel(Struct, frozen=True, kw_only=True):
     options: dict[str, str] = field(default_factory=dict)
 
 
-LookAt = Literal["pods", "nodes", "services", "changes", "events", "databases", "logs", "version", "connectivity"]
+LookAt = Literal[
+    "pods", "nodes", "services", "changes", "events", "databases", "logs", "version", "connectivity", "sql"
+]  # fmt: skip
 Language = Literal["", "bash", "sql", "yaml"]
 Asks = Literal["", "service-responding", "pods-running", "errors-in-logs"]
 When = Literal["respond", "resolve", "after", "review"]
@@ -105,8 +107,10 @@ class Look(Struct, frozen=True, kw_only=True):
     """A step that the console can take by looking: it never writes.
 
     ``what``: "pods", "nodes", "services", "changes", "events", "databases" jump to that pane and record what it shows;
-    "logs" reads a workload's log, "version" asks the API server, "connectivity" plans the exec check.
-    ``of``: the workload or label value it is about; empty: what is selected, or everything.
+    "logs" reads a workload's log, "version" asks the API server, "connectivity" plans the exec check, "sql" asks the
+    SQL server of the settings.
+    ``of``: the workload or label value it is about; empty: what is selected, or everything. Of a query: "primary" where
+    it has to be asked where the writing is done, and not of a readable replica.
     """
 
     what: LookAt
@@ -116,6 +120,7 @@ class Look(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One step of a phase or scenario. ``text`` and ``code`` as the runbook has them.
 
+    ``query`` is the SQL that a look asks, where the runbook's own ``code`` is not what a server can answer.
     ``look`` runs it here; ``mitigation`` (an id of the table, or of a command of the file) starts that plan; with
     neither it is done elsewhere and ticked by hand.
     """
@@ -124,6 +129,7 @@ class Step(Struct, frozen=True, kw_only=True):
     text: str
     code: str = ""
     language: Language = ""
+    query: str = ""
     notes: tuple[str, ...] = ()
     look: Look | None = None
     mitigation: str = ""

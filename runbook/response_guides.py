@@ -24,6 +24,7 @@ from runbook.response import (
     Symptom,
     When,
 )
+from runbook.sql_statements import objection
 from runbook.yaml_table import Table, close_to
 
 PANES = ("pods", "nodes", "services", "events", "changes", "databases")
@@ -110,12 +111,29 @@ def _step(file: Table, name: str, acts: Collection[str]) -> Step:
         text=table.text("text"),
         code=code,
         language=cast(Language, language) if code else "",
+        query=table.block("query", ""),
         notes=table.texts("notes"),
         look=_look(table),
         mitigation=_mitigation(table, acts),
     )
+    _check_query(table, step)
     table.done()
     return step
+
+
+def _check_query(table: Table, step: Step) -> None:
+    """A query is only ever a look, and one that a server would be asked must be there."""
+    asks = step.look is not None and step.look.what == "sql"
+    if not asks:
+        if step.query:
+            raise table.fault("query", "it is asked by nothing; expected look: sql beside it")
+        return
+    own = step.code if step.language == "sql" else ""
+    key, query = ("query", step.query) if step.query else ("code", own)
+    if not query:
+        raise table.fault("look", "expected a query, or code with language: sql")
+    if why := objection(query):
+        raise table.fault(key, f"this would not be asked: {why}")
 
 
 def _look(table: Table) -> Look | None:

@@ -308,13 +308,14 @@ def test_every_command_that_a_mitigation_carries_out_starts_it() -> None:
         assert mitigation in MITIGATIONS
 
 
-def test_every_investigation_step_that_needs_no_sql_is_taken_by_looking() -> None:
+def test_every_investigation_step_is_taken_by_looking() -> None:
     reads = ("kubectl get", "kubectl logs", "kubectl top", "kubectl cluster-info", "curl", "az sql db show", "helm h")
     for name, step in steps(response()).items():
         if step.language == "bash" and any(command in step.code for command in reads) and not step.mitigation:
             assert step.look is not None, name
         if step.language == "sql":
-            assert step.look is None, name
+            assert step.look is not None, name
+            assert step.look.what == "sql", name
 
 
 def test_the_security_scenario_and_the_worst_severity_call_for_authorities() -> None:

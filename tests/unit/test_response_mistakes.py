@@ -108,7 +108,7 @@ WRONG = [
         "look: pods}",
         "look: pod}",
         "phases.first.sections.At once.look.look: expected one of pods, nodes, services, changes, "
-        "events, databases, logs, version, connectivity, found 'pod'; did you mean pods?",
+        "events, databases, logs, version, connectivity, sql, found 'pod'; did you mean pods?",
     ),
     ("what: logs", "what: log", "scenarios.basket.sections.Do.logs.look.what: expected one of pods"),
     (

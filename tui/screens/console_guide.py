@@ -189,7 +189,7 @@ class ConsoleGuide(ConsoleActs):
         at = self.guiding.step(key)
         if at is None:
             return
-        text = self.guiding.code(*at).strip("\n") or "\n".join((at[1].text, *at[1].notes))
+        text = (at[1].query or self.guiding.code(*at)).strip("\n") or "\n".join((at[1].text, *at[1].notes))
         self.app.copy_to_clipboard(text)
         self.host.tell(f"copied: {plain(text, 80)}", timeout=3)
 
@@ -210,7 +210,9 @@ class ConsoleGuide(ConsoleActs):
                 return
         what = look.what if look is not None else "pods" if at[1].way == "plan" else ""
         pane = PANES.get(what, what)
-        if pane == "databases" and not self.has_databases:
+        if pane == "sql":
+            self.host.tell("enter asks it and shows its rows; y copies the query", timeout=4)
+        elif pane == "databases" and not self.has_databases:
             self.host.tell("no pane shows this: the settings have no [azure]", timeout=4)
         elif pane:
             self.action_pane(pane)
