@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from probes.azure.rows import Activity, Database, FiredAlert
 from probes.freshness import State
 from probes.rows import Commit, Endpoint, Event, Node, Owner, Pod, Release, Usage, Workload
 from tests.breadth import examples
 from tests.pilot.pane_harness import NOW, PaneApp, clocked, pod, snapshot
 from widgets.changes import ChangesPane
+from widgets.databases import DatabasesPane
 from widgets.events import EventsPane
 from widgets.nodes import NodesPane
 from widgets.pods import PodsPane
@@ -62,8 +64,9 @@ PANES: dict[type[TablePane[Any]], dict[str, Any]] = {
     PodsPane: {"pods": Pod, "usage": Usage},
     NodesPane: {"nodes": Node, "usage": Usage, "pods": Pod},
     EventsPane: {"events": Event},
-    ChangesPane: {"releases": Release, "commits": Commit},
+    ChangesPane: {"releases": Release, "commits": Commit, "activity": Activity, "alerts": FiredAlert},
     ServicesPane: {"endpoints": Endpoint, "workloads": Workload},
+    DatabasesPane: {"databases": Database},
 }
 
 
