@@ -7,10 +7,11 @@ subtracted on every paint.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 
 class State(StrEnum):
@@ -23,8 +24,7 @@ class State(StrEnum):
     UNAVAILABLE = "unavailable"  # it cannot be had; `detail` says why, `hint` what to do
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(Struct, frozen=True):
     """The standing of one source.
 
     ``since``     when this state began.
@@ -50,8 +50,7 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot(Generic[RowT]):
+class Snapshot(Struct, Generic[RowT], frozen=True):
     """All rows of one source at one instant. Never mutated: a later instant is another snapshot.
 
     ``source``  the probe's name: pods, nodes, workloads, events, usage, releases, endpoints, commits.

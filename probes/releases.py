@@ -13,13 +13,13 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from probes import wire
 from probes.cluster import Cluster, Scope

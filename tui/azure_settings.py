@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from tui.toml_table import SettingsError
 
@@ -30,8 +31,7 @@ _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 14 * 86400.0  # seconds; Azure keeps 90 days, which are no incident's
 
 
-@dataclass(frozen=True, slots=True)
-class AzureSettings:
+class AzureSettings(Struct, frozen=True):
     """Where to look in Azure; without a subscription nothing of Azure is shown or imported. Times in seconds."""
 
     subscription: str = ""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual.app import App
 from textual.message import Message
 from textual.worker import Worker

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runbook.playbook import Playbook
 from tui import logfile
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 DRILL_RUNBOOK = "banking-platform"
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleOptions:
+class ConsoleOptions(Struct, frozen=True):
     """Where to look, and how.
 
     ``kubeconfig``, ``context`` None means the usual: KUBECONFIG or ~/.kube/config, and its current context.

@@ -7,11 +7,13 @@ described in ``docs/config.example.toml``.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui import paths
 from tui.azure_settings import AzureSettings, azure_settings
@@ -70,8 +72,7 @@ _SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "password", "ap
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSettings:
+class ClusterSettings(Struct, frozen=True):
     """Where to look. Flags of the command line win over these."""
 
     kubeconfig: str = ""  # empty: KUBECONFIG, then ~/.kube/config
@@ -80,8 +81,7 @@ class ClusterSettings:
     production: tuple[str, ...] = ("*prod*",)
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointSettings:
+class EndpointSettings(Struct, frozen=True):
     """One HTTP health endpoint. ``headers`` are as written; `resolved_headers` reads the environment."""
 
     url: str
@@ -106,8 +106,7 @@ class EndpointSettings:
         return [name for name in names if not environ.get(name)]
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeSettings:
+class ProbeSettings(Struct, frozen=True):
     """How often the polled sources are asked, in seconds."""
 
     endpoint_interval: float = 5.0
@@ -115,44 +114,38 @@ class ProbeSettings:
     metrics_interval: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class GitSettings:
+class GitSettings(Struct, frozen=True):
     """The checkout whose recent commits are shown; empty means none. ``since`` is git's own wording."""
 
     checkout: str = ""
     since: str = "2 hours ago"
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineSettings:
+class TimelineSettings(Struct, frozen=True):
     """Who writes, and where it is kept. Empty: the login name, and `tui.paths.store_file`."""
 
     author: str = ""
     store: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSettings:
+class ToolSettings(Struct, frozen=True):
     """Programs that mitigations run, each with its first arguments; empty: the one on PATH."""
 
     helm: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunbookSettings:
+class RunbookSettings(Struct, frozen=True):
     """How this platform wants its mitigations: a path, or the name of a file that ships; empty: what suits any."""
 
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleSettings:
+class ConsoleSettings(Struct, frozen=True):
     theme: str = "warroom"
     clock: str = "utc"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything the file says, with its defaults. ``path`` is the file, None when there is none."""
 
     path: Path | None = None

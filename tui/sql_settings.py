@@ -6,8 +6,9 @@ There is no secret in it: a password is named by its environment variable, and w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui.toml_table import SettingsError
 
@@ -20,8 +21,7 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class SqlSettings:
+class SqlSettings(Struct, frozen=True):
     """Without a server, queries are shown and copied. ``user_env`` empty: a token of Entra ID, by the Azure login."""
 
     server: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as dataclass_replace
 from typing import Any, get_args
 
 import pytest
@@ -107,7 +106,7 @@ def test_errors_are_gone_after_ten_watched_minutes_without_one(
     watched: float, rows: list[Event], holds: bool | None, evidence: str
 ) -> None:
     events = snapshot("events", rows)
-    events = dataclass_replace(events, freshness=dataclass_replace(events.freshness, since=NOW - watched))
+    events = replace(events, freshness=replace(events.freshness, since=NOW - watched))
     found = read("errors-gone", {"events": events}, RUNBOOK, NOW)
     assert (found.holds, found.evidence) == (holds, evidence)
 
