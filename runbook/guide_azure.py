@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from probes.azure.pressure import HIGH, high_since, trouble
+from probes.azure.pressure import high_since, near_from, trouble
 from probes.rows import Health
 from runbook.diagnosis.databases import hardest
 from runbook.diagnosis.wording import clip, many
@@ -82,7 +82,9 @@ def _in_full(row: Database, sight: Sight) -> str:
     ):
         metric = row.metric(name)
         if metric is not None and metric.last is not None:
-            parts.append(_share(word, metric, sight) if metric.last >= HIGH else f"{word} {metric.last:.0f} %")
+            parts.append(
+                _share(word, metric, sight) if metric.last >= near_from(metric) else f"{word} {metric.last:.0f} %"
+            )
     for name, word in _COUNTED:
         metric = row.metric(name)
         count = sum(value for _, value in metric.samples if value is not None) if metric is not None else 0
@@ -90,8 +92,7 @@ def _in_full(row: Database, sight: Sight) -> str:
             parts.append(f"{count:,.0f} {word} in the hour")
     under_way = [operation for operation in row.operations if operation.going_on]
     parts += [
-        f"{clip(one.words)} under way" + (f", {one.percent} %" if one.percent is not None else "")
-        for one in under_way
+        f"{clip(one.words)} under way" + (f", {one.percent} %" if one.percent is not None else "") for one in under_way
     ]
     return ", ".join(parts) + (f", not read: {clip(row.unseen[0])}" if row.unseen else "")
 
@@ -103,7 +104,9 @@ def _share(word: str, metric: Metric, sight: Sight) -> str:
     since = high_since(metric)
     if since is not None:
         begins = metric.samples[0][0]
-        return f"{text}, {HIGH:.0f} % or more " + ("all the hour" if since <= begins else f"since {sight.clock(since)}")
+        return f"{text}, {near_from(metric):.0f} % or more " + (
+            "all the hour" if since <= begins else f"since {sight.clock(since)}"
+        )
     return text if metric.peak is None else f"{text} (at most {metric.peak:.0f} % in the hour)"
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from probes.azure.pressure import near_from
 from probes.azure.rows import Database, DatabaseOperation, Metric
 from probes.freshness import Snapshot
 from probes.rows import Health
 from widgets.bars import buckets, percent, sparkline
 from widgets.columns import EMPTY, Cell, Column
-from widgets.nodes import BUSY, FULL, STYLES
+from widgets.nodes import STYLES
 from widgets.plain import ago, plain
 from widgets.table import TablePane
 from widgets.table_rows import Sort
 
 SPARK_CELLS = 12
 SPARK_SPAN = 3600.0  # seconds
+FULL = 95.0  # percent
 LATE = 600.0
 """Seconds after which a figure is told with its age: Azure's own are two or three minutes late."""
 
@@ -117,9 +119,9 @@ def _age(metric: Metric | None, now: float) -> str:
 
 def _level(metric: Metric | None) -> str:
     last = metric.last if metric is not None else None
-    if last is None:
+    if metric is None or last is None:
         return "dim"
-    return "failing" if last >= 100 * FULL else "degraded" if last >= 100 * BUSY else "healthy"
+    return "failing" if last >= FULL else "degraded" if last >= near_from(metric) else "healthy"
 
 
 def _share(metric: Metric | None, now: float) -> Cell:

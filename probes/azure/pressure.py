@@ -8,15 +8,22 @@ if TYPE_CHECKING:
     from probes.azure.rows import Database, Metric
 
 HIGH = 80.0
-"""Percent of a limit from which on being near it is counted, whatever is said of it at last."""
+NEAR = {"dtu_consumption_percent": 90.0, "cpu_percent": 90.0, "storage_percent": 85.0}
+"""Percent of a limit from which on it counts as near, by metric; of others from `HIGH` on."""
 
 
-def high_since(metric: Metric, limit: float = HIGH) -> float | None:
-    """The first of the newest values in a row that are not below ``limit``; None if the newest one is below.
+def near_from(metric: Metric) -> float:
+    return NEAR.get(metric.name, HIGH)
+
+
+def high_since(metric: Metric, limit: float | None = None) -> float | None:
+    """The first of the newest values in a row that are not below ``limit`` (by default the metric's own).
+
+    None if the newest one is below.
 
     Of a metric that was high all the hour it is the hour's beginning: it may have been before that.
     """
-    since = None
+    since, limit = None, near_from(metric) if limit is None else limit
     for at, value in reversed(metric.samples):
         if value is None:
             continue

@@ -27,7 +27,7 @@ def test_the_usage_of_the_database_that_the_command_names_is_told_with_its_hour_
         "databases", SHOW_USAGE, snapshot("databases", rows), snapshot("activity", [activity()]), began=NOW - 120
     )
     assert seen.text == (
-        "databases: BankingAccountsDb Online, S3 (100 DTU), DTU 98 %, 80 % or more since 14:09:44, storage 61 %, "
+        "databases: BankingAccountsDb Online, S3 (100 DTU), DTU 98 %, 90 % or more since 14:09:44, storage 61 %, "
         "workers 88 %, 80 % or more all the hour, 4 deadlocks in the hour, Update logical database under way, 40 %; "
         "last change: Update SQL server firewall rule banking-platform-prod-sql/allow-aks-egress "
         "by jane.doe@bank.example 6 min ago, 4 min before the first symptom"
