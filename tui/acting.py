@@ -69,9 +69,12 @@ async def _open_plan(host: ControlRoom, name: str, aim: Aim, choices: Mapping[st
 def arm(host: ControlRoom) -> None:
     """Arm the console for production, or disarm it."""
     gate = host.gate
-    if gate is None:
+    if gate is None and host.session.view is None:
         host.tell("not connected to a cluster yet", "warning")
-    elif gate.read_only:
+    elif gate is None and not host.read_only:
+        host.arm_by_declaration()  # as that does, as soon as there is a gate
+        host.tell("this console will be armed as soon as it can act", "warning", timeout=4)
+    elif gate is None or gate.read_only:
         host.tell("this console only looks: it was opened with --read-only", "warning")
     elif gate.armed:
         gate.disarm()

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from drill.platform import running
 from incident.entry import Kind
 from runbook.playbook import MitigationSettings, Playbook
-from tests.pilot.acting import READ, Stage, stage
-from tests.pilot.console_harness import NARROW
+from tests.drill.small_scenario import SMALL
+from tests.pilot.acting import READ, Stage, ready, stage
+from tests.pilot.console_harness import NARROW, opened, options_for
 from tui.screens.acts import ActsScreen
 from tui.screens.choose import ChooseScreen
 from tui.screens.plan import PlanScreen
@@ -197,6 +199,17 @@ async def test_production_is_disarmed_until_somebody_arms_it(tmp_path: Path) -> 
         await at.console.says("ARMED")
         await at.act("R")
         await at.console.until(lambda: len(at.writes) == 1, "one write")
+
+
+async def test_arming_before_the_console_can_act_counts_as_soon_as_it_can(tmp_path: Path) -> None:
+    async with running(SMALL) as platform, opened(options_for(platform, tmp_path / "w.db"), live=False) as console:
+        await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
+        await console.until(lambda: console.room.session.view is not None, "a cluster")
+        assert console.room.gate is None
+        await console.press("A")
+        await console.tells("will be armed as soon as it can act")
+        await ready(console, declared=False)
+        await console.says("ARMED")
 
 
 async def test_a_read_only_console_plans_and_carries_out_nothing(tmp_path: Path) -> None:
