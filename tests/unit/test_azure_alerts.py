@@ -1,0 +1,157 @@
+"""The alerts that are fired now, and one database read fresh."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from probes.azure.account import Account
+from probes.azure.alerts import AlertsProbe
+from probes.azure.operations import follow, read_database, read_operations
+from probes.azure.rows import FiredAlert
+from probes.errors import Forbidden
+from probes.freshness import Snapshot, State
+from probes.rows import Health
+from tests.arm_server import GROUP, SUBSCRIPTION, ArmServer, Json, account, arm_server, forbidden, refusal
+
+GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+DATABASE = f"{GROUP_ID}/providers/Microsoft.Sql/servers/banking-sql/databases/Accounts"
+
+
+def rule(name: str, severity: int = 1, enabled: bool = True) -> Json:
+    """As in listMetricAlert.json: without a name of its own."""
+    return {
+        "id": f"{GROUP_ID}/providers/providers/microsoft.insights/metricalerts/{name}",
+        "type": "Microsoft.Insights/metricAlerts",
+        "location": "global",
+        "tags": {},
+        "properties": {
+            "description": "DTU above 90 %\nfor five minutes",
+            "severity": severity,
+            "enabled": enabled,
+            "scopes": [DATABASE],
+            "evaluationFrequency": "Pt1m",
+            "windowSize": "Pt15m",
+            "criteria": {"odata.type": "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria", "allOf": []},
+            "actions": [],
+        },
+    }
+
+
+def status(name: str, state: str) -> Json:
+    """As in getMetricAlertStatus.json."""
+    return {
+        "id": f"{GROUP_ID}/providers/microsoft.insights/metricAlerts/{name}",
+        "name": "cmVzb3VyY2VJZD0vc3Vic2NyaXB0aW9ucy8x",
+        "type": "Microsoft.Insights/metricAlerts/status",
+        "properties": {
+            "dimensions": {"resourceId": DATABASE},
+            "status": state,
+            "timestamp": "2018-01-17T20:17:25.6293237Z",
+        },
+    }
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ArmServer]:
+    async with arm_server() as running:
+        running.answers |= {
+            "/metricalerts": {"value": [rule("dtu-high"), rule("storage", 3), rule("switched-off", enabled=False)]},
+            "/metricalerts/dtu-high/status": {"value": [status("dtu-high", "Unhealthy")]},
+            "/metricalerts/storage/status": {"value": [status("storage", "Healthy")]},
+        }
+        yield running
+
+
+@pytest.fixture
+async def azure(server: ArmServer, tmp_path: Path) -> AsyncIterator[Account]:
+    async with account(server, tmp_path) as opened:
+        yield opened
+
+
+async def until(
+    azure: Account, true: Callable[[Snapshot[FiredAlert]], object], interval: float = 0.02
+) -> Snapshot[FiredAlert]:
+    async with aclosing(AlertsProbe(azure, interval).watch()) as snapshots:
+        async for snapshot in snapshots:
+            if true(snapshot):
+                return snapshot
+    raise AssertionError("the probe ended")
+
+
+async def test_what_is_fired_is_a_row_and_what_is_healthy_or_switched_off_is_not(
+    server: ArmServer, azure: Account
+) -> None:
+    snapshot = await until(azure, lambda new: new.freshness.live, 60)
+
+    [row] = snapshot.rows.values()
+    assert (row.rule, row.severity, row.state, row.health) == ("dtu-high", 1, "Unhealthy", Health.FAILING)
+    assert (row.target, row.at) == ("banking-sql/Accounts", 1516220245.629323)
+    assert row.description == "DTU above 90 % for five minutes"
+    assert server.count("switched-off") == 0
+
+
+async def test_an_alert_that_ends_is_gone(server: ArmServer, azure: Account) -> None:
+    def done(snapshot: Snapshot[FiredAlert]) -> bool:
+        if snapshot.rows:
+            server.answers["/metricalerts/dtu-high/status"] = {"value": [status("dtu-high", "Healthy")]}
+        return snapshot.freshness.live and not snapshot.rows
+
+    await until(azure, done)
+
+
+async def test_a_rule_that_cannot_be_read_is_told_and_what_was_fired_stays(server: ArmServer, azure: Account) -> None:
+    def done(snapshot: Snapshot[FiredAlert]) -> bool:
+        if snapshot.freshness.live:
+            server.answers["/metricalerts/dtu-high/status"] = [refusal(503, "ServerTimeout", "The server is busy.")]
+        return snapshot.freshness.state is State.STALE
+
+    snapshot = await until(azure, done)
+    assert len(snapshot.rows) == 1
+    assert snapshot.freshness.detail == (
+        "1 of 2 alert rules: Azure cannot answer the alert dtu-high now (503): The server is busy."
+    )
+
+
+async def test_without_the_right_to_see_rules_it_says_so(server: ArmServer, azure: Account) -> None:
+    server.answers["/metricalerts"] = [forbidden("Microsoft.Insights/metricAlerts/read", GROUP_ID)]
+    snapshot = await until(azure, lambda new: new.freshness.state is not State.LOADING)
+    assert snapshot.freshness.state is State.FORBIDDEN
+    assert "Microsoft.Insights/metricAlerts/read is missing" in snapshot.freshness.detail
+
+
+async def test_one_database_is_read_fresh_and_so_is_what_is_done_to_it(server: ArmServer, azure: Account) -> None:
+    server.answers["/databases/accounts"] = {
+        "id": DATABASE,
+        "name": "Accounts",
+        "properties": {"status": "Restoring", "currentServiceObjectiveName": "S3"},
+    }
+    failed = {"state": "Failed", "operation": "CreateDatabase", "errorDescription": "no\nspace", "percentComplete": 40}
+    server.answers["/accounts/operations"] = {"value": [{"name": "op-1", "properties": failed}]}
+    found = await read_database(azure, DATABASE)
+    [operation] = await read_operations(azure, DATABASE)
+
+    assert found is not None
+    assert (found.status, found.server, found.health) == ("Restoring", "banking-sql", Health.DEGRADED)
+    assert (operation.id, operation.state, operation.error, operation.percent) == ("op-1", "Failed", "no space", 40)
+    assert await read_database(azure, f"{DATABASE}-restore") is None
+
+    server.answers["/databases/accounts"] = [forbidden("Microsoft.Sql/servers/databases/read", DATABASE)]
+    with pytest.raises(Forbidden):
+        await read_database(azure, DATABASE)
+
+
+async def test_a_long_running_operation_is_followed_by_its_address(server: ArmServer, azure: Account) -> None:
+    address = f"{server.url}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Sql/locations/w/operation/op-1?v=1"
+    error = {"code": "RestoreFailed", "message": "The point in time is not\nthere."}
+    server.answers["/operation/op-1"] = [
+        {"name": "op-1", "status": "InProgress", "percentComplete": 19.0},
+        {"name": "op-1", "status": "Failed", "error": error},
+    ]
+    going_on, ended = await follow(azure, address), await follow(azure, address)
+
+    assert (going_on.state, going_on.percent, going_on.ended) == ("InProgress", 19.0, False)
+    assert (ended.ended, ended.error) == (True, "RestoreFailed: The point in time is not there.")
