@@ -157,6 +157,7 @@ async def test_whoever_may_not_see_secrets_gets_a_plan_that_says_so() -> None:
             f"list secrets in namespace {PROD}, get secrets in namespace {PROD}"
         )
         assert {one.name for one in plan.blocked} == {"allowed", "release"}
+        assert plan.commands[0].startswith(f"helm --kube-context {at.cluster.context} --kubeconfig ")
 
 
 async def test_hooks_that_a_rollback_does_not_undo_are_told() -> None:
