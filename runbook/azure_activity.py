@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from probes.errors import ProbeError
 from runbook.stamps import correlation_of
@@ -26,11 +27,12 @@ class Heard(NamedTuple):
     text: str
 
 
-async def heard(arm: Arm, scene: Scene, plan: Plan) -> Heard | None:
-    """What the log has of it; None for nothing, or if it may not be read: then it says nothing either way."""
+async def heard(arm: Arm, scene: Scene, plan: Plan, resource: str) -> Heard | None:
+    """What the log has of the act's request on a resource (its id); None for nothing, or if it may not be read."""
     since = datetime.fromtimestamp(plan.made_at - EARLIER, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     wanted = correlation_of(scene.incident, plan.id)
-    condition = f"eventTimestamp ge '{since}' and correlationId eq '{wanted}'"
+    # By the resource and not by the correlation: Resource Manager may have given it one of its own.
+    condition = f"eventTimestamp ge '{since}' and resourceUri eq '{unquote(resource)}'"
     try:
         events = await arm.values(arm.path(*PATH.split("/")), API, "the activity log", {"$filter": condition})
     except ProbeError:

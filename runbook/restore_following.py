@@ -66,7 +66,7 @@ class Following:
         left = self.appears - (scene.now() - since)
         if left > 0:
             raise Uncertain(f"{new.name} is not there; it could still show itself for {left:.0f} s")
-        return (await azure_activity.heard(arm, scene, plan)) is not None
+        return (await azure_activity.heard(arm, scene, plan, new.id(arm))) is not None
 
     # ------------------------------------------------------------------ to its end
 
@@ -97,7 +97,7 @@ class Following:
         if ended:
             return _failed(new, ended)
         if seen or waited > self.appears:
-            known = await azure_activity.heard(arm, scene, plan)
+            known = await azure_activity.heard(arm, scene, plan, new.id(arm))
             if known is not None and known.failed:
                 return _failed(new, known.text)
             what = "is gone again" if seen else f"did not appear within {self.appears:.0f} s"
