@@ -13,6 +13,7 @@ from incident.standard import Level
 from incident.standing import change_of
 
 ILL = ("bad", "warn")
+DAY = 86_400_000  # ms
 
 
 class Milestones(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,29 @@ def _acted(line: Line) -> bool:
     if entry.kind is Kind.STATUS:
         return change_of(entry.evidence).get("status") == Status.MITIGATING
     return entry.source is Source.MITIGATION
+
+
+def first_symptom(lines: Iterable[Line], declared_at: int) -> Line | None:
+    """What was ill first, of workloads and endpoints, since all of them were well the last time; None if they are well.
+
+    By the entries alone, in the order of happening. What was ill for a day before the declaration is not counted.
+    """
+    ill: set[str] = set()
+    first: Line | None = None
+    for line in lines:
+        entry = line.entry
+        if entry.kind is not Kind.OBSERVATION or line.retracted is not None or not entry.fold:
+            continue
+        subject = entry.fold.rpartition("/")[0]
+        if not subject.startswith(("workload/", "endpoint/")):
+            continue
+        if entry.level not in ILL:
+            ill.discard(subject)
+            first = first if ill else None
+        elif line.happened_at >= declared_at - DAY:
+            ill.add(subject)
+            first = first or line
+    return first
 
 
 def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:

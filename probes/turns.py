@@ -5,6 +5,7 @@ Workloads, where most of the judgement is, are in `probes.workload_turns`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -63,6 +64,12 @@ def span(seconds: float) -> str:
 
 
 OPENED = "when the console opened"
+_ALREADY = re.compile(rf" already (.*?) {OPENED}")
+
+
+def plainly(text: str) -> str:
+    """What a turn says, without that it was so already when the console opened."""
+    return _ALREADY.sub(r" \1", text)
 
 
 class NodeTurns:

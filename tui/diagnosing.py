@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from probes.freshness import Snapshot
     from runbook.diagnosis.diagnostician import Diagnostician
     from runbook.diagnosis.findings import Diagnosis, Finding, Fit, Place, Suspect
-    from runbook.diagnosis.situation import LinesRead
+    from runbook.diagnosis.situation import FirstSeen, LinesRead
     from tui.room import ControlRoom
     from widgets.log_buffer import LogLineLike
 
@@ -54,6 +54,7 @@ class Diagnosing:
         self._importing: asyncio.Future[object] | None = None
         self._looked_at = 0.0
         self._cost = 0.0  # processor seconds of the last look that nobody asked for
+        self._first: tuple[tuple[str, int], FirstSeen | None] = (("", 0), None)  # as of so many lines of an incident
         self.latest: Diagnosis | None = None
         self.trouble = ""
 
@@ -102,6 +103,7 @@ class Diagnosing:
         told = Told(
             read=self._lately_read(now, response.errors_gone_for),
             began=began / 1000 if began is not None else None,
+            first=self._first_seen(),
             quarantined=self._quarantined(),
         )
         try:
@@ -114,6 +116,24 @@ class Diagnosing:
                 log.exception("the diagnosis failed")
             self.trouble = f"{FAILED}: {type(error).__name__}"
             self._diagnostician = self.latest = None
+
+    def _first_seen(self) -> FirstSeen | None:
+        """The first symptom by the open incident's record."""
+        from incident.review import first_symptom
+        from probes.turns import plainly
+        from runbook.diagnosis.situation import FirstSeen
+
+        journal = self._host.journal
+        incident = journal.incident
+        if incident is None or not incident.open:
+            return None
+        lines = journal.timeline.lines
+        if self._first[0] != (incident.id, len(lines)):
+            line = first_symptom(lines, incident.declared_at)
+            words = plainly(line.text.partition("\n")[0]) if line is not None else ""
+            found = FirstSeen(line.happened_at / 1000, words) if line is not None else None
+            self._first = (incident.id, len(lines)), found
+        return self._first[1]
 
     def _imported(self) -> bool:
         """In a thread, so that no key waits for it."""
@@ -204,6 +224,7 @@ class Diagnosing:
             after=tuple(replace(_suspect(one, local, now), after=True) for one in found.after),
             symptom_at=clock(found.first_symptom, local, now) if found.first_symptom is not None else "",
             symptom=found.first_text,
+            ill=found.ill,
             remark=self.trouble or chronic,
         )
 

@@ -25,6 +25,7 @@ HERE = "◀ go on here"
 SEEN, UNSEEN, UNKNOWN = "✓", "·", "?"
 
 QUIET = "nothing changed that is known"
+NO_ONSET = "since when it is so is not known, so nothing is held against it"
 NO_SCENARIO = "none of the runbook's scenarios fits what is seen"
 ALL_WELL = "nothing is ill"
 
@@ -188,15 +189,16 @@ def side(view: DiagnosisView, cells: int, *, airy: bool = False) -> list[Item]:
         items += [gap(f"air:{one.id}")] if airy and place else []
         items.append(_scenario(one, place, cells))
     if not view.scenarios:
-        items.append(_sentence("no-scenario", NO_SCENARIO if view.symptom_at else ALL_WELL, cells))
+        items.append(_sentence("no-scenario", NO_SCENARIO if view.ill else ALL_WELL, cells))
     when = f"Changed before {plain(view.symptom_at, 40)}, the first symptom" if view.symptom_at else "Changed before"
     items += [gap("gap:before"), heading(when, cells, "head:before")]
     spans = max((width(plain(one.span, 14)) for one in (*view.suspects, *view.after)), default=0)
     for place, suspect in enumerate(view.suspects):
         items += [gap(f"air:{suspect.id}")] if airy and place else []
         items.append(_suspect(suspect, place, spans, cells))
+    nothing = QUIET if view.symptom_at else NO_ONSET if view.ill else ALL_WELL
     if not view.suspects:
-        items.append(_sentence("no-suspect", QUIET if view.symptom_at else ALL_WELL, cells))
+        items.append(_sentence("no-suspect", nothing, cells))
     if view.after:
         items += [gap("gap:after"), heading("Changed since then", cells, "head:after")]
         items += [_suspect(one, None, spans, cells) for one in view.after]

@@ -60,7 +60,7 @@ class SuspectView(Struct, frozen=True, kw_only=True):
 
 
 class DiagnosisView(Struct, frozen=True, kw_only=True):
-    """All of it. ``symptom_at`` words when the first symptom was there; empty: nothing is ill.
+    """All of it. ``symptom_at`` words when the first symptom was there; empty: nobody knows, or nothing is ``ill``.
 
     ``remark`` is what has to be said of the whole: why there is no diagnosis yet, which probes are not live.
     """
@@ -69,6 +69,7 @@ class DiagnosisView(Struct, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioView, ...] = ()
     suspects: tuple[SuspectView, ...] = ()
     after: tuple[SuspectView, ...] = ()
+    ill: bool = False
     symptom_at: str = ""
     symptom: str = ""
     remark: str = ""

@@ -79,6 +79,10 @@ def shown(
         case "databases":
             return _databases(now, suspects, symptoms)
     onset = now.onset
+    if onset is None and now.failing_endpoints:
+        first = now.failing_endpoints[0]
+        text = f"{first.name} {answer(first)}, since before this console looked"
+        return Evidence(text + more(len(now.failing_endpoints), 1, "endpoint"), endpoint_place(first))
     if onset is None:
         return Evidence("nothing is ill" if now.sight.live("pods") else _unknown(now, "pods"))
     return Evidence(f"first symptom {now.clock(onset.at)}: {onset.text}", onset.place, onset.at)

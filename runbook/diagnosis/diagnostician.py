@@ -67,6 +67,7 @@ class Diagnostician:
             suspects=before,
             after=after,
             chronic=situation.chronic,
+            ill=situation.ill,
         )
 
     def _finding(

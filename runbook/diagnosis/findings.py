@@ -109,7 +109,8 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """All of it. ``path`` are the ids of the lit nodes from the first on; its last one is where to go on.
 
     ``suspects`` rank by what speaks for them; ``after`` are changes since the first symptom, the newest first.
-    ``chronic`` counts what has been ill for so long that it is not what is looked for now.
+    ``chronic`` counts what has been ill for so long that it is not what is looked for now. ``ill``: anything is,
+    whether it is known since when or not.
     """
 
     findings: tuple[Finding, ...]
@@ -121,6 +122,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     suspects: tuple[Suspect, ...]
     after: tuple[Suspect, ...]
     chronic: int = 0
+    ill: bool = False
 
     def finding(self, of: str) -> Finding | None:
         return next((one for one in self.findings if one.id == of), None)

@@ -44,14 +44,21 @@ class LinesRead(Struct, frozen=True, kw_only=True):
     excerpt: str = ""
 
 
+class FirstSeen(NamedTuple):
+    at: float
+    text: str
+
+
 class Told(Struct, frozen=True, kw_only=True):
     """What the probes cannot know. ``began`` is when the incident began, if a person said so.
 
-    ``quarantined`` are names of pods that were quarantined here.
+    ``first`` is what the record of the open incident has as its first symptom: pods come and go, and the newest of them
+    are younger than what is wrong. ``quarantined`` are names of pods that were quarantined here.
     """
 
     read: tuple[LinesRead, ...] = ()
     began: float | None = None
+    first: FirstSeen | None = None
     quarantined: tuple[str, ...] = ()
 
 
@@ -90,6 +97,8 @@ class Situation:
         self.names = frozenset(illness.name for illness in self.illnesses)
         self.namespaces = frozenset(illness.key[0] for illness in self.illnesses)
         self.onset = self._onset()
+        if self.onset is not None and told.first is not None and told.first.at < self.onset.at:
+            self.onset = self.onset._replace(at=told.first.at, text=told.first.text)
 
     def critical(self, name: str) -> bool:
         """Whether the runbook file calls a workload of this name critical; the first glob that matches decides."""
@@ -124,6 +133,11 @@ class Situation:
             or any(event.last_at >= limit for event in self.sight.warnings.database.values())
             or any(read.errors and of_database(read.excerpt) for read in self.told.read)
         )
+
+    @property
+    def ill(self) -> bool:
+        """Whether anything is, whether it is known since when or not."""
+        return bool(self.illnesses or self.failing_endpoints or self.sick_nodes or self.sick_databases)
 
     def dead(self) -> tuple[Illness, ...]:
         """Workloads without one replica that could answer; one that is just being created is none of them."""

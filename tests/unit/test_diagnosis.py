@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from probes.freshness import Snapshot, State
 from probes.rows import Health
 from runbook.diagnosis.findings import Answer, Finding
-from runbook.diagnosis.situation import LinesRead, Told
+from runbook.diagnosis.situation import FirstSeen, LinesRead, Told
 from runbook.response import Question, Response
 from tests.pilot.pane_harness import NOW, pod
 from tests.unit.diagnosis_world import (
@@ -247,6 +247,29 @@ def test_what_was_ill_for_days_does_not_hide_what_has_just_begun() -> None:
     assert found.suspects[0].short == "revision 12"
     alone = diagnose(seen(pods=old))
     assert (alone.first_symptom, alone.chronic) == (NOW - 400_000, 0)
+
+
+def test_the_first_symptom_of_an_open_incident_is_not_forgotten_when_its_pods_are_replaced() -> None:
+    """A roll back makes new pods, which have been unready for seconds."""
+    new = [pod("payment-service-new-0", "payment-service", unready_for=20)]
+    world = payment_failure(pods=new, workloads=[workload("payment-service", 0, since=20)], endpoints=[])
+    assert diagnose(world).first_symptom == NOW - 20
+    told = Told(first=FirstSeen(NOW - 1200, "payment-service unhealthy, 0 of 3 ready"))
+    found = diagnose(world, told=told)
+    assert (found.first_symptom, found.first_text) == (NOW - 1200, "payment-service unhealthy, 0 of 3 ready")
+    assert found.suspects[0].short == "revision 12"
+    assert diagnose(healthy(), told=told).first_symptom is None
+
+
+def test_an_endpoint_that_was_down_before_anybody_looked_is_ill_though_nobody_knows_since_when() -> None:
+    found = diagnose(seen(pods=running("card-service"), endpoints=[endpoint("api", False, since=None)]))
+    assert found.ill
+    assert found.first_symptom is None
+    begin = found.findings[0]
+    assert begin.evidence == "api 503, since before this console looked"
+    assert begin.place is not None
+    assert begin.place.key == "https://api/health"
+    assert not diagnose(healthy()).ill
 
 
 def test_workloads_without_any_pod_do_not_run() -> None:
