@@ -82,6 +82,19 @@ def relapses(lines: Iterable[Line], after_seq: int) -> dict[str, tuple[Relapse |
     return found
 
 
+def ever_ill(lines: Iterable[Line], seq: int) -> set[str]:
+    """All that was ill at some time before the entry ``seq`` was written: what the incident was about."""
+    return {
+        subject_of(line.entry.fold)
+        for line in lines
+        if line.entry.seq < seq
+        and line.entry.kind is Kind.OBSERVATION
+        and line.entry.fold
+        and line.retracted is None
+        and line.entry.level in ("bad", "warn")
+    }
+
+
 def ill_at(lines: Iterable[Line], seq: int) -> set[str]:
     """What was ill already when the entry ``seq`` was written: that it still is, is no relapse."""
     ill: set[str] = set()

@@ -14,7 +14,18 @@ from msgspec import Struct
 
 from incident.entry import Entry, Incident, Kind, Status
 from incident.errors import StoreError
-from incident.relapse import ILL, WELL, Relapse, identity, ill_at, over_draft, relapse_draft, relapses, subject_of
+from incident.relapse import (
+    ILL,
+    WELL,
+    Relapse,
+    ever_ill,
+    identity,
+    ill_at,
+    over_draft,
+    relapse_draft,
+    relapses,
+    subject_of,
+)
 from incident.standing import change_of
 from incident.timeline import Timeline
 
@@ -32,11 +43,12 @@ TURNS = ("unhealthy", "notready", "down")
 
 
 class Watched(Struct, kw_only=True):
-    """An incident that was resolved lately. ``before``: what was ill then already, by subject."""
+    """An incident that was resolved lately. By subject: ``before``, what was ill then; ``own``, what ever was."""
 
     incident: Incident
     resolved: Entry
     before: set[str]
+    own: set[str]
     again: dict[str, tuple[Relapse | None, int]]
 
 
@@ -85,7 +97,11 @@ class RelapseWatch:
         lines = Timeline(seen).lines
         last = resolved[-1]
         return Watched(
-            incident=incident, resolved=last, before=ill_at(lines, last.seq), again=relapses(lines, last.seq)
+            incident=incident,
+            resolved=last,
+            before=ill_at(lines, last.seq),
+            own=ever_ill(lines, last.seq),
+            again=relapses(lines, last.seq),
         )
 
     @property
@@ -112,11 +128,16 @@ class RelapseWatch:
         return sorted((one for one, _ in watched.again.values() if one is not None), key=lambda one: one.at)
 
     async def observed(self, turns: Sequence[Transition]) -> None:
-        """What the probes saw change. While an incident is open, all of it is on that one's timeline already."""
+        """What the probes saw change.
+
+        While another incident is open, all of it is on that one's timeline, and counts as a relapse of this one only if
+        it was a part of this one: the rest belongs to the other.
+        """
         await self.read()
-        watched = self._watched
-        if watched is None or self._host.journal.recording:
+        watched, shown = self._watched, self._host.journal.incident
+        if watched is None or (shown is not None and shown.open and shown.id == watched.incident.id):
             return
+        another = self._host.journal.recording
         cluster = self._host.session.cluster
         if cluster is None or cluster.context != watched.incident.cluster:
             return
@@ -124,7 +145,8 @@ class RelapseWatch:
             subject = subject_of(turn.key)
             relapse, count = watched.again.get(subject, (None, 0))
             if turn.level in ("bad", "warn"):
-                if relapse is None and turn.key.endswith(TURNS) and self._counts(watched, turn, subject):
+                mine = not another or subject in watched.own
+                if relapse is None and mine and turn.key.endswith(TURNS) and self._counts(watched, turn, subject):
                     await self._report(watched, turn, subject, count + 1)
             elif relapse is not None:
                 await self._end(watched, turn, subject, count)
@@ -136,11 +158,12 @@ class RelapseWatch:
         return subject not in watched.before and 0 <= after <= self._seconds
 
     async def _report(self, watched: Watched, turn: Transition, subject: str, count: int) -> None:
+        from probes.turns import plainly
         from runbook.diagnosis.wording import span
 
         incident = watched.incident
         after = span(turn.at - (incident.resolved_at or 0) / 1000)
-        text = turn.text.replace(" already unhealthy when the console opened", " unhealthy")
+        text = plainly(turn.text)
         draft = relapse_draft(incident, turn.key, int(turn.at * 1000), text, after, dict(turn.evidence))
         watched.again[subject] = Relapse(subject=subject, text=text, at=int(turn.at * 1000)), count
         await self._record(incident, draft, identity(watched.resolved, turn.key, ILL, count))

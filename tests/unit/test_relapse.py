@@ -141,6 +141,25 @@ async def test_nothing_is_recorded_while_all_is_quiet_nor_of_what_was_ill_before
         assert len(await room.relapses()) == 1  # well in between: now it is one
 
 
+async def test_while_another_incident_is_open_only_what_was_ill_in_this_one_is_its_relapse(tmp_path: Path) -> None:
+    async with watching(tmp_path / "w.db") as room:
+        await room.sees(ILL, "payment-service unhealthy, 0 of 3 ready")
+        await room.sees(WELL, "payment-service healthy", "good")
+        await room.resolve()
+        first = room.journal.incident
+        assert first is not None
+        await room.watch.read()
+        room.at += 4 * MINUTE
+        await room.journal.declare("Cards slow", 3, cluster="aks-prod", namespace="bank")
+        await room.sees("workload/prod/Deployment/card-service/unhealthy", "card-service unhealthy")
+        await room.sees(ILL, "payment-service already unhealthy when the console opened, 0 of 3 ready")
+        found = await room.journal.of_kinds(first.id, (Kind.OBSERVATION,))
+        texts = [entry.text for entry in found if (entry.fold or "").startswith("relapse/")]
+        assert texts == ["RELAPSE 4 min after resolution: payment-service unhealthy, 0 of 3 ready"]
+        assert [told for told in room.told if "RELAPSE" in told]
+        assert room.watch.standing == []  # the banner is the open incident's
+
+
 async def test_only_in_time_and_on_the_incidents_own_cluster(tmp_path: Path) -> None:
     async with watching(tmp_path / "w.db", watch_for=600.0) as room:
         await room.resolve()
