@@ -36,7 +36,7 @@ _LIMITS: dict[str, tuple[str, float, float | None]] = {
     "cpu_percent": ("CPU", 90.0, 95.0),
     "storage_percent": ("storage", 85.0, 97.0),
     "workers_percent": ("workers", 80.0, 95.0),
-    "sessions_percent": ("sessions", 80.0, 95.0),
+    "sessions_percent": ("sessions", 90.0, 97.0),
 }
 _HAPPENED = {
     "deadlock": ("1 deadlock", "{} deadlocks"),
