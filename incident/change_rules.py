@@ -22,6 +22,9 @@ NEXT: dict[Status, tuple[Status, ...]] = {
 }
 """Where an incident may go from each status. INVESTIGATING after RESOLVED or REVIEWED is reopening it."""
 
+DECLARED = ", which is when it was declared: say first when it was detected"
+
+MINUTE = 60_000  # ms: people type 14:06 for what was declared at 14:06:42
 LENIENCE = 60_000  # ms that a time may lie in the future: two machines' clocks are never quite the same
 
 
@@ -60,7 +63,7 @@ def check(before: Incident, after: Incident, draft: Draft, recorded_at: int) -> 
         role, person = next(iter(particulars.roles_of(change["roles"]).items()), ("", None))
         raise ValueError(f"{person} is {_called(role)} already" if person else f"nobody is {_called(role)}")
     if "times" in change or "status" in change:
-        _check_times(after, recorded_at)
+        _check_times(after, recorded_at, declared="times" in change)
     if "times" in change and after.status not in OPEN and change["times"].get("resolved", 0) is None:
         raise ValueError("the incident is resolved, so there is a time when it was: correct it, or reopen the incident")
 
@@ -73,15 +76,22 @@ def _check_status(before: Status, after: Status) -> None:
         raise ValueError(f"an incident that is {before} cannot become {after}, only {ways}")
 
 
-def _check_times(incident: Incident, recorded_at: int) -> None:
-    """Every duration of the incident is positive or nothing, and none of its moments is still to come."""
+def _check_times(incident: Incident, recorded_at: int, *, declared: bool) -> None:
+    """Every duration of the incident is positive or nothing, and none of its moments is still to come.
+
+    ``declared``: it counts as detected when it was declared, unless somebody has set that, as every review has it.
+    """
     times = dict(incident.times)
+    if declared:
+        times.setdefault("detected", incident.declared_at)
     if incident.resolved_at is not None:
         times.setdefault("resolved", incident.resolved_at)
     known = [(mark, times[mark]) for mark in MARKS if mark in times]
     for (mark, at), (later, then) in pairwise(known):
-        if then < at:
-            raise ValueError(f"{later} at {_clock(then)} would be before {mark} at {_clock(at)}")
+        supposed = "detected" in (mark, later) and "detected" not in incident.times
+        if then < at - (at % MINUTE if supposed and mark == "detected" else 0):
+            hint = DECLARED if supposed else ""
+            raise ValueError(f"{later} at {_clock(then)} would be before {mark} at {_clock(at)}{hint}")
     for mark, at in incident.times.items():
         if at > recorded_at + LENIENCE and at > (incident.resolved_at or 0):
             raise ValueError(f"{mark} at {_clock(at)} is still to come: it is {_clock(recorded_at)}")

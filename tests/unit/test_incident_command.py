@@ -246,6 +246,27 @@ async def test_an_order_that_makes_no_sense_is_refused_in_one_sentence(
     assert (await sound(store, incident)).times == {"detected": NOW - 5 * MINUTE, "acknowledged": NOW - 2 * MINUTE}
 
 
+@pytest.mark.parametrize("mark", ["acknowledged", "mitigated", "resolved"])
+async def test_what_follows_detection_cannot_be_before_the_declaration_unless_detection_is(
+    store: Store, mark: str
+) -> None:
+    incident = await declare(store)
+    await store.set_status(incident, Status.RESOLVED, "Ada")
+    early = NOW - 3 * MINUTE
+    with pytest.raises(Refused, match=f"{mark.capitalize()} at .* would be before detected .* when it was declared"):
+        await store.set_time(incident, mark, early, "Ada")
+    await store.set_time(incident, "detected", NOW - 5 * MINUTE, "Ada")
+    await store.set_time(incident, mark, early, "Ada")
+    assert (await sound(store, incident)).times[mark] == early
+
+
+async def test_an_incident_does_not_begin_after_it_was_declared(store: Store) -> None:
+    incident = await declare(store)
+    with pytest.raises(Refused, match=r"Detected at .* would be before began at .* when it was declared"):
+        await store.set_time(incident, "began", NOW + 30_000, "Ada")
+    await store.set_time(incident, "began", NOW - 30 * MINUTE, "Ada")
+
+
 async def test_the_time_of_resolution_can_be_corrected_but_not_unknown(store: Store) -> None:
     incident = await declare(store)
     await store.set_status(incident, Status.RESOLVED, "Ada")
