@@ -83,7 +83,7 @@ class Checklists:
         self._host = host
         self._incident = ""  # that the ticks are of
         self._ticks: dict[Key, Tick] = {}
-        self._scenarios: set[str] = set()  # that fitted since the incident is shown
+        self._scenarios: set[str] = set()  # that fitted or were followed since the incident is shown
         self._steady: dict[Key, tuple[bool, int]] = {}
         self._looked_at = 0.0
         self._writing: set[Key] = set()
@@ -142,9 +142,11 @@ class Checklists:
 
     @property
     def _fitting(self) -> set[str]:
-        """The scenario that fits best now."""
-        diagnosis = self._host.diagnosing.latest
-        return {fit.id for fit in diagnosis.fits[:1]} if diagnosis is not None else set()
+        """The scenario that fits best now, and every one whose guide somebody has taken steps of, whatever fits."""
+        diagnosis, response = self._host.diagnosing.latest, self._host.response
+        fits = {fit.id for fit in diagnosis.fits[:1]} if diagnosis is not None else set()
+        known = {scenario.id for scenario in response.scenarios} if response is not None else set()
+        return fits | (known & {guide for guide, _ in self._ticks})
 
     def _view(self, incident: Incident, checklist: Checklist, item: Item, now: bool) -> ItemView:
         tick = self._ticks.get((checklist.id, item.id))

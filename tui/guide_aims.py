@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runbook.plan import Aim
     from tui.room import ControlRoom
 
+DATABASE, KILL_SESSION = "SqlDatabase", "kill-session"
 CHOOSE_FIRST = "select the pod first: in a security incident nothing is aimed by guess"
 
 
@@ -39,14 +40,23 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
     name, globs = step.mitigation, aims_at(guide, step)
     selected = host.desk.aim()
     refusal = host.desk.refusal(name, selected)
-    if not refusal and (selected.kind == "Release" or of_service(_workload_name(selected), globs)):
-        return Aimed(selected)
-    if not refusal and name == CONNECTIVITY and not _runs(host, globs):
+    if name == KILL_SESSION and _sql_aim(host) is not None:
+        return _session_aim(host, name, refusal)
+    own = selected.kind in ("Release", DATABASE) or of_service(_workload_name(selected), globs)
+    if name == CONNECTIVITY and not _runs(host, globs):
         # The network is the same from every pod, and nothing can be run in one that does not run.
-        return Aimed(selected, note=f"no pod of {', '.join(globs)} runs: aimed at the selected row")
+        if not refusal and not own:
+            return Aimed(selected, note=f"no pod of {', '.join(globs)} runs: aimed at the selected row")
+        for other in _others_that_run(host, globs):
+            aim = host.desk.aim_of(other)
+            if not host.desk.refusal(name, aim):
+                note = f"no pod of {', '.join(globs)} runs: aimed at {other.name}, for which the network is the same"
+                return Aimed(aim, note=note)
+    if not refusal and own:
+        return Aimed(selected)
     if guide.security:
         return Aimed(None, refusal=f"{refusal}; {CHOOSE_FIRST}")
-    for row, why in _proposed(host, guide, globs):
+    for row, why in (*_proposed(host, guide, globs), *_databases(host)):
         aim = host.desk.aim_of(row)
         if not host.desk.refusal(name, aim):
             return Aimed(aim, note=f"proposed by the guide, {why}: {aim}")
@@ -55,8 +65,36 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
     return Aimed(None, refusal=refusal)
 
 
+def _sql_aim(host: ControlRoom) -> Aim | None:
+    """The database that the settings' ``[sql]`` names."""
+    from runbook.plan import Aim
+
+    server = host.gate.sql if host.gate is not None else None
+    return Aim(kind=DATABASE, namespace=f"sql/{server.context}", name=server.database) if server is not None else None
+
+
+def _session_aim(host: ControlRoom, name: str, refusal: str) -> Aimed:
+    """Sessions are ended on the one server that the console can ask, whatever row is selected."""
+    aim = _sql_aim(host)
+    if aim is None or host.desk.refusal(name, aim):
+        return Aimed(None, refusal=refusal)
+    return Aimed(aim, note=f"the SQL server of the settings: {aim.name}")
+
+
 def _runs(host: ControlRoom, globs: Sequence[str]) -> bool:
     return any(pod.health is Health.HEALTHY and any(matches(pod, glob) for glob in globs) for pod in _pods(host))
+
+
+def _others_that_run(host: ControlRoom, globs: Sequence[str]) -> list[Workload]:
+    rows = [row for row in _workloads(host) if row.ready and not of_service(row.name, globs)]
+    return sorted(rows, key=lambda row: (row.namespace, row.name))
+
+
+def suits(guide: Guide, step: GuideStep, aim: Aim) -> bool:
+    """Whether what was done to ``aim`` is what a step asks for, wherever it was begun."""
+    if step.mitigation == CONNECTIVITY or guide.security or aim.kind in ("Release", "Node", DATABASE):
+        return True
+    return of_service(_workload_name(aim), aims_at(guide, step))
 
 
 def _workload_name(aim: Aim) -> str:
@@ -71,6 +109,17 @@ def _proposed(host: ControlRoom, guide: Guide, globs: Sequence[str]) -> Iterator
         for row in host.feeds.latest["workloads"].rows.values() if "workloads" in host.feeds.latest else ():
             if of_service(row.name, globs):
                 yield row, "what the scenario is about"
+
+
+def _databases(host: ControlRoom) -> list[tuple[object, str]]:
+    snapshot = host.feeds.latest.get("databases")
+    rows = sorted(snapshot.rows.values(), key=_unwell_first) if snapshot is not None else []
+    return [(row, "the database that is worst off") for row in rows]
+
+
+def _unwell_first(row: Any) -> tuple[Health, float, str]:
+    load = row.load.last if row.load is not None else None
+    return row.health, -(load or 0.0), row.name
 
 
 def _sick(host: ControlRoom, guide: Guide, globs: Sequence[str]) -> Iterator[object]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from incident.checks import State, check_draft, histories
@@ -19,31 +18,20 @@ from runbook.guide import EVIDENCE, Guide, GuideStep, filled, guide, guides, unp
 from runbook.guide_answers import logs, tail_of, version
 from runbook.guide_findings import Found, Sight, found
 from runbook.plan import Verdict
-from tui import acting, guide_aims, writing
+from tui import acting, guide_acts, guide_aims, writing
+from tui.guide_acts import Planned
 from widgets.guide_view import GuideView, RecordView, SectionView, StepView
 from widgets.plain import clock
 
 if TYPE_CHECKING:
     from incident.checks import Tick
     from runbook.act import Act
-    from runbook.plan import Aim
     from tui.room import ControlRoom
 
 LOGS_WITHIN, VERSION_WITHIN = 10.0, 5.0  # seconds
 BY_HAND = "this is done elsewhere: space ticks it, a writes a note, y copies it"
 
 Key = tuple[str, str]  # guide, step
-
-
-class Planned(Struct, frozen=True):
-    """A plan that was opened from a step: the act that may come of it is that step's finding."""
-
-    key: Key
-    text: str
-    mitigation: str
-    aim: Aim
-    since: float
-    incident: str
 
 
 class Guiding:
@@ -58,7 +46,7 @@ class Guiding:
         self._unkept: dict[Key, RecordView] = {}  # found while no incident was open
         self._busy: dict[Key, str] = {}
         self._planned: list[Planned] = []
-        self._claimed: set[str] = set()  # intents whose end was recorded as a finding, or will be
+        self._claimed: set[tuple[str, str]] = set()  # (guide, intent) whose end was recorded as a finding, or will be
 
     # ------------------------------------------------------------------ which guides there are
 
@@ -293,14 +281,7 @@ class Guiding:
     # ------------------------------------------------------------------ what became of plans
 
     def _act_of(self, planned: Planned) -> Act | None:
-        """The newest act that came of a plan: its mitigation, on what it was aimed at, on its incident."""
-        for act in reversed(self._host.gates.acts):
-            plan = act.plan
-            if act.began_at < planned.since or act.entry in self._claimed:
-                continue
-            if (plan.mitigation, plan.aim, act.incident) == (planned.mitigation, planned.aim, planned.incident):
-                return act
-        return None
+        return guide_acts.act_of(planned, self._host.gates.acts, self._claimed)
 
     def tick(self) -> None:
         """Record what came of the plans that were opened here."""
@@ -308,24 +289,27 @@ class Guiding:
             act = self._act_of(planned)
             if act is None or act.outcome is None or not act.finished:
                 continue
-            self._claimed.add(act.entry)
+            self._claimed.add((planned.key[0], act.entry))
             self._planned.remove(planned)
+            writing.begin(self._host, self._record_act(planned, act), "records what a step came to")
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """What was done by its own key, and not from the guide, has taken the guide's step as well, if it worked."""
+        one, journal = self.guide, self._host.journal
+        if one is None or journal.incident is None or not journal.recording:
+            return
+        under_way = {planned.key for planned in self._planned} | self._busy.keys()
+        for planned, act in guide_acts.begun_elsewhere(
+            one, self._host.gates.acts, journal.incident.id, self._claimed, under_way
+        ):
+            self._claimed.add((one.id, act.entry))
             writing.begin(self._host, self._record_act(planned, act), "records what a step came to")
 
     async def _record_act(self, planned: Planned, act: Act) -> None:
-        outcome = act.outcome
-        assert outcome is not None
-        if outcome.verdict in (Verdict.CANCELLED, Verdict.REFUSED):
-            return  # the timeline has it; the step is as it was
-        # A check that found a host unreachable has found something; a restart that did not help has to be done again.
-        done = outcome.verdict is Verdict.WORKED or (act.plan.looks_only and outcome.verdict is Verdict.FAILED)
-        seen = Found(
-            text=f"{act.plan.title}: {outcome.verdict}, {outcome.text}",
-            known=done,
-            level="good" if outcome.verdict is Verdict.WORKED else "warn",
-            facts={"act": act.plan.id, "verdict": str(outcome.verdict)},
-        )
-        await self._write(self._draft(planned.key, planned.text, "open", seen), planned.incident)
+        seen = guide_acts.found_of(act)
+        if seen is not None:
+            await self._write(self._draft(planned.key, planned.text, "open", seen), planned.incident)
 
     # ------------------------------------------------------------------ recording
 

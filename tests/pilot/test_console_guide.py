@@ -239,6 +239,17 @@ async def test_a_plan_goes_where_it_makes_sense_and_containment_before_the_evide
         assert "no pod of payment-service runs: aimed at the selected row" in re.sub(r"\s+", " ", console.text)
         await console.press("escape")
         await console.home()
+        await on.select("payment-service")
+        await guided(console, "payment-failures")
+        await at_step(console, "payment-gateway")
+        await console.press("enter")
+        screen = await on.planned()
+        assert screen.plan is not None
+        assert not screen.plan.blocked
+        assert screen.plan.target.name.startswith("account-service-")
+        assert "runs: aimed at account-service, for which the network is the same" in re.sub(r"\s+", " ", console.text)
+        await console.press("escape")
+        await console.home()
 
         await on.select("payment-service-")
         await guided(console, "security-incident")

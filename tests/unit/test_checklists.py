@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from incident.checks import check_draft
 from incident.entry import Kind, Status
 from probes.freshness import Snapshot
-from runbook.response import Checklist, Item, Response
+from runbook.response import Checklist, Item, Response, Scenario
 from tests.pilot.pane_harness import NOW, snapshot
 from tests.unit.diagnosis_world import endpoint
 from tui.checklists import STEADY, Checklists, ItemView, told_open
@@ -20,6 +21,7 @@ from tui.journal import Journal
 RUNBOOK = Response(
     name="bank",
     severities=(),
+    scenarios=(Scenario(id="breach", number=1, title="A breach", symptoms=""),),
     checklists=(
         Checklist(
             id="resolution",
@@ -28,6 +30,7 @@ RUNBOOK = Response(
             items=(
                 Item(id="health", text="Endpoints answer", signal="endpoints-healthy"),
                 Item(id="flow", text="Payments work"),
+                Item(id="regulator", text="Regulator told", scenarios=("breach",)),
             ),
         ),
         Checklist(id="review", title="Review", when="review", items=(Item(id="cause", text="Cause found"),)),
@@ -96,6 +99,15 @@ async def looking(path: Path) -> AsyncIterator[Room]:
     finally:
         await room.lists.close()
         await room.journal.close()
+
+
+async def test_a_scenario_whose_guide_was_followed_brings_its_items_whatever_fits(tmp_path: Path) -> None:
+    async with looking(tmp_path / "w.db") as room:
+        assert "regulator" not in {one.item.id for found in room.lists.lists() for one in found.items}
+        step = check_draft("breach", "evidence", "done", "ada", text="Keep evidence")
+        await room.journal.write(step)
+        await room.lists.read()
+        assert room.item("regulator").open
 
 
 DONE, AGAIN = ("probe", "Done: Endpoints answer"), ("probe", "Open again: Endpoints answer")
