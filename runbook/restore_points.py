@@ -71,10 +71,10 @@ def asked(window: Window, choices: Choices) -> Asked:
     text = choices.get(POINT, utc(window.proposed))
     again = choices.get(AGAIN, "")
     point, second = instant_in(text), instant_in(again)
-    here = f"local: {local(point)}" if point is not None else "e.g. 2026-11-25 14:03:12"
+    here = f"here: {local(point)}" if point is not None else "e.g. 2026-11-25 14:03:12"
     fields = (
-        Field(id=POINT, label="restore to (UTC)", kind="text", value=text, hint=here),
-        Field(id=AGAIN, label="once more (UTC)", kind="text", value=again, hint="type the same instant again"),
+        Field(id=POINT, label="restore to UTC", kind="text", value=text, hint=here),
+        Field(id=AGAIN, label="once more", kind="text", value=again, hint="type the same instant again"),
     )
     if point is None:
         wrong = f"{text[:40]!r} is no date and time"
@@ -104,7 +104,8 @@ def _outside(window: Window, point: float) -> str:
 
 
 def _spoken(window: Window, point: float) -> str:
-    text = f"{utc(point)} UTC is {local(point)}"
+    here = local(point)
+    text = f"{utc(point)} UTC" if here.startswith(utc(point)) else f"{utc(point)} UTC is {here}"
     if window.began is None:
         return text
     apart = window.began - point

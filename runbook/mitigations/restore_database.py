@@ -90,7 +90,7 @@ class RestoreDatabase(Mitigation):
                 *(each for each in answered.findings if each.level is not Level.RED),
                 azure_preflight.alone(scene, going),
                 preflight.fresh(scene, ("databases",)),
-                Finding("source", Level.GREEN, f"{source.name} is only read; whoever uses it goes on using it"),
+                Finding("untouched", Level.GREEN, f"{source.name} is only read; whoever uses it goes on using it"),
                 Finding(
                     "cost",
                     Level.AMBER,

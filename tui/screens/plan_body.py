@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from textual.app import ComposeResult
@@ -19,11 +20,13 @@ FEW_COMMANDS = 3  # where the screen is short, so that what was found comes in s
 MOST_DIFF = 14  # rows
 QUIET = "$foreground 60%"
 _STYLES = {Level.GREEN: "$text-success", Level.AMBER: "$text-warning", Level.RED: "bold $text-error"}
+_SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ORDER = {Level.RED: 0, Level.AMBER: 1, Level.GREEN: 2}
 
 
 def place(context: str, namespace: str, production: bool) -> Content:
-    """Where it would act: production says so in a word, not by its colour alone."""
+    """Where it would act; production in a word, not by its colour alone. Nobody knows a subscription by its id."""
+    context = f"Azure {context[:8]}" if _SUBSCRIPTION.fullmatch(context) else context
     where = " · ".join(filter(None, (plain(context, 80), plain(namespace, 80))))
     return Content.styled(f"{' PRODUCTION  ' if production else ' '}{where} ", "bold")
 
