@@ -21,7 +21,7 @@ Line = PodRow | WorkloadGroup
 _NAMESPACE = Column("NAMESPACE", 10, 24, drop=6, shrink=5)
 _COLUMNS = (
     Column("", 1),
-    Column("WORKLOAD / POD", 22, None, grow=1, shrink=1),
+    Column("WORKLOAD / POD", 20, None, grow=1, shrink=1),
     Column("READY", 5, 7, "right"),
     Column("STATUS", 24, 44, shrink=6),  # CrashLoopBackOff  exit 1
     Column("RESTARTS", 4, 8, "right", drop=3, shrink=2, brief="RST"),

@@ -56,8 +56,9 @@ async def test_restarts_are_told_beside_other_panes_too() -> None:
     pane = PodsPane()
     app = clocked(pane)
     async with app.run_test(size=(68, 12)) as pilot:  # what a console of 110 columns has for it
-        pane.show(snapshot("pods", [*calm(), *crashing()]))
+        pane.show(snapshot("pods", [*calm(), *crashing(), pod("card-1", "card", age=580)]))
         await pilot.pause()
+        assert app.line(" card ").split()[-2:] == ["9m40s", "│"]
         assert app.line("RST").split()[1:-1] == ["WORKLOAD", "/", "POD", "READY", "STATUS", "RST", "AGE"]
         assert app.line("payment-service").split()[1:8] == ["payment-service", "0/3", "3", "×", CRASH, "21", "18m"]
         assert [line.split()[-3] for line in app.lines[3:6]] == ["7"] * 3
