@@ -62,6 +62,7 @@ class TableCanvas(TableData[RowT], KeptLines):
         self._strips: dict[tuple[str, Cursor, bool], tuple[RowT, object, Strip]] = {}
         self._painted: list[object] = []
         self._labels: dict[str, Parts] = {}
+        self._fitted = Size(0, 0)
         self._header: Strip | None = None
         self._sentences: list[tuple[str, str]] = []
         self._sentence_strips: list[Strip] | None = None
@@ -293,7 +294,19 @@ class TableCanvas(TableData[RowT], KeptLines):
     def watch_local_time(self) -> None:
         self.redraw()
 
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """Textual tells of a new size after the frame that has it: without this, a console's first one is empty."""
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        if changed:
+            self._fit()
+        return changed
+
     def on_resize(self) -> None:
+        if self._fitted != self.size:
+            self._fit()
+
+    def _fit(self) -> None:
+        self._fitted = self.size
         self._natural = []
         self.redraw()
 
