@@ -192,6 +192,8 @@ class Guiding:
             self._begin(key, "reading logs …", self._read_logs(one, step))
         elif step.look is not None and step.look.what == "version":
             self._begin(key, "asking the API server …", self._ask_version(one, step))
+        elif step.look is not None and step.look.what == "sql":
+            self._begin(key, "asking the SQL server …", self._ask_sql(one, step))
         elif step.look is not None:
             seen = found(step.look, self._sight(), step.code)
             self._begin(key, "recording …", self._record_found(one, step, seen))
@@ -233,6 +235,11 @@ class Guiding:
             except ProbeError as error:
                 trouble = str(error)
         await self._record_found(one, step, version(answered, trouble, self._sight()))
+
+    async def _ask_sql(self, one: Guide, step: GuideStep) -> None:
+        from tui.sql_checks import asked
+
+        await self._record_found(one, step, await asked(self._host, step))
 
     async def _read_logs(self, one: Guide, step: GuideStep) -> None:
         from probes.logs import read_once

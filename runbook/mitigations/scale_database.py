@@ -58,7 +58,7 @@ class ScaleDatabase(Mitigation):
         options = tuple((name, f"{one}{', now' if name == now else ''}") for name, one in known.items())
         value = choices.get(OBJECTIVE, now)
         field, wrong = chosen_in(
-            Field(id=OBJECTIVE, label="service objective", kind="choice", value=value, options=options)
+            Field(id=OBJECTIVE, label="objective", kind="choice", value=value, options=options)
         )
         before, wanted = known[now], known.get(field.value, known[now])
         allowed, going = await asyncio.gather(
