@@ -32,6 +32,7 @@ OVERLAP = 20 * 60.0  # seconds; Azure has events in the log within 20 minutes of
 MOST_PAUSE = 300.0  # seconds between two looks, whatever goes wrong
 LOGIN_PAUSE = 15.0  # seconds until a login is tried again
 HEALTH_PACE = 5  # what concerns the whole subscription is asked this many times less often
+MOST_INCIDENTS = 500
 
 
 class ActivityProbe:
@@ -47,11 +48,11 @@ class ActivityProbe:
     async def watch(self) -> AsyncGenerator[Snapshot[Activity], None]:
         """Yield LOADING, then a snapshot whenever something was logged or the standing changed. Never raises."""
         gathering: Gathering[Activity] = Gathering(self.name)
-        share = MOST // (len(self.account.groups) + 1)
+        share = (MOST - MOST_INCIDENTS) // max(len(self.account.groups), 1)
         logs = [_Log(self, gathering.part(), share, group) for group in self.account.groups]
         jobs = [functools.partial(self._follow, each) for each in logs]
         if logs:
-            jobs.append(functools.partial(self._follow, _Log(self, logs[0].part, share, ""), HEALTH_PACE))
+            jobs.append(functools.partial(self._follow, _Log(self, logs[0].part, MOST_INCIDENTS, ""), HEALTH_PACE))
         async for snapshot in gathering.snapshots(jobs):
             yield snapshot
 
