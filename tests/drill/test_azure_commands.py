@@ -1,0 +1,54 @@
+"""``warroom status`` and ``warroom doctor`` where the settings name an Azure: what is there, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drill.platform import running
+from tests.drill.shell import document, flags, fresh_user, warroom
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> dict[str, str]:
+    return fresh_user(tmp_path)
+
+
+async def test_status_tells_azure_and_doctor_which_role_is_missing_and_the_command_that_gives_it(
+    user: dict[str, str],
+) -> None:
+    async with running() as platform:
+        where, arm = flags(platform), platform.platform.arm
+        assert arm is not None
+        seen = document(await warroom(user, "status", "--json", *where))
+        text = (await warroom(user, "status", *where)).out
+
+        azure = seen["azure"]
+        accounts = next(row for row in azure["databases"] if row["name"] == "BankingAccountsDb")
+        assert {"status": "Online", "objective": "S3", "healthy": True, "near": []}.items() <= accounts.items()
+        assert 0 < accounts["load_percent"] < 100
+        assert {"operation", "status", "caller", "resource", "time"} <= azure["activity"][0].keys()
+        assert [row["time"] for row in azure["activity"]] == sorted(
+            (r["time"] for r in azure["activity"]), reverse=True
+        )
+        assert azure["alerts"] == []
+        assert {probe["name"] for probe in seen["probes"]} >= {"activity", "databases", "alerts"}
+        for heading in ("DATABASES   3 of 3 well", "AZURE ACTIVITY", "AZURE ALERTS   none"):
+            assert heading in text
+        assert "listClusterUserCredential" not in text  # it changed nothing
+
+        arm.faults.forbidden.add("Microsoft.Insights/eventtypes/values/read")
+        refused = await warroom(user, "doctor", "--json", *where)
+        arm.faults.logged_out = True
+        expired = await warroom(user, "doctor", "--json", *where)
+
+    checks = {check["name"]: check for check in document(refused)["checks"]}
+    assert (checks["databases"]["level"], checks["alerts"]["level"]) == ("ok", "ok")
+    assert checks["activity"]["level"] == "warn"
+    assert "Microsoft.Insights/eventtypes/values/read is missing for" in checks["activity"]["found"]
+    assert checks["activity"]["advice"].startswith('az role assignment create --role "Reader" --assignee ')
+    checks = {check["name"]: check for check in document(expired)["checks"]}
+    for name in ("activity", "databases", "alerts"):
+        assert "the login to Azure has expired" in checks[name]["found"]
+        assert checks[name]["advice"].startswith("write a new token into ")
