@@ -22,13 +22,14 @@ from probes.azure.account import MONITOR_ACTIVITY, RESOURCES_VERSION, Account, T
 from probes.azure.activity_log import MOST, ActivityLog
 from probes.azure.rows import Activity
 from probes.azure.wire import filter_time
-from probes.errors import BadAnswer, CredentialFailed, LoginExpired, NotFound, ProbeError
+from probes.errors import BadAnswer, CredentialFailed, Forbidden, LoginExpired, NotFound, ProbeError
 from probes.freshness import Snapshot
 from probes.gathering import Gathering, Part
 
 log = logging.getLogger(__name__)
 
 OVERLAP = 20 * 60.0  # seconds; Azure has events in the log within 20 minutes of what they tell
+FIRST_PAUSE = 2.0  # seconds until what failed is tried again; doubled with each failure
 MOST_PAUSE = 300.0  # seconds between two looks, whatever goes wrong
 LOGIN_PAUSE = 15.0  # seconds until a login is tried again
 HEALTH_PACE = 5  # what concerns the whole subscription is asked this many times less often
@@ -59,12 +60,13 @@ class ActivityProbe:
     async def _follow(self, group: _Log, pace: int = 1) -> None:
         failures = 0
         while True:
-            pause = self.interval * pace
+            pause, pages = self.interval * pace, group.pages
             try:
                 await group.look()
                 failures = 0
             except ProbeError as error:
-                failures += 1
+                # Who gets on, page by page, is not slowed down by the failures in between.
+                failures = 1 if group.pages > pages else failures + 1
                 pause = pause_after(error, self.interval * pace, failures)
                 group.failed(error)
             await asyncio.sleep(pause)
@@ -84,6 +86,7 @@ class _Log:
         self._asked = f"the activity log of {group}" if group else "the service health of the subscription"
         self._complete_at: float | None = None  # Azure's time of the beginning of the last look that was complete
         self._look: _Look | None = None
+        self.pages = 0  # taken so far
         self._group_known = False
 
     async def look(self) -> None:
@@ -124,6 +127,7 @@ class _Log:
                 look.began_at = reply.at
             page = read_page(reply, self._asked)
             newest = self._log.take(page.items, reply.at)
+            self.pages += 1
             # Pages go back in time: one that is all from before what is kept is the last that is of use.
             if not page.next_link or (newest is not None and newest < self._log.forgotten_until):
                 return
@@ -171,8 +175,10 @@ def pause_after(error: ProbeError, interval: float, failures: int) -> float:
         return min(max(error.retry_after, 0.05), MOST_PAUSE)
     if isinstance(error, LoginExpired | CredentialFailed):
         return min(interval, LOGIN_PAUSE)
-    longer: float = interval * min(2 ** (failures - 1), 64)
-    return min(longer * random.uniform(0.8, 1.2), MOST_PAUSE)  # noqa: S311  # consoles must not ask in step
+    longer: float = min(interval, FIRST_PAUSE) * min(2 ** (failures - 1), 1024)
+    # A role that somebody is just being given is seen soon.
+    most = 2 * LOGIN_PAUSE if isinstance(error, Forbidden | NotFound) else MOST_PAUSE
+    return min(longer * random.uniform(0.8, 1.2), most)  # noqa: S311  # consoles must not ask in step
 
 
 async def raw_events(account: Account, row: Activity) -> list[dict[str, Any]]:
