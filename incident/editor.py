@@ -49,6 +49,12 @@ class ParsedLine(Struct, frozen=True, kw_only=True):
     kind: Kind  # NOTE or FOLLOWUP
 
 
+def todo_of(text: str) -> str:
+    """What is to be done, of a text that begins with TODO; empty for every other."""
+    match = _TODO.match(text.strip())
+    return text.strip()[match.end() :] if match else ""
+
+
 def parse_line(text: str, *, now_ms: int, tz: tzinfo = UTC) -> ParsedLine:
     """Read a line; ``tz`` is the zone that the console shows, in which a time without one is meant.
 

@@ -349,10 +349,17 @@ class Guiding:
         self._begin(key, "recording …", self._write(draft))
 
     async def note(self, key: Key, text: str) -> bool:
-        """Write a note on a step, which stays as it is. False: it was not recorded, and that was told."""
+        """Write a note on a step, which stays as it is; a TODO is a follow-up, here as everywhere.
+
+        False: it was not recorded, and that was told.
+        """
+        from incident.editor import todo_of
+
         at = self.step(key)
         if at is None:
             return False
+        if todo := todo_of(text):
+            return await self._write(Draft(text=todo, author=self._host.journal.author, kind=Kind.FOLLOWUP))
         draft = check_draft(*key, at[1].state, self._host.journal.author, text=at[1].text, note=text, word="Noted")
         return await self._write(replace(draft, level="info"))
 

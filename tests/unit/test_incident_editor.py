@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident.editor import LineError, ParsedLine, parse_line
+from incident.editor import LineError, ParsedLine, parse_line, todo_of
 from incident.entry import Kind
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -167,3 +167,11 @@ def test_a_time_of_day_is_always_within_the_last_day_or_the_next_hour(hour: int,
     happened_at = parse_line(f"{hour:02d}:{minute:02d} x", now_ms=now).happened_at
     assert happened_at is not None
     assert now - 24 * 3_600_000 < happened_at <= now + 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [("TODO rotate keys @ada", "rotate keys @ada"), (" todo: rotate", "rotate"), ("TODOs are many", ""), ("note", "")],
+)
+def test_a_todo_is_known_wherever_it_is_typed(text: str, todo: str) -> None:
+    assert todo_of(text) == todo
