@@ -70,10 +70,11 @@ class DatabasesProbe:
                 failures += 1
                 pause = pause_after(error, self.interval, failures)
                 group.part.failed(error)
-                if absent is not None and not group.looked:
-                    absent.failed(error)  # nobody knows yet; as long as it were loading, all of it would be
-            if absent is not None and all(each.looked for each in groups):
-                self._tell_absent(groups, absent)
+                if absent is not None:
+                    absent.failed(error)  # whether they are there is not known, so it must not count as seen
+            else:
+                if absent is not None and all(each.looked for each in groups):
+                    self._tell_absent(groups, absent)
             await asyncio.sleep(pause)
 
     def _tell_absent(self, groups: Sequence[_Group], absent: Part[Database]) -> None:
