@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tui.feeds import News
+    from tui.journal import Journal
     from tui.lookout import Lookout
     from tui.options import ConsoleOptions
     from tui.room import ControlRoom
@@ -62,6 +63,7 @@ class WarroomApp(App[None]):
         self.options = options
         self.lookout: Lookout | None = None
         self._looking: asyncio.Task[bool] | None = None
+        self._journal: Journal | None = None
         self.room: ControlRoom | None = None
         for theme in THEMES:
             self.register_theme(theme)
@@ -94,7 +96,10 @@ class WarroomApp(App[None]):
             self.lookout = await asyncio.to_thread(_lookout, self)
             self._looking = asyncio.create_task(self.lookout.look(), name="look")
             await self.lookout.session.asking(HEAD_START)
-            self.room = await asyncio.to_thread(_control_room, self, self.lookout)
+            self._journal = await asyncio.to_thread(_journal, self, self.lookout)
+            if not self.lookout.refusal:  # where there is nothing to look at, no store is touched
+                self._journal.begin()
+            self.room = await asyncio.to_thread(_control_room, self, self.lookout, self._journal)
         await self.room.open(self._looking)
 
     async def on_unmount(self) -> None:
@@ -104,6 +109,8 @@ class WarroomApp(App[None]):
             await self.room.close()
         elif self.lookout is not None:
             await self.lookout.session.close()
+            if self._journal is not None:
+                await self._journal.close()
 
     def get_system_commands(self, screen: Screen[Any]) -> Any:
         """Everything in the palette is ours: Textual's own commands would be a second way to do the same."""
@@ -171,7 +178,7 @@ class WarroomApp(App[None]):
             self.room.save_retraction(message)
 
 
-# Both are imported in a thread, while the first frame is on the screen.
+# All are imported in a thread, while the first frame is on the screen.
 
 
 def _lookout(app: WarroomApp) -> Lookout:
@@ -180,10 +187,27 @@ def _lookout(app: WarroomApp) -> Lookout:
     return Lookout(app, time.time)
 
 
-def _control_room(app: WarroomApp, lookout: Lookout) -> ControlRoom:
+def _journal(app: WarroomApp, lookout: Lookout) -> Journal:
+    from tui.journal import Journal
+
+    options = app.options
+    return Journal(
+        options.store,
+        lookout.settings.author,
+        drill=options.drill is not None,
+        clock=lambda: int(time.time() * 1000),
+        changed=_unheard,
+    )
+
+
+async def _unheard(_lines: set[str] | None) -> None:
+    """Nobody shows the timeline yet."""
+
+
+def _control_room(app: WarroomApp, lookout: Lookout, journal: Journal) -> ControlRoom:
     from tui.room import ControlRoom
 
-    return ControlRoom(app, lookout, time.time)
+    return ControlRoom(app, lookout, journal, time.time)
 
 
 def run_console(options: ConsoleOptions) -> int:

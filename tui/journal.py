@@ -67,36 +67,47 @@ class Journal(JournalChanges):
         self.met = ""  # an incident that was declared elsewhere and is shown now; whoever tells it empties it
         self._drill = drill
         self._clock = SteadyClock(clock)
-        self._changed = changed
+        self.changed = changed
         self._recorder: Recorder | None = None
         self._is_open = False
+        self._reaching: asyncio.Task[Incident | None] | None = None
         self._seen: int = 0
         self._known: set[str] | None = None  # the incidents that were there when none was open here
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
         self._shown = asyncio.Event()
 
-    async def open(self) -> None:
-        """Open the store and show its open incident, or the last one. A drill and the real thing never mix.
+    def begin(self) -> None:
+        """Begin to open the store, which takes a dozen short waits: while modules are imported they cost nothing."""
+        self._reaching = asyncio.create_task(self._reach(), name="reach the store")
 
-        A damaged store is set aside and what can be read is recovered; one that cannot be opened is left as it is, and
-        entries go to a rescue store meanwhile. `notice` says the one, `trouble` the other.
+    async def open(self) -> None:
+        """Open the store, unless `begin` did, and show its open incident, or the last one.
+
+        A drill and the real thing never mix. A damaged store is set aside and what can be read is recovered; one that
+        cannot be opened is left as it is, and entries go to a rescue store meanwhile. `notice` says the one, `trouble`
+        the other.
 
         Raises:
             StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
+        incident = await (self._reaching or self._reach())
+        if incident is not None:
+            await self.show(incident)
+        self._is_open = True
+
+    async def _reach(self) -> Incident | None:
         self._recorder, self._standing_trouble, self.notice = await recorder_for(self.path, self._clock)
         self.trouble = self._standing_trouble
         store = self._recorder.store
         found = await store.incidents()
         self._known = {each.id for each in found}
         last = next((each for each in found if each.drill == self._drill), None)
-        incident = await store.current(drill=self._drill) or last or await store.latest()
-        if incident is not None:
-            await self.show(incident)
-        self._is_open = True
+        return await store.current(drill=self._drill) or last or await store.latest()
 
     async def close(self) -> None:
         """Close the store. A drill's incident ends with its platform, so that no later entry finds it open."""
+        if self._reaching is not None:  # left before it was open: what was opened is closed
+            await asyncio.gather(self._reaching, return_exceptions=True)
         if self._recorder is None:
             return
         if self._drill and self.recording:
@@ -161,7 +172,7 @@ class Journal(JournalChanges):
         if records:
             await self._end_standby(incident.id)  # what was seen while the timeline was read
         self._shown.set()
-        await self._changed(None)
+        await self.changed(None)
 
     async def declare(
         self,
@@ -267,7 +278,7 @@ class Journal(JournalChanges):
         touched = self.timeline.add(new)
         if any(entry.kind is Kind.STATUS for entry in new):
             await self._refresh_incident()
-        await self._changed(touched)
+        await self.changed(touched)
 
     async def _refresh_incident(self) -> None:
         shown = self.incident

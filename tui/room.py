@@ -17,7 +17,6 @@ from tui.act_book import ActBook
 from tui.commanding import Commanding
 from tui.diagnosing import Diagnosing
 from tui.gates import Gates
-from tui.journal import Journal
 from tui.keeping import Keeping
 from tui.keys import KeymapError, act_keys, checked_keymap
 from tui.runbook_reader import RunbookReader
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from runbook.response import Response
     from tui.app import WarroomApp
     from tui.drill_process import DrillReady
+    from tui.journal import Journal
     from tui.lookout import Lookout
     from tui.session import View
     from tui.settings import Settings
@@ -59,7 +59,7 @@ STARTED_AFTER = 20.0
 class ControlRoom:
     """Everything behind the panes."""
 
-    def __init__(self, app: WarroomApp, lookout: Lookout, now: Callable[[], float]) -> None:
+    def __init__(self, app: WarroomApp, lookout: Lookout, journal: Journal, now: Callable[[], float]) -> None:
         options = app.options
         self.app = app
         self.now = now
@@ -67,13 +67,8 @@ class ControlRoom:
         self.lookout = lookout
         self.feeds = lookout.feeds
         self.session = lookout.session
-        self.journal = Journal(
-            options.store,
-            self.settings.author,
-            drill=options.drill is not None,
-            clock=lambda: int(now() * 1000),
-            changed=self._timeline_changed,
-        )
+        self.journal = journal
+        journal.changed = self._timeline_changed
         self.book = ActBook(self.journal)
         self.runbook = RunbookReader(options)
         self.response: Response | None = None  # how to respond to incidents, once the runbook is read

@@ -284,3 +284,34 @@ async def test_what_probes_see_while_a_finished_incident_is_read_is_on_the_open_
     assert "payments down" in [line.text for line in book.timeline.lines]
     await other.close()
     await book.close()
+
+
+async def test_a_store_that_was_begun_shows_its_incident_when_somebody_can_look(tmp_path: Path) -> None:
+    first = journal(tmp_path / "w.db")
+    await first.open()
+    await first.declare("Payments failing", 2, cluster="prod", namespace="bank")
+    await first.close()
+    changes = Changes()
+    book = journal(tmp_path / "w.db", changed=changes)
+    book.begin()
+    assert (book.ready, changes.seen) == (False, [])
+    await book.open()
+    assert (book.ready, changes.seen) == (True, [None])
+    assert [line.text for line in book.timeline.lines] == ["Declared SEV 2: Payments failing"]
+    await book.close()
+
+
+async def test_a_store_that_was_begun_and_never_shown_is_closed(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    book.begin()
+    await book.close()
+    assert not (tmp_path / "w.db-wal").exists()  # SQLite takes it away with the last connection
+
+
+async def test_a_store_that_was_begun_and_cannot_be_opened_says_so_when_it_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "w.db").mkdir()
+    book = journal(tmp_path / "w.db")
+    book.begin()
+    await book.open()
+    assert "Entries go to" in book.trouble
+    await book.close()
