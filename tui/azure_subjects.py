@@ -14,7 +14,7 @@ WHOLE = "all that Azure told of it"
 
 @subject_of.register
 def _database(row: Database) -> Subject:
-    """Its hour is kept as values from one instant on, a minute each, so that a pin of it stays readable."""
+    """Its hour is kept as one line of values from one instant on, so that a pin of it stays readable."""
     facts = facts_of(row) | {"metrics": {metric.name: _hour(metric) for metric in row.metrics}}
     load = row.load.last if row.load is not None else None
     under_way = [operation_text(operation) for operation in row.operations if operation.going_on]
@@ -37,7 +37,7 @@ def _hour(metric: Metric) -> dict[str, Any]:
         "last": _rounded(metric.last),
         "peak": _rounded(metric.peak),
         "from": None if first is None else instant(round(first * 1000)),
-        "values": [_rounded(value) for _, value in metric.samples],
+        "each minute": " ".join("–" if value is None else f"{value:.4g}" for _, value in metric.samples),
     }
 
 

@@ -89,4 +89,6 @@ def caller(row: Activity) -> str:
     name, at, _ = row.caller.partition("@")
     if at:
         return name
-    return f"app …{row.caller[-6:]}" if _OBJECT_ID.fullmatch(row.caller) else row.caller
+    if _OBJECT_ID.fullmatch(row.caller):
+        return f"app …{row.caller[-6:]}"
+    return row.caller.rpartition("/")[2]  # Microsoft.Insights/autoscaleSettings

@@ -61,6 +61,14 @@ class ChangesPane(TablePane[Change]):
         Column("BY", 8, 20, drop=3, shrink=1),
     )
 
+    # Operations have longer names than revisions, and callers than authors; the subject must not pay for it.
+    AZURE_COLUMNS = (
+        *COLUMNS[:2],
+        Column("WHAT", 20, 40, shrink=2),
+        Column("", 14, grow=1, shrink=3, drop=2),
+        Column("BY", 8, 13, drop=3, shrink=1),
+    )
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.azure = False  # whether Azure is looked at; without it nothing is said of its sources
@@ -68,6 +76,9 @@ class ChangesPane(TablePane[Change]):
         self._suspect = ""
         self._accused = ""
         self._of_item: dict[str, set[str]] = {}
+
+    def columns(self) -> tuple[Column, ...]:
+        return self.AZURE_COLUMNS if self.azure else self.COLUMNS
 
     @property
     def first_symptom(self) -> float | None:
