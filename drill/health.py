@@ -12,24 +12,31 @@ from aiohttp import web
 
 from drill.clock import Clock
 from drill.store import ObjectStore
+from drill.strain import Felt, Strain
 from drill.world import ENDPOINTS
 
 Json = dict[str, Any]
 
 _QUICK: Final = (0.028, 0.055)  # seconds, of a healthy answer
 _WAITS: Final = (2.2, 2.6)  # seconds until the gateway gives up on a service that is not there
+_CRAWLS: Final = (1.5, 2.2)  # seconds of an answer that waits for a database, times the pressure on that
+_MOST: Final = 4.2  # seconds until who waits for a database gives up on it
+_TIRES: Final = 0.25  # how often it waits so long that it gives up
 _HEALTHY, _DEGRADED, _UNHEALTHY = "Healthy", "Degraded", "Unhealthy"
 
 
 class HealthEndpoints:
     """``api`` asks every service that has a check, ``login`` only itself. Both on 127.0.0.1, on free ports."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, namespace: str, checks: Mapping[str, str]) -> None:
-        """``checks`` is check name → the name of its Kubernetes Service."""
+    def __init__(
+        self, store: ObjectStore, clock: Clock, namespace: str, checks: Mapping[str, str], strain: Strain
+    ) -> None:
+        """``checks`` is check name → the name of its Kubernetes Service; ``strain`` is what those feel of databases."""
         self._store = store
         self._clock = clock
         self._namespace = namespace
         self._checks = dict(checks)
+        self._strain = strain
         self._chance = random.Random(11)  # noqa: S311 (latencies)
         self._runners: list[web.AppRunner] = []
         self.urls: dict[str, str] = {}
@@ -50,19 +57,37 @@ class HealthEndpoints:
             await runner.cleanup()
         self._runners.clear()
 
-    def report(self) -> Json:
-        """ASP.NET's health report: the whole and its parts."""
-        entries = {check: self._entry(service) for check, service in self._checks.items()}
+    def report(self, *, tired: bool = False) -> Json:
+        """ASP.NET's health report: the whole and its parts. ``tired``: who waits for a database gives up on it."""
+        felt = self._strain.now()
+        entries = {check: self._entry(service, felt, tired=tired) for check, service in self._checks.items()}
         found = {entry["status"] for entry in entries.values()}
         whole = next((status for status in (_UNHEALTHY, _DEGRADED) if status in found), _HEALTHY)
         return {"status": whole, "unhealthy": _named(entries, _UNHEALTHY), "entries": entries}
 
-    def _entry(self, service: str) -> Json:
+    def patience(self) -> tuple[float, bool]:
+        """How long who asks ``api`` now has to wait (seconds of the world), and whether it tires of a database."""
+        felt = self._strain.now()
+        worst = max((felt.pressed.get(service, 0.0) for service in self._checks.values()), default=0.0)
+        if worst > 1.0:
+            return min(self._chance.uniform(*_CRAWLS) * worst, _MOST), self._chance.random() < _TIRES
+        down = self.report()["status"] == _UNHEALTHY
+        return self._chance.uniform(*(_WAITS if down else _QUICK)), False
+
+    def _entry(self, service: str, felt: Felt, *, tired: bool) -> Json:
         ready, unready = self._addresses(service)
         if not ready:
-            return {"status": _UNHEALTHY, "description": f"{service}: no ready endpoint"}
+            return _part(_UNHEALTHY, f"{service}: no ready endpoint")
+        database = self._strain.database_of(service)
+        if service in felt.cut_off:
+            return _part(_UNHEALTHY, f"{service}: {database} is not currently available")
+        if service in felt.pressed and tired:
+            return _part(_UNHEALTHY, f"{service}: no answer of {database} in {round(_MOST * 1000)} ms")
+        if service in felt.pressed:
+            took = round(sum(_CRAWLS) / 2 * felt.pressed[service] * 1000)
+            return _part(_DEGRADED, f"{service}: SELECT 1 on {database} took {took} ms")
         if unready:
-            return {"status": _DEGRADED, "description": f"{service}: {ready} of {ready + unready} endpoints ready"}
+            return _part(_DEGRADED, f"{service}: {ready} of {ready + unready} endpoints ready")
         return {"status": _HEALTHY}
 
     def _addresses(self, service: str) -> tuple[int, int]:
@@ -72,14 +97,18 @@ class HealthEndpoints:
         return ready, sum(len(subset.get("notReadyAddresses") or ()) for subset in subsets)
 
     async def _api(self, request: web.Request) -> web.Response:
-        down = self.report()["status"] == _UNHEALTHY
-        await asyncio.sleep(self._chance.uniform(*(_WAITS if down else _QUICK)) / self._clock.speed)
-        report = self.report()
+        seconds, tired = self.patience()
+        await asyncio.sleep(seconds / self._clock.speed)
+        report = self.report(tired=tired)
         return _answer(report, 503 if report["status"] == _UNHEALTHY else 200)
 
     async def _login(self, request: web.Request) -> web.Response:
         await asyncio.sleep(self._chance.uniform(*_QUICK) / self._clock.speed)
         return _answer({"status": _HEALTHY}, 200)
+
+
+def _part(status: str, description: str) -> Json:
+    return {"status": status, "description": description}
 
 
 def _named(entries: Mapping[str, Json], status: str) -> list[str]:

@@ -17,6 +17,7 @@ from drill.fates import Fate
 from drill.outages import Outages
 from drill.podlogs import LogOptions
 from drill.store import ObjectStore
+from drill.strain import Strain
 from drill.voices import Moment
 from drill.world import POD
 
@@ -43,6 +44,7 @@ class Logs:
         self,
         store: ObjectStore,
         outages: Outages,
+        strain: Strain,
         *,
         voice_names: Mapping[str, str],
         fate: Callable[[Json, Json], Fate],
@@ -50,6 +52,7 @@ class Logs:
     ) -> None:
         self._store = store
         self._outages = outages
+        self._strain = strain
         self._voice_names = voice_names
         self._fate = fate
         self._payments = payments
@@ -113,8 +116,13 @@ class Logs:
             chance = random.Random(crc32(f"{meta['uid']}/{container}/{slot}".encode()))  # noqa: S311 (a log's filler)
             at = (slot + chance.random()) * voice.period
             if begin < at <= until:
-                down = self._outages.at(meta["namespace"], self._payments, at)
-                moment = Moment(service=container, unready=at >= unready_since, payments_down=down)
+                moment = Moment(
+                    service=container,
+                    unready=at >= unready_since,
+                    payments_down=self._outages.at(meta["namespace"], self._payments, at),
+                    felt=self._strain.at(at),
+                    database=self._strain.database_of(container),
+                )
                 yield at, voice.speak(chance, moment)
 
 

@@ -67,9 +67,11 @@ class Network:
         if outside is not None:
             return Reply(outside.status, outside.body, outside.latency)
         if (name := self._public(host, port)) is not None:
-            report: Json = self._health.report() if name == "api" else {"status": "Healthy"}
-            down = report["status"] == "Unhealthy"
-            return Reply(503 if down else 200, json.dumps(report), 2.3 if down else 0.041)
+            if name != "api":
+                return Reply(200, json.dumps({"status": "Healthy"}), 0.041)
+            seconds, tired = self._health.patience()
+            report = self._health.report(tired=tired)
+            return Reply(503 if report["status"] == "Unhealthy" else 200, json.dumps(report), seconds)
         ready = host not in ("localhost", "127.0.0.1") or pods.is_ready(pod)
         return Reply(200 if ready else 503, json.dumps({"status": "Healthy" if ready else "Unhealthy"}), _QUICK)
 

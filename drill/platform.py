@@ -33,6 +33,7 @@ from drill.programs import Programs
 from drill.scenario import Scenario
 from drill.server import ApiServer
 from drill.store import ObjectStore
+from drill.strain import Strain, Unreadiness
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,12 @@ class Platform:
         outages = Outages(self.store, self.clock)
         self.estate = self._estate(outages, now)
         self.arm = ArmServer(self.estate) if self.estate is not None else None
+        space = self.scenario.namespace
+        databases = {service.name: service.database for service in self.scenario.services}
+        self.strain = Strain(self.estate, databases, self.clock)
+        trouble = self.scenario.azure.trouble if self.scenario.azure is not None else 0.0
+        probed = [service.name for service in self.scenario.services if service.probe]
+        Unreadiness(self.strain, self.plane, space, probed).watch(now + trouble)
         director = Director(self.scenario, self.plane, now)
         director.play()
         self.fleet = Fleet(self.plane.world, director)
@@ -94,7 +101,7 @@ class Platform:
         self.logs = self._logs(outages)
         self.metrics = self._metrics()
         checks = {service.check: service.name for service in self.scenario.services if service.check}
-        self.health = HealthEndpoints(self.store, self.clock, self.scenario.namespace, checks)
+        self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain)
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
@@ -112,7 +119,7 @@ class Platform:
 
     def _logs(self, outages: Outages) -> Logs:
         voices = {service.name: service.log for service in self.scenario.services}
-        return Logs(self.store, outages, voice_names=voices, fate=self.plane.kubelets.fate)
+        return Logs(self.store, outages, self.strain, voice_names=voices, fate=self.plane.kubelets.fate)
 
     def _metrics(self) -> Metrics:
         loads = {service.name: Load(service.cpu, service.memory) for service in self.scenario.services}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drill.fates import Fate
+from drill.strain import NOTHING, Felt
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,13 @@ class Moment:
     service: str
     unready: bool  # this pod's readiness probe fails
     payments_down: bool
+    felt: Felt = NOTHING  # what services feel of their databases
+    database: str = ""  # the one that this service needs
+
+    @property
+    def pressure(self) -> float:
+        """Above 1 where the service waits for its database."""
+        return self.felt.pressed.get(self.service, 0.0)
 
 
 Speak = Callable[[random.Random, Moment], str]
@@ -83,8 +91,36 @@ def last_words(service: str, fate: Fate) -> list[str]:
     ]
 
 
+def _of_its_database(chance: random.Random, moment: Moment) -> str | None:
+    """What a service says because of its database, if that troubles it and it does not talk of something else."""
+    name, space = moment.database, _namespace(moment.service)
+    if moment.service in moment.felt.cut_off:
+        return (
+            f"fail: {space}.Data[1822] Microsoft.Data.SqlClient.SqlException (0x80131904): Database '{name}' on server "
+            "'banking-platform-prod-sql' is not currently available.  Please retry the connection later. "
+            "(Error Number:40613,State:1,Class:20)"
+        )
+    if moment.pressure <= 1.0:
+        return None
+    what, luck = chance.choice(_STATEMENTS), chance.random()
+    if luck < 0.22:
+        return (
+            "fail: Microsoft.EntityFrameworkCore.Database.Command[20102] Failed executing DbCommand "
+            f"({chance.randint(30_001, 30_090):,} ms) {what} on {name}: "
+            "Microsoft.Data.SqlClient.SqlException (0x80131904): Execution Timeout Expired.  The timeout period "
+            "elapsed prior to completion of the operation or the server is not responding. "
+            "(Error Number:-2,State:0,Class:11)"
+        )
+    if luck < 0.45:
+        took = int(chance.uniform(2_400, 9_000) * moment.pressure)
+        return f"warn: Microsoft.EntityFrameworkCore.Database.Command[20504] slow query ({took} ms) on {name}: {what}"
+    return None
+
+
 def _request(chance: random.Random, moment: Moment) -> str:
     space = _namespace(moment.service)
+    if (trouble := _of_its_database(chance, moment)) is not None:
+        return trouble
     if moment.unready and chance.random() < 0.35:
         return (
             f"fail: {space}.Health.ReadinessCheck[2301] Unhealthy: SELECT 1 on BankingAccountsDb took "
@@ -99,7 +135,7 @@ def _request(chance: random.Random, moment: Moment) -> str:
     verb, path, status = chance.choice(
         (("GET", "", 200), ("GET", "/history", 200), ("GET", "/limits", 200), ("POST", "", 201), ("GET", "/x", 404))
     )
-    took = chance.lognormvariate(2.9, 0.6) * (9 if moment.unready else 1)
+    took = chance.lognormvariate(2.9, 0.6) * (9 if moment.unready else 1) * (90 if moment.pressure > 1 else 1)
     return (
         f"info: {space}.Http[9] {verb} /api/v2/{noun}s/{chance.randrange(16**6):06x}{path} -> {status} "
         f"in {took:.0f} ms trace={chance.getrandbits(64):016x}"
@@ -108,6 +144,8 @@ def _request(chance: random.Random, moment: Moment) -> str:
 
 def _payments(chance: random.Random, moment: Moment) -> str:
     space = _namespace(moment.service)
+    if (trouble := _of_its_database(chance, moment)) is not None:
+        return trouble
     if chance.random() < 0.25:
         return (
             f"info: {space}.Settlement.SettlementWorker[1204] settled batch {chance.randrange(10**5):05d}: "
@@ -128,6 +166,15 @@ def _gateway(chance: random.Random, moment: Moment) -> str:
             f"after {chance.randint(2000, 2600)} ms {trace}"
         )
     method = "POST" if route == "payments" else "GET"
+    upstream = _UPSTREAMS.get(route, "")
+    if upstream in moment.felt.pressed and chance.random() < 0.3:
+        return (
+            f"fail: Yarp.ReverseProxy.Forwarder[48] {method} /api/v2/{route} -> 504 upstream {upstream} timed out "
+            f"after {chance.randint(10_000, 10_080)} ms {trace}"
+        )
+    if upstream in moment.felt.pressed:
+        took = chance.uniform(1_900, 6_800)
+        return f"info: Yarp.ReverseProxy.Forwarder[9] {method} /api/v2/{route} -> 200 in {took:.0f} ms {trace}"
     return (
         f"info: Yarp.ReverseProxy.Forwarder[9] {method} /api/v2/{route} -> 200 in "
         f"{chance.lognormvariate(3.3, 0.5):.0f} ms {trace}"
@@ -136,6 +183,8 @@ def _gateway(chance: random.Random, moment: Moment) -> str:
 
 def _worker(chance: random.Random, moment: Moment) -> str:
     space = _namespace(moment.service)
+    if (trouble := _of_its_database(chance, moment)) is not None:
+        return trouble
     if chance.random() < 0.04:
         return f"warn: {space}.Queue[4102] message {chance.getrandbits(32):08x} redelivered (attempt 2)"
     return (
@@ -155,6 +204,18 @@ def _system(chance: random.Random, moment: Moment) -> str:
     return f"I {moment.service} sync finished in {chance.uniform(1, 30):.1f}ms items={chance.randint(20, 90)}"
 
 
+_STATEMENTS: Final = (
+    "usp_EntriesOfAccount @top=50",
+    "usp_BalanceOfAccount @id",
+    "usp_PostEntry @batch",
+    "usp_LimitsOfCustomer @id",
+)
+_UPSTREAMS: Final = {
+    "accounts": "account-service",
+    "transactions": "transaction-service",
+    "payments": "payment-service",
+    "cards": "card-service",
+}
 VOICES: Final = {
     "request": Voice(0.9, _request),
     "payments": Voice(0.7, _payments),

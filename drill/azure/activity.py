@@ -12,9 +12,10 @@ import re
 import uuid
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from drill.azure.errors import bad_request
 from drill.azure.faults import AzureFaults
@@ -33,13 +34,13 @@ _FIELDS: Final = {
     "resourceprovider": lambda event: event.act.provider,
     "correlationid": lambda event: event.act.correlation,
     "caller": lambda event: event.act.caller,
+    "category": lambda event: event.act.category,
     "level": lambda event: event.level,
 }
 _METHODS: Final = {"write": "PUT", "delete": "DELETE", "action": "POST", "read": "GET"}
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """What all events of one operation have in common. ``resource`` is a resource id."""
 
     operation: str
@@ -68,8 +69,7 @@ class Act:
         return "/".join([provider, *rest[::2]])
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event; ``at`` in world seconds. ``sub_status`` is (value, as it is worded)."""
 
     at: float
@@ -87,8 +87,7 @@ class Event:
         return self.at, self.number
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some events, the newest first, and the token of the page after it ("" if there is none)."""
 
     events: list[Event]
@@ -189,8 +188,7 @@ class ActivityLog:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which events are wanted: world seconds, and what must be equal."""
 
     since: float

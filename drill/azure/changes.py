@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from drill.azure.activity import Act
 from drill.azure.database import GB, Database
@@ -33,8 +34,7 @@ _CREATING: Final = 60.0
 _FAILURE: Final = (40197, "The service has encountered an error processing your request. Please try again.")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Who asks for a change: the caller, and what the log will join it by."""
 
     caller: str

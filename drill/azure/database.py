@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
+
+from msgspec import Struct
 
 from drill.azure.history import History
 from drill.azure.operations import Operation
@@ -26,8 +27,7 @@ WasDown = Callable[[str, float], bool]
 """Whether a service was not available at an instant of the world."""
 
 
-@dataclass(slots=True)
-class Database:
+class Database(Struct):
     """A database. Instants are world seconds; ``start`` is what the offsets of its data are relative to."""
 
     group: str
@@ -43,9 +43,9 @@ class Database:
     status: str = "Online"
     requested: Tier | None = None  # while it is being scaled
     zone_redundant: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
-    operations: list[Operation] = field(default_factory=list)  # the newest first
-    interruptions: list[tuple[float, float]] = field(default_factory=list)  # spans in which it took no connections
+    tags: dict[str, str] = {}
+    operations: list[Operation] = []  # the newest first
+    interruptions: list[tuple[float, float]] = []  # spans in which it took no connections
     deleted: bool = False
 
     @property

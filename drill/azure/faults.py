@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class AzureFaults:
+class AzureFaults(Struct):
     """Switches that the endpoint looks at with every request.
 
     ``frozen``           requests are accepted and never answered (see `freeze`, `thaw`).
@@ -41,7 +41,7 @@ class AzureFaults:
     unheard: int = 0
     unanswered: int = 0
     only: str = ""
-    forbidden: set[str] = field(default_factory=set)
+    forbidden: set[str] = set()
     _running: asyncio.Event = field(default_factory=asyncio.Event)
     _frozen: bool = False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from drill.azure import activity, bodies, errors
 from drill.azure.activity import bodies as event_bodies
@@ -21,8 +21,7 @@ Json = dict[str, Any]
 _POLL: Final = 15.0  # seconds of the world that Azure asks a client to wait between two looks
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request: what its path names, its query with lower-case names, its body, and where the server is."""
 
     names: Mapping[str, str]
@@ -33,21 +32,31 @@ class Call:
     base: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     status: int = 200
     body: Json | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A method and a path, and the action that somebody must be allowed to do there."""
 
     method: str
-    path: re.Pattern[str]
+    path: tuple[str, ...]  # the segments, in lower case; one in braces is a name
     action: str
     handle: Callable[[Handlers, Call], Answer]
+
+    def match(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """The names in a path, or None if it is another's. Azure does not heed case."""
+        if len(segments) != len(self.path):
+            return None
+        names: dict[str, str] = {}
+        for wanted, segment in zip(self.path, segments, strict=True):
+            if wanted.startswith("{"):
+                names[wanted[1:-1]] = segment
+            elif wanted != segment.lower():
+                return None
+        return names if all(names.values()) else None
 
 
 class Handlers:
@@ -255,9 +264,7 @@ class Handlers:
 
 
 def _route(method: str, path: str, action: str, handle: Callable[[Handlers, Call], Answer]) -> Route:
-    """``path`` has names in braces; paths of Azure do not heed case."""
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path.replace(".", r"\."))
-    return Route(method, re.compile(pattern, re.IGNORECASE), action, handle)
+    return Route(method, tuple(path.lower().split("/")), action, handle)
 
 
 _SUBSCRIPTION: Final = "/subscriptions/{subscription}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from drill.clock import Timer
 
@@ -20,8 +21,7 @@ FRIENDLY: Final = {
 }
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(Struct):
     """One operation on a database. Instants are world seconds; ``takes`` is how long it is going to take."""
 
     id: str

@@ -137,6 +137,13 @@ class Azure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     activity: tuple[Activity, ...] = ()
     alerts: tuple[Alert, ...] = ()
 
+    @property
+    def trouble(self) -> float:
+        """The offset in seconds from which something presses a database more than on an ordinary day; at most 0."""
+        surges = [surge.at for database in self.databases for surge in database.surges if surge.demand > 0]
+        blockers = [blocker.at for database in self.databases for blocker in database.blockers]
+        return min((0.0, *(seconds(at) for at in (*surges, *blockers))))
+
     def mistakes(self, services: set[str]) -> Iterator[str]:
         """What the types cannot say: each a sentence that begins with the place."""
         names = [database.name for database in self.databases]

@@ -202,12 +202,12 @@ class ArmServer:
 
 
 def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    allowed = False
+    segments, allowed = path.split("/"), False
     for route in ROUTES:
-        match = route.path.fullmatch(path)
-        if match is not None:
+        names = route.match(segments)
+        if names is not None:
             if route.method == method:
-                return route, match.groupdict()
+                return route, names
             allowed = True
     if allowed:
         raise ArmError(405, "HttpMethodNotAllowed", f"The requested resource does not support http method '{method}'.")

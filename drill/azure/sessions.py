@@ -6,7 +6,8 @@ Rows have the columns of sys.dm_exec_requests and sys.dm_exec_sessions that the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from drill.azure.part import Blocker
 from drill.clock import Clock
@@ -16,8 +17,7 @@ _MOST_WAITING = 1_000
 _TIMEOUT = 30.0  # seconds after which a statement that waits is given up by its client, which tries again
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request that runs or waits. Times are in milliseconds, ``started_at`` in wall seconds."""
 
     session_id: int

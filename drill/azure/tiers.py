@@ -6,14 +6,14 @@ resource-limits-vcore-single-databases.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(Struct, frozen=True):
     """One service objective. ``capacity`` is in ``unit``; sizes in GB; workers and sessions are the most at a time."""
 
     objective: str

@@ -395,7 +395,7 @@ async def test_the_program_names_the_scenarios_when_it_does_not_know_one(tmp_pat
     )
     _, errors = await process.communicate()
     assert process.returncode == 2
-    assert b"there is no scenario 'nothing'; there are: payment-release" in errors
+    assert b"there is no scenario 'nothing'; there are: database-degradation, payment-release" in errors
     assert b"Traceback" not in errors
 
 
