@@ -42,7 +42,7 @@ async def test_two_hundred_random_keys_a_second_send_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # exports land where the console runs
     chance = random.Random(seed)  # noqa: S311
-    async with stage(tmp_path, speed=1.0) as at:
+    async with stage(tmp_path, speed=1.0, watched=True) as at:
         console = at.console
         driver = console.app._driver
         assert driver is not None
@@ -55,7 +55,7 @@ async def test_two_hundred_random_keys_a_second_send_nothing(
                 driver.process_message(key(chance))
                 sent += 1
             await asyncio.sleep(0.005)
-        await console.until(lambda: not console.app._message_queue.qsize(), "every key heard")
+        await console.until(lambda: not console.app._message_queue.qsize(), "every key heard", limit=SECONDS * 2 + 60)
         await console.pilot.pause()
 
         assert sent > SECONDS * RATE * 0.5

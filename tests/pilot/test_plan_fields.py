@@ -113,8 +113,15 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
 
         await at.select("payment-service")
         await at.plan("T")
-        await at.console.until(lambda: "more lines" in at.console.text, "that the command is longer")
+        await at.console.until(lambda: "<<'EOF'  …" in at.console.text, "that the command is longer")
         assert "What changes" in at.console.text
+        await at.console.press("escape")
+        await at.console.home()
+
+        await at.console.press("right", "down")
+        await at.plan("Q")
+        for verb in ("logs", "apply", "label"):  # each of its commands, however long what is applied is
+            await at.console.until(lambda verb=verb: f" {verb} " in at.console.text, verb)
         await at.console.press("escape")
         await at.console.home()
 

@@ -115,17 +115,22 @@ class PlanBody(VerticalScroll, can_focus=False):
 
 
 def _commands(plan: Plan, most: int) -> list[Paragraph]:
-    lines = [line for command in plan.commands for line in command.split("\n")]
+    """Each command from its first line. Where there are too many lines, what is fed to a command is left out first."""
+    lines = [(line, not number, 0) for command in plan.commands for number, line in enumerate(command.split("\n"))]
+    if len(lines) > most:
+        lines = [(command.partition("\n")[0], True, command.count("\n")) for command in plan.commands]
     paragraphs = [
         Paragraph(
-            Content.styled("$ " if line in plan.commands or number == 0 else "  ", QUIET),
-            Content.styled(plain(line, 600), "$text-accent"),
+            Content.styled("$ " if first else "  ", QUIET),
+            Content.assemble(
+                (plain(line, 600), "$text-accent"), (f"  … {left_out} lines" if left_out else "", QUIET)
+            ),
             EMPTY if number else Content.styled("y copies", QUIET),
         )
-        for number, line in enumerate(lines[:most])
+        for number, (line, first, left_out) in enumerate(lines[:most])
     ]
     if len(lines) > most:
-        paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - most} more lines", QUIET)))
+        paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - most} more", QUIET)))
     return [*paragraphs, Paragraph(EMPTY, EMPTY)]
 
 
