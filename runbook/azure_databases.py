@@ -152,6 +152,12 @@ def edition_of(obj: Json) -> str:
     return str((obj.get("sku") or {}).get("tier") or "")
 
 
+def sku_of(obj: Json) -> Json:
+    """Its size, as another of the same size is asked for."""
+    sku = obj.get("sku") or {}
+    return {name: sku[name] for name in ("name", "tier", "family", "capacity", "size") if sku.get(name) is not None}
+
+
 def pool_of(obj: Json) -> str:
     """The id of the elastic pool it is in; empty if it is in none."""
     return str((obj.get("properties") or {}).get("elasticPoolId") or "")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from probes.azure.refusals import error_of, retry_after
 from runbook.errors import Refused, Uncertain
 
-ROLE = "ask for a role like docs/rbac/azure-role.json"
+ROLE = "ask for a role like docs/rbac/azure-responder-role.json"
 _MOST_TEXT = 300
 
 _ACTION = re.compile(r"action '(?P<action>[^']+)'", re.IGNORECASE)

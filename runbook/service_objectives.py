@@ -22,6 +22,16 @@ class Objective(NamedTuple):
     unit: str
     most: int | None = None
 
+    @property
+    def sku(self) -> dict[str, str | int]:
+        """As it is asked for: ``{"name": "Standard", "tier": "Standard", "capacity": 100}``."""
+        vcore = _VCORE.fullmatch(self.name)
+        if not vcore:
+            return {"name": self.edition, "tier": self.edition, "capacity": self.amount}
+        family = vcore["family"]
+        generation = family.rpartition("_")[2]
+        return {"name": family, "tier": self.edition, "family": generation, "capacity": self.amount}
+
     def __str__(self) -> str:
         return f"{self.name}, {self.edition}, {self.amount:,} {self.unit}"
 

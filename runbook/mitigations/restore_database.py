@@ -105,7 +105,7 @@ class RestoreDatabase(Mitigation):
                 "name": name,
                 "point": point,
                 "objective": objective,
-                "edition": databases.edition_of(obj),
+                "sku": databases.sku_of(obj),
                 "location": str(obj.get("location") or ""),
                 "pool": databases.pool_of(obj),
             },
@@ -144,7 +144,7 @@ class RestoreDatabase(Mitigation):
         if steps["pool"]:
             properties["elasticPoolId"] = steps["pool"]
         else:
-            body["sku"] = {"name": steps["objective"], "tier": steps["edition"]}
+            body["sku"] = steps["sku"]
         accepted = await hands.azure.put(source.beside(steps["name"]).id(arm), API, body)
         self.following.began(plan.id, accepted.operation)
         tell(f"Azure has accepted it ({accepted.status})")

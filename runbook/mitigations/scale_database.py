@@ -57,9 +57,7 @@ class ScaleDatabase(Mitigation):
         # Never what the runbook file says: the size that is there is the only one that nobody has to think about.
         options = tuple((name, f"{one}{', now' if name == now else ''}") for name, one in known.items())
         value = choices.get(OBJECTIVE, now)
-        field, wrong = chosen_in(
-            Field(id=OBJECTIVE, label="objective", kind="choice", value=value, options=options)
-        )
+        field, wrong = chosen_in(Field(id=OBJECTIVE, label="objective", kind="choice", value=value, options=options))
         before, wanted = known[now], known.get(field.value, known[now])
         allowed, going = await asyncio.gather(
             azure_preflight.allowed(arm, where.id(arm), ACTIONS), _operations(scene, where)
@@ -86,7 +84,7 @@ class ScaleDatabase(Mitigation):
             choices={OBJECTIVE: field.value},
             steps={
                 "objective": wanted.name,
-                "edition": wanted.edition,
+                "sku": wanted.sku,
                 "before": now,
                 "tags": [[str(name), str(value)] for name, value in (obj.get("tags") or {}).items()],
                 "known": [] if isinstance(going, ProbeError) else [one.id for one in going],
@@ -108,7 +106,7 @@ class ScaleDatabase(Mitigation):
         steps = plan.steps
         # Tags are replaced as a whole; those that are there stay.
         tags = {str(name): str(value) for name, value in steps["tags"]} | hands.stamp.tags
-        body: Json = {"sku": {"name": steps["objective"], "tier": steps["edition"]}, "tags": tags}
+        body: Json = {"sku": steps["sku"], "tags": tags}
         arm = databases.arm_of(scene)
         accepted = await hands.azure.patch(Where.of_target(plan.target).id(arm), API, body)
         tell(f"Azure has accepted it ({accepted.status})")

@@ -84,7 +84,7 @@ async def test_it_is_sent_once_with_its_stamp_and_worked_when_the_new_database_i
         assert (write.method, write.path.rpartition("/")[2]) == ("PUT", name)
         assert write.json() == {
             "location": "westeurope",
-            "sku": {"name": "S3", "tier": "Standard"},
+            "sku": {"name": "Standard", "tier": "Standard", "capacity": 100},
             "properties": {
                 "createMode": "PointInTimeRestore",
                 "sourceDatabaseId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Sql"

@@ -50,7 +50,7 @@ async def test_it_is_scaled_up_with_its_tags_kept_and_scaled_back_by_its_undo() 
         assert any("ALTER DATABASE InProgress" in text for _, text in act.progress)
         (write,) = at.writes
         assert write.json() == {
-            "sku": {"name": "S6", "tier": "Standard"},
+            "sku": {"name": "Standard", "tier": "Standard", "capacity": 400},
             "tags": {"owner": "core-banking", "warroom-incident": INCIDENT, "warroom-act": plan.id},
         }
 
@@ -108,6 +108,7 @@ async def test_vcores_are_scaled_within_their_family_and_what_cannot_be_scaled_s
         plan = await at.plan("scale-database", "BankingLedgerDb", objective="GP_Gen5_8")
         assert finding(plan, "objective").text == "GP_Gen5_8 has 8 vCores instead of 4"
         assert [name for name, _ in plan.fields[0].options][:3] == ["GP_Gen5_2", "GP_Gen5_4", "GP_Gen5_6"]
+        assert plan.steps["sku"] == {"name": "GP_Gen5", "tier": "GeneralPurpose", "family": "Gen5", "capacity": 8}
         unknown = await at.plan("scale-database", objective="S5")
         assert finding(unknown, "objective").level is Level.RED
         with pytest.raises(NoPlan, match="only for a database"):
