@@ -110,7 +110,7 @@ async def test_what_led_to_it_is_there_to_be_found() -> None:
     (blocker,) = drill.database.sessions.blocking()
     requests = drill.database.sessions.requests()
     operations = [event.operation for event in drill.estate.part.activity]
-    early = (await drill.log("account-service", 1800)).splitlines()
+    early = (await drill.log("transaction-service", 1800)).splitlines()
 
     assert blocker.program == "Banking.Migrations/0041"
     assert Counter(request.blocking_session_id for request in requests) == {0: 1, 87: 23}
@@ -127,7 +127,7 @@ async def test_restarting_everything_does_not_help() -> None:
 
     assert drill.pressure > 1.4
     assert drill.unready == dict.fromkeys(FEELS_IT, 1), "of the new pods as many are unready as were of the old"
-    assert len(before & {pod["metadata"]["uid"] for pod in drill.platform.store.list(POD, PROD)}) == 25
+    assert len(before & {pod["metadata"]["uid"] for pod in drill.platform.store.list(POD, PROD)}) == 28
     assert drill.waits() > 2.5
 
 
