@@ -217,14 +217,15 @@ class Account:
 class Trail:
     """The links that were followed in one list: a page that comes twice is forgiven, a circle is not."""
 
-    def __init__(self, asked: str) -> None:
+    def __init__(self, asked: str, most: int = MOST_PAGES) -> None:
         self._asked = asked
+        self._most = most
         self._followed: dict[str, int] = {}
 
     def follow(self, link: str) -> None:
         """Raises BadAnswer when following it leads nowhere new."""
         self._followed[link] = self._followed.get(link, 0) + 1
-        if self._followed[link] > 2 or len(self._followed) > MOST_PAGES:
+        if self._followed[link] > 2 or len(self._followed) > self._most:
             raise BadAnswer(f"the pages of {self._asked} do not end: Azure answers one of them again and again")
 
 

@@ -34,6 +34,7 @@ MOST_PAUSE = 300.0  # seconds between two looks, whatever goes wrong
 LOGIN_PAUSE = 15.0  # seconds until a login is tried again
 HEALTH_PACE = 5  # what concerns the whole subscription is asked this many times less often
 MOST_INCIDENTS = 500
+MOST_PAGES = 1000  # of one look; it is over earlier, when a page is all from before what is kept
 
 
 class ActivityProbe:
@@ -91,7 +92,7 @@ class _Log:
 
     async def look(self) -> None:
         """Read what is new, all its pages. Raises `ProbeError`; the next call goes on where this one ended."""
-        look = self._look or _Look(self._since(), Trail(self._asked))
+        look = self._look or _Look(self._since(), Trail(self._asked, MOST_PAGES))
         resumed = self._look is not None and bool(look.link)
         self._look = look
         try:
@@ -101,7 +102,7 @@ class _Log:
             self._look = None
             if not resumed:
                 raise
-            self._look = look = _Look(look.since, Trail(self._asked))
+            self._look = look = _Look(look.since, Trail(self._asked, MOST_PAGES))
             await self._read(look)
         self._look = None
         self._complete_at = look.began_at

@@ -33,6 +33,7 @@ from tests.arm_server import (
     forbidden,
     refusal,
     since,
+    utc,
 )
 
 NOW = 1_795_443_644.0
@@ -408,6 +409,32 @@ async def test_who_may_not_see_the_subscription_sees_the_group(server: ArmServer
     server.answers[ACTIVITY] = group_only
     snapshot = await until(ActivityProbe(azure, 0.05), lambda new: live(new) and server.count("ServiceHealth"))
     assert (len(snapshot.rows), snapshot.freshness.detail) == (1, "")
+
+
+def _told(number: int, at: float) -> Json:
+    return {"eventDataId": f"e-{number}", "correlationId": f"c-{number}", "eventTimestamp": utc(at)}
+
+
+async def test_a_log_of_more_pages_than_are_kept_is_read_until_it_is_full(server: ArmServer, azure: Account) -> None:
+    """Twelve thousand operations in two hours: the newest are there, and no more pages are asked for than they fill."""
+    now = time.time()
+    numbered = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/servers/s/firewallRules/r"
+    bare = event(0, now, resource=numbered)
+    small = {name: bare[name] for name in ("operationName", "status", "resourceId")}
+
+    def endless(request: web.Request) -> Reply:
+        if "ServiceHealth" in request.query.get("$filter", ""):
+            return {"value": []}
+        first = int(request.query.get("$skiptoken", "0"))
+        page = [small | _told(number, now - number / 2) for number in range(first, first + 500)]
+        query = {**request.query, "$skiptoken": str(first + 500)}
+        return {"value": page, "nextLink": str(request.url.with_query(query))}
+
+    server.answers[ACTIVITY] = endless
+    snapshot = await until(ActivityProbe(azure, 60), live)
+
+    assert 9_000 <= len(snapshot.rows) <= 10_500
+    assert server.count(ACTIVITY) < 30
 
 
 def test_the_newest_ten_thousand_are_kept_and_the_oldest_do_not_come_back() -> None:
