@@ -9,7 +9,7 @@ NARROW = 110
 
 BANNER_ROWS = 3
 LOG_ROWS = 3
-KEY_ROWS, TALL_KEY_ROWS, TALL = 1, 2, 42
+KEY_ROWS, TALL_KEY_ROWS, TALL = 1, 3, 42
 """Rows of the keys, on a screen of at least `TALL` rows and on a lower one."""
 
 LEFT_SHARE = 0.62

@@ -1,4 +1,4 @@
-"""The last rows of the console: the keys that look, and below them the keys that act; on a small screen in one row.
+"""The last rows of the console: the keys that look, and after them the keys that act; on a small screen in one row.
 
 Dim where a key does nothing now.
 """
@@ -91,7 +91,8 @@ class KeyBar(Widget):
         at, before = 2, None
         last = y == self.size.height - 1
         hints, room = self._hints_of(y), cells - (_HELP_CELLS if last else 0) - 2
-        between = _CLOSE if len(hints) > _MANY and self._taken(hints, _GAP) > room else _GAP
+        closer = len(hints) > _MANY or self.size.height > 2
+        between = _CLOSE if closer and self._taken(hints, _GAP) > room else _GAP
         for hint in self._fitting(hints, room, between):
             if before is not None:
                 gap = _DIVIDER if hint.act and not before.act else between
@@ -112,10 +113,19 @@ class KeyBar(Widget):
         return Strip(segments).adjust_cell_length(cells, base)
 
     def _hints_of(self, y: int) -> list[KeyHint]:
-        """With two rows those that look stand above those that act."""
-        if self.size.height < 2:
-            return list(self._hints)
-        return [hint for hint in self._hints if hint.act == (y == 1)]
+        """What stands in a row: as much as fits, without the reasons, and in the last one all the rest.
+
+        Where those that look leave room below them, those that act begin in a row of their own.
+        """
+        rows: list[list[KeyHint]] = [[]]
+        for hint in self._hints:
+            row, room = rows[-1], self.size.width - _HELP_CELLS - 2
+            full = self._taken([*map(_quiet, row), _quiet(hint)], _CLOSE) > room
+            acts_begin = len(rows) == 1 and hint.act and bool(row) and not row[-1].act
+            if row and (full or acts_begin) and len(rows) < self.size.height:
+                rows.append([])
+            rows[-1].append(hint)
+        return rows[y] if y < len(rows) else []
 
     def _texts(self, hint: KeyHint) -> tuple[str, str]:
         reason = f" ({plain(hint.disabled, 40)})" if hint.disabled not in ("", _UNSAID) else ""
@@ -145,6 +155,11 @@ class KeyBar(Widget):
             if start <= event.x < end and not hint.disabled:
                 self.post_message(self.Pressed(hint))
                 return
+
+
+def _quiet(hint: KeyHint) -> KeyHint:
+    """The hint without the reason why it is off."""
+    return KeyHint(hint.key, hint.label, hint.weight, hint.act, _UNSAID if hint.disabled else "", hint.action)
 
 
 def _drawn(hint: KeyHint, texts: tuple[str, str], styles: dict[str, Style]) -> list[Segment]:

@@ -73,6 +73,22 @@ async def test_many_hints_stand_closer_together_where_that_makes_room() -> None:
     assert await bar(KeyBar(many), 240) == "  " + "   ".join(f"{letter} does it" for letter in letters).ljust(236) + "?"
 
 
+async def test_with_three_rows_no_key_is_left_out_and_those_that_act_begin_in_their_own() -> None:
+    looks = [KeyHint(letter, "looks", 6) for letter in "abcdefghij"]
+    acts = [KeyHint(letter, "acts", 2, act=True, disabled="not a pod") for letter in "ABCDEFGHIJ"]
+    keys = KeyBar([*looks, *acts])
+    app = BarApp(keys)
+    async with app.run_test(size=(84, 5)) as pilot:
+        keys.styles.height = 3
+        await pilot.pause()
+        text = app.lines[:3]
+    shown = [word for line in text for word in line.split()]
+    assert text[0].split()[-2:] == ["h", "looks"]
+    assert text[1].split()[:5] == ["i", "looks", "j", "looks", "│"]
+    assert text[2].endswith("?")
+    assert all(letter in shown for letter in "abcdefghijABCDEFGHIJ")
+
+
 async def test_a_click_on_a_hint_is_reported_unless_it_is_off() -> None:
     app = BarApp(KeyBar(HINTS))
     async with app.run_test(size=(100, 3)) as pilot:
