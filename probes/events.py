@@ -7,10 +7,10 @@ events about the same object with the same reason and message (a new one per ret
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -40,16 +40,8 @@ class EventsProbe:
                 yield Snapshot(self.name, snapshot.freshness, fold.rows, snapshot.version, changed)
 
 
-class _Same(NamedTuple):
-    """What makes two events the same news."""
-
-    namespace: str
-    object_uid: str
-    kind: str
-    object_name: str
-    type: str
-    reason: str
-    message: str
+_Same = tuple[str, str, str, str, str, str, str]
+"""What makes two events the same news: namespace, UID, kind and name of what it is about, type, reason, message."""
 
 
 class Fold:
@@ -179,7 +171,7 @@ def _row(
 
 
 def _same(event: Event) -> _Same:
-    return _Same(
+    return (
         event.namespace,
         event.object_uid,
         event.kind,
@@ -190,10 +182,10 @@ def _same(event: Event) -> _Same:
     )
 
 
-def _folded(members: Iterable[Event]) -> Event:
+def _folded(members: Collection[Event]) -> Event:
+    if len(members) == 1:
+        return next(iter(members))
     events = sorted(members, key=lambda event: (event.first_at, event.uid))
-    if len(events) == 1:
-        return events[0]
     return replace(
         events[0],
         count=sum(event.count for event in events),

@@ -52,6 +52,9 @@ ACTS_AFTER = 3.0
 BEHIND_EVERY = 0.25
 """Seconds between two repaints of the console behind a dialog."""
 
+DIAGNOSED_AFTER = 2.0
+"""Seconds after which a diagnosis is made even if not every source is live: of thousands of rows it is no small work."""
+
 STARTED_AFTER = 20.0
 """Seconds after which the start counts as over even if not every source is live."""
 
@@ -279,14 +282,15 @@ class ControlRoom:
         if not self._seated:
             return
         now = self.now()
-        self.diagnosing.look_if_due(now)
+        live, since = self.desk.vitals.live >= len(self.session.sources), now - self._opened_at
+        if live or since > DIAGNOSED_AFTER:
+            self.diagnosing.look_if_due(now)
         self.updates.tick(now)
         self.keeping.tick(now)
         self.desk.tick(now)
-        if self.desk.vitals.live >= len(self.session.sources) or now - self._opened_at > STARTED_AFTER:
+        if live or since > STARTED_AFTER:
             collector.release()
-            self._prepare_acts()
-        elif now - self._opened_at > ACTS_AFTER:
+        if live or since > ACTS_AFTER:
             self._prepare_acts()
         if self._watcher is not None:
             # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.
