@@ -53,7 +53,7 @@ BEHIND_EVERY = 0.25
 """Seconds between two repaints of the console behind a dialog."""
 
 DIAGNOSED_AFTER = 2.0
-"""Seconds after which a diagnosis is made even if not every source is live: of thousands of rows it is no small work."""
+"""Seconds after which a diagnosis is made even if not all is live: of thousands of rows it is no small work."""
 
 STARTED_AFTER = 20.0
 """Seconds after which the start counts as over even if not every source is live."""
