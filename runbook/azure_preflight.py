@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from runbook.scene import Scene
 
 PERMISSIONS = "2022-04-01"  # of Microsoft.Authorization/permissions
+ASKING = "Microsoft.Authorization/permissions/read"
+"""The action that asking needs; without it, a plan says that it cannot know."""
+
 RECENTLY = 300.0  # seconds
 
 

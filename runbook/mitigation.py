@@ -28,6 +28,7 @@ class Mitigation(ABC):
     """One row of the table.
 
     ``place``     where it acts: the cluster, the Azure ``account``, the ``sql`` server (`runbook.outside.Outside`).
+    ``actions``   Azure's, that it needs to be allowed at most.
     ``choosable`` the ids of the fields that the runbook file may give a default for.
     ``harmless``  it changes nothing in the cluster: allowed in read-only mode and while disarmed.
     ``looks_only`` it finds something out and mitigates nothing: a review does not count it as the first mitigation.
@@ -40,6 +41,7 @@ class Mitigation(ABC):
     label: ClassVar[str]  # one or two words, for the footer
     sentence: ClassVar[str]  # for the help and the palette
     place: ClassVar[Literal["cluster", "account", "sql"]] = "cluster"
+    actions: ClassVar[tuple[str, ...]] = ()
     harmless: ClassVar[bool] = False
     looks_only: ClassVar[bool] = False
     stoppable: ClassVar[bool] = False

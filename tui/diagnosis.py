@@ -51,14 +51,26 @@ async def examine(options: ConsoleOptions, limit: float) -> list[Check]:
             read, _ = await runbook
             programs = {check.name: check for check in await asyncio.gather(*tools)}
             table = await asyncio.to_thread(_table, read.playbook if read else options.playbook)
-            return await mitigation_checks.check(table, cluster, namespaces, programs, read_only=options.read_only)
+            here = {name: each for name, each in table.items() if each.place == "cluster"}
+            return await mitigation_checks.check(here, cluster, namespaces, programs, read_only=options.read_only)
+
+        async def outside() -> list[Check]:
+            if not (options.settings.azure.configured or options.settings.sql.configured):
+                return []
+            from tui import outside_checks
+
+            read, _ = await runbook
+            table = await asyncio.to_thread(_table, read.playbook if read else options.playbook)
+            return await outside_checks.check(table, options.settings, limit, read_only=options.read_only)
 
         cluster = tasks.create_task(_cluster(options, limit, acts))
+        beside = tasks.create_task(outside())
     return [
         _settings(options),
         *await _keys(options, runbook.result()[0]),
         *runbook.result()[1],
         *cluster.result(),
+        *beside.result(),
         *_variables(options),
         store.result(),
         _log_file(options.log_file),

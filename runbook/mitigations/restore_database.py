@@ -40,6 +40,7 @@ class RestoreDatabase(Mitigation):
     sentence: ClassVar[str] = "Restore a database to a point in time, into a new one; or cancel such a restore"
     detached: ClassVar[bool] = True
     place: ClassVar[Literal["cluster", "account", "sql"]] = "account"
+    actions: ClassVar[tuple[str, ...]] = (*ACTIONS, *restore_cancelling.ACTIONS)
     takes: ClassVar[float] = 12 * 3600.0  # a large database takes hours
 
     def __init__(self, id: str, key: str, choosable: tuple[str, ...] = ()) -> None:  # noqa: A002

@@ -35,6 +35,7 @@ class ScaleDatabase(Mitigation):
     label: ClassVar[str] = "scale database"
     sentence: ClassVar[str] = "Scale a database: more DTUs or vCores, or fewer"
     place: ClassVar[Literal["cluster", "account", "sql"]] = "account"
+    actions: ClassVar[tuple[str, ...]] = ACTIONS
     takes: ClassVar[float] = 3600.0  # minutes for most, longer where the data has to move
     detached: ClassVar[bool] = True
 
