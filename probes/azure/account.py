@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from os import environ
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -158,12 +158,23 @@ class Account:
     def _url(self, path: str, query: Mapping[str, str]) -> str:
         if not path.startswith("/"):
             parts = urlsplit(path)
-            ours = urlsplit(self.server)
-            if (parts.scheme, parts.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+            if not self._is_ours(parts):
                 raise BadAnswer(f"Azure's answer leads to another place than {self._host}; it is not followed")
             path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         url = f"{self.server}{path}"
         return f"{url}?{urlencode(query, quote_via=quote)}" if query else url
+
+    def _is_ours(self, link: SplitResult) -> bool:
+        """Links have a port at times (``:443``), or lead to a region's own name. They are asked of our host anyway."""
+        ours = urlsplit(self.server)
+        try:
+            port, expected = link.port, ours.port
+        except ValueError:
+            return False
+        usual = 443 if ours.scheme == "https" else 80
+        host, name = link.hostname or "", ours.hostname or ""
+        same_host = host == name or host.endswith(f".{name}")
+        return same_host and link.scheme == ours.scheme and (port or usual) == (expected or usual)
 
     async def _ask(self, opened: _Open, service: Service, url: str) -> Any:
         request = opened.kit.request("GET", url, headers={"Accept": "application/json"})

@@ -204,6 +204,30 @@ async def test_nobody_answers_or_never_ends_and_the_limit_holds(server: ArmServe
     assert time.monotonic() - began < 10, "the SDK's own retries were waited for"
 
 
+@pytest.mark.parametrize(
+    ("link", "ours"),
+    [
+        ("https://management.azure.com:443/subscriptions/s?$skiptoken=x", True),
+        ("https://westeurope.management.azure.com/subscriptions/s", True),
+        ("https://MANAGEMENT.azure.com/subscriptions/s", True),
+        ("http://management.azure.com/subscriptions/s", False),
+        ("https://management.azure.com:8443/subscriptions/s", False),
+        ("https://management.azure.com.evil.example/subscriptions/s", False),
+        ("https://evilmanagement.azure.com/subscriptions/s", False),
+        ("https://management.azure.com:port/subscriptions/s", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+async def test_which_links_of_azure_are_followed(tmp_path: Path, link: str, ours: bool) -> None:
+    """Nobody is asked here: without a token the first look ends, and a link that is not Azure's before that."""
+    opened = Account(SUBSCRIPTION, (GROUP,), token_file=str(tmp_path / "none"))
+    try:
+        with pytest.raises(CredentialFailed if ours else BadAnswer):
+            await opened.get(link, asked="the next page")
+    finally:
+        await opened.close()
+
+
 async def test_a_link_to_another_place_is_not_followed_with_our_token(server: ArmServer, tmp_path: Path) -> None:
     async with arm_server() as thief:
         server.answers["/servers"] = {"value": [], "nextLink": f"{thief.url}/subscriptions/x/steal"}
