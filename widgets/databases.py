@@ -32,12 +32,12 @@ class DatabasesPane(TablePane[Database]):
     COLUMNS = (
         Column("", 1),
         Column("DATABASE", 17, 60, grow=1, shrink=2),
-        Column("STATUS", 6, 12, drop=3, shrink=1),
+        Column("STATUS", 9, 12, drop=3, shrink=1),
         Column("TIER", 4, 20, drop=6, shrink=4),
         Column("LAST HOUR", SPARK_CELLS, SPARK_CELLS, drop=5),
         Column("LOAD", 4, 12, "right", shrink=1),
         Column("DISK", 4, 4, "right", drop=4),
-        Column("NEAR A LIMIT, UNDER WAY", 20, grow=2, shrink=3),
+        Column("NEAR LIMIT, DOING", 19, grow=2, shrink=3),
     )
 
     def __init__(self, **options: Any) -> None:

@@ -17,6 +17,7 @@ SETTLES = 45.0
 DARK = 150.0
 """Seconds without an answer after which a source that was live counts as not seen; they are asked every minute."""
 
+RECENT = 3600.0  # seconds
 MOST_AT_OPENING = 12  # databases told one by one when the console opens
 
 TOLD = ("ServiceHealth", "ResourceHealth", "Security")
@@ -157,7 +158,9 @@ class DatabaseTurns:
                 continue
             if old is None:
                 text = f"database {row.name} appeared on {row.server}"
-                turns.append(turn(f"database/{key}/there", row.created_at or now, "info", text, **_database(row)))
+                # One that is old has only come into view.
+                at = row.created_at if row.created_at is not None and now - row.created_at < RECENT else now
+                turns.append(turn(f"database/{key}/there", at, "info", text, **_database(row)))
             turns += self._changes(row, old, now)
         for key in before.keys() - rows.keys():
             self._ill_at.pop(key, None)
