@@ -162,6 +162,20 @@ async def test_q_keeps_evidence_and_quarantines_one_pod(tmp_path: Path, state: P
         assert manifests(state) == 1
 
 
+async def test_a_ticked_field_gives_space_back_to_the_warnings(tmp_path: Path, state: Path) -> None:
+    async with stage(tmp_path) as at:
+        await a_pod(at)
+        screen = await at.plan("Q")
+        first = screen.plan
+        await at.console.press("tab", "tab", "space")
+        await at.console.until(lambda: screen.plan not in (None, first), "the plan with detach")
+        assert screen.plan is not None
+        assert screen.plan.choices["detach"] == "yes"
+        await at.read(screen)  # with space
+        assert not screen._unread
+        assert screen.plan.choices["detach"] == "yes"
+
+
 async def test_e_captures_into_a_folder_and_sends_nothing(tmp_path: Path, state: Path) -> None:
     async with stage(tmp_path) as at:
         pod = await a_pod(at)

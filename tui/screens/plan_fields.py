@@ -108,7 +108,10 @@ class FieldRow(Horizontal):
 
     @on(Tick.Changed)
     def _ticked(self, event: Tick.Changed) -> None:
+        """Space has done its work here; the next one is for the warnings."""
         event.stop()
+        if event.checkbox.has_focus:
+            self._back()
         self._tell(YES if event.value else NO)
 
     @on(Input.Submitted)
