@@ -106,8 +106,7 @@ def _of_its_database(chance: random.Random, moment: Moment) -> str | None:
     if luck < 0.22:
         return (
             "fail: Microsoft.EntityFrameworkCore.Database.Command[20102] Failed executing DbCommand "
-            f"({chance.randint(30_001, 30_090):,} ms) {what} on {name}: "
-            "Microsoft.Data.SqlClient.SqlException (0x80131904): Execution Timeout Expired.  The timeout period "
+            f"({chance.randint(30_001, 30_090)} ms) {what} on {name}: Execution Timeout Expired.  The timeout period "
             "elapsed prior to completion of the operation or the server is not responding. "
             "(Error Number:-2,State:0,Class:11)"
         )
