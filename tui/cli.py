@@ -126,6 +126,7 @@ def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> 
     for name, what_for in (("pods", "pods"), ("nodes", "nodes"), ("events", "events")):
         drill.add_argument(f"--{name}", type=_count, default=0, metavar="N", help=f"at least so many {what_for}")
     drill.add_argument("--churn", type=_rate, default=0.0, metavar="R", help="changes a second besides the scenario's")
+    drill.add_argument("--undeclared", action="store_true", help="leave declaring the incident to you")
     drill.add_argument("--speed", type=_rate, default=1.0, metavar="X", help="how fast the platform's time runs")
 
     status = command(

@@ -33,6 +33,7 @@ class ConsoleOptions(Struct, frozen=True):
     ``playbook``    how mitigations are carried out where no file says it.
     ``drill``       the embedded platform, started and not yet waited for. What its `ready()` says goes to
                     `on_platform`, which gives the options that the console then looks with.
+    ``undeclared``  a drill's incident is not declared when its platform serves: who practises does that.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class ConsoleOptions(Struct, frozen=True):
     read_only: bool = False
     no_color: bool = False
     drill: DrillProcess | None = None
+    undeclared: bool = False
     runbook: str = ""
     playbook: Playbook = field(default_factory=Playbook)
 
@@ -98,6 +100,7 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
         read_only=arguments.read_only,
         no_color=arguments.no_color or bool(os.environ.get("NO_COLOR")),
         drill=drill,
+        undeclared=drill is not None and arguments.undeclared,
         runbook=arguments.runbook or (DRILL_RUNBOOK if drill else settings.runbook.file),
     )
 

@@ -164,7 +164,7 @@ class ControlRoom:
             await self.journal.open()
             if self.journal.notice:
                 self.tell(self.journal.notice, "warning", timeout=60)
-            if self.drill is not None:
+            if self.drill is not None and not self.app.options.undeclared:
                 await self.journal.declare(
                     self.drill.title,
                     self.drill.severity,

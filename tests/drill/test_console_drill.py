@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from drill import helm
 from drill.fates import ANNOTATION
@@ -20,6 +21,7 @@ from incident.entry import Kind, Source
 from tests.pilot.console_harness import Console, opened, options_for
 from tui.drill_process import DrillProcess
 from tui.options import ConsoleOptions
+from tui.screens.declare import DeclareScreen
 from tui.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -144,6 +146,18 @@ async def test_the_drill_opens_with_its_incident_and_closes_it_when_it_is_left(t
             assert [incident.open for incident in incidents] == [True, False]
             assert all(incident.drill for incident in incidents)
             assert not console.entry("practised")
+        async with opened(replace(options, undeclared=True)) as console:  # who practises declares
+            await console.until(lambda: console.room.journal.ready, "the store open")
+            await console.says("No incident open")
+            assert all(not incident.open for incident in await console.room.journal.incidents())
+            await console.press("I")
+            await console.on(DeclareScreen)
+            await console.typed("Payments fail")
+            await console.press("enter", "n", "enter", "enter")
+            await console.until(lambda: console.room.journal.recording, "the incident that was declared")
+            await console.notes("^payment-service already unhealthy")
+            assert console.room.journal.incident is not None
+            assert (console.room.journal.incident.drill, console.room.journal.incident.severity) == (True, 2)
 
 
 async def test_a_pod_that_is_deleted_by_hand_leaves_the_pane_and_its_replacement_comes(
