@@ -52,14 +52,14 @@ def activity_change(row: Activity) -> Change:
 
 
 def alert_change(row: FiredAlert) -> Change:
-    severity = "" if row.severity is None else f"sev {row.severity} "
+    severity = "" if row.severity is None else f"sev {row.severity}"
     return Change(
         key=f"alert:{row.key}",
         at=row.at,
         source="alerts",
         system="alert",
-        what=plain(f"{severity}{row.rule}", 80),
-        subject=plain("  ".join(filter(None, (row.target.rpartition("/")[2], row.description)))),
+        what=plain(row.rule, 80),
+        subject=plain("  ".join(filter(None, (severity, row.target.rpartition("/")[2], row.description)))),
         author="azure monitor",
         bad=row.health < Health.HEALTHY,
         item=row,

@@ -88,7 +88,7 @@ async def test_azures_activity_is_merged_by_time_and_failed_operations_are_marke
             rows[1:],
             (
                 "azure loadBalancers/write …",
-                "alert sev 1 dtu-high",
+                "alert dtu-high sev 1 BankingAccountsDb DTU above 90 %",
                 "azure databases/write failed",
                 "commit 8c1f0e2 raise the timeout dev",
                 "azure firewallRules/write",
