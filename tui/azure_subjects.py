@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from probes.azure.rows import Activity, Database, FiredAlert, Metric
 from probes.rows import Health
 from tui.subjects import LEVELS, Subject, facts_of, instant, subject_of
 from widgets.databases import operation_text
+
+if TYPE_CHECKING:
+    from probes.azure.account import Account
 
 WHOLE = "all that Azure told of it"
 
@@ -74,3 +78,25 @@ def _alert(row: FiredAlert) -> Subject:
         facts=facts_of(row),
         whole=WHOLE,
     )
+
+
+async def raw_of(account: Account, subject: Subject) -> dict[str, Any] | None:
+    """What Azure itself has of it: a database, the events of an operation; None for an alert. Raises `ProbeError`."""
+    from probes.azure.raw import raw_database, raw_events
+
+    facts = subject.facts
+    resource = str(facts.get("resource_id", ""))
+    if resource and subject.title.startswith("database/"):
+        return await raw_database(account, resource)
+    if not subject.title.startswith("azure/") or subject.at is None:
+        return None
+    ended = facts.get("ended_at")
+    events = await raw_events(
+        account,
+        correlation=str(facts.get("correlation", "")),
+        resource_id=resource,
+        operation=str(facts.get("operation", "")),
+        since=subject.at,
+        until=datetime.fromisoformat(ended).timestamp() if isinstance(ended, str) else subject.at,
+    )
+    return {"events": events}

@@ -166,11 +166,15 @@ async def _raw_object(host: ControlRoom, subject: Subject) -> dict[str, Any] | N
     from probes.errors import ProbeError
     from probes.objects import fetch
 
-    cluster = host.session.cluster
-    if cluster is None or not subject.kind or subject.kind == "Release":
-        return None
+    cluster, azure = host.session.cluster, host.session.azure
     try:
         async with asyncio.timeout(2):
+            if azure is not None and "resource_id" in subject.facts:
+                from tui.azure_subjects import raw_of
+
+                return await raw_of(azure, subject)
+            if cluster is None or not subject.kind or subject.kind == "Release":
+                return None
             return await fetch(cluster, subject.kind, subject.namespace, subject.name)
     except (ProbeError, TimeoutError) as error:
         log.info("pinned without its raw object: %s", error)

@@ -13,9 +13,8 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import msgspec
 from msgspec import Struct
 
 from probes.azure.account import MONITOR_ACTIVITY, RESOURCES_VERSION, Account, Trail, read_page
@@ -180,36 +179,3 @@ def pause_after(error: ProbeError, interval: float, failures: int) -> float:
     # A role that somebody is just being given is seen soon.
     most = 2 * LOGIN_PAUSE if isinstance(error, Forbidden | NotFound) else MOST_PAUSE
     return min(longer * random.uniform(0.8, 1.2), most)  # noqa: S311  # consoles must not ask in step
-
-
-async def raw_events(account: Account, row: Activity) -> list[dict[str, Any]]:
-    """The events that were folded into a row, for its detail and as evidence; the oldest first. Raises `ProbeError`.
-
-    Left out: the caller's claims and address, and the bodies of requests.
-    """
-    which = f"correlationId eq '{row.correlation}'" if row.correlation else f"resourceUri eq '{row.resource_id}'"
-    last = (row.ended_at or row.at) + OVERLAP
-    span = f"eventTimestamp ge '{filter_time(row.at - 1)}' and eventTimestamp le '{filter_time(last)}'"
-    query = {"api-version": MONITOR_ACTIVITY, "$filter": f"{span} and {which}"}
-    path = f"/subscriptions/{account.subscription}/providers/Microsoft.Insights/eventtypes/management/values"
-    found: list[dict[str, Any]] = []
-    async for page in account.pages(path, query, asked="the events of an operation", service="monitor"):
-        for item in page.items:
-            try:
-                event = msgspec.json.decode(item, type=dict[str, Any])
-            except msgspec.DecodeError:
-                continue
-            if (event.get("operationName") or {}).get("value") == row.operation:
-                found.append(_public(event))
-    return sorted(found, key=lambda event: str(event.get("eventTimestamp")))
-
-
-_PRIVATE = ("claims", "httpRequest", "authorization")
-_BODIES = ("requestbody", "responsebody")
-
-
-def _public(event: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in event.items() if name not in _PRIVATE}
-    if isinstance(properties := kept.get("properties"), dict):
-        kept["properties"] = {name: value for name, value in properties.items() if name.lower() not in _BODIES}
-    return kept

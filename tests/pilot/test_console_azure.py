@@ -70,9 +70,12 @@ async def test_a_database_at_its_limit_is_seen_in_its_pane_opened_pinned_and_on_
         copied = screen.query_one(DetailView).copy_text()
         assert "dtu_consumption_percent:" in copied
         assert "earliest_restore_at: '2" in copied
+        assert "requestedServiceObjectiveName: S3" in copied.partition("# as Azure has it:")[2]
         await console.press("p")
         pinned = await console.notes(f"database banking-platform-prod-sql/{ACCOUNTS}: Online, S3")
-        assert (await console.room.journal.evidence(pinned.entry.id) or {})["seen"]["objective"] == "S3"
+        evidence = await console.room.journal.evidence(pinned.entry.id) or {}
+        assert evidence["seen"]["objective"] == "S3"
+        assert evidence["object"]["type"] == "Microsoft.Sql/servers/databases"
         await console.press("escape")
         await console.home()
 

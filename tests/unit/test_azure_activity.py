@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 
 from probes.azure.account import Account
-from probes.azure.activity import OVERLAP, ActivityProbe, raw_events
+from probes.azure.activity import OVERLAP, ActivityProbe
 from probes.azure.activity_log import ActivityLog
+from probes.azure.raw import raw_events
 from probes.azure.rows import Activity
 from probes.freshness import Snapshot, State
 from probes.rows import Health
@@ -404,10 +405,12 @@ async def test_who_may_not_see_the_subscription_sees_the_group(server: ArmServer
     def group_only(request: web.Request) -> Reply:
         if "ServiceHealth" in request.query["$filter"]:
             return forbidden("Microsoft.Insights/eventtypes/values/read", f"/subscriptions/{SUBSCRIPTION}")
+        if not server.count("ServiceHealth"):
+            return refusal(429, "TooManyRequests", "Not before the other question.", Retry_After="0")
         return pages(request)
 
     server.answers[ACTIVITY] = group_only
-    snapshot = await until(ActivityProbe(azure, 0.05), lambda new: live(new) and server.count("ServiceHealth"))
+    snapshot = await until(ActivityProbe(azure, 0.05), live)
     assert (len(snapshot.rows), snapshot.freshness.detail) == (1, "")
 
 
@@ -476,7 +479,14 @@ async def test_the_detail_of_a_row_is_its_events_without_what_is_private(server:
     row = next(row for row in snapshot.rows.values() if row.events == 2)
     server.answers[ACTIVITY] = lambda _: {"value": [body for _, body in reversed(log.events)]}
 
-    events = await raw_events(azure, row)
+    events = await raw_events(
+        azure,
+        correlation=row.correlation,
+        resource_id=row.resource_id,
+        operation=row.operation,
+        since=row.at,
+        until=row.ended_at or row.at,
+    )
 
     assert [each["status"]["value"] for each in events] == ["Started", "Succeeded"]
     told = json.dumps(events)

@@ -98,7 +98,8 @@ async def _full(host: ControlRoom, subject: Subject) -> tuple[str, str]:
             facts["outcome_evidence"] = [await host.journal.evidence(outcome.id) for outcome in outcomes]
         return f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, facts), "the entry as it is on disk"
     if subject.whole:
-        return f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, subject.facts), subject.whole
+        text = f"# {plain(subject.text, 2000)}\n" + await asyncio.to_thread(_yaml, subject.facts)
+        return text + await _from_azure(host, subject), subject.whole
     cluster = host.session.cluster
     if cluster is None or not subject.kind:
         return "", ""
@@ -108,6 +109,22 @@ async def _full(host: ControlRoom, subject: Subject) -> tuple[str, str]:
         return await _object(host, cluster, subject)
     except ProbeError as error:
         return f"# {plain(str(error), 500)}\n# what was seen last:\n{_known(subject)}", "not from the server"
+
+
+async def _from_azure(host: ControlRoom, subject: Subject) -> str:
+    """What Azure itself has of one of its rows, below what the console knows; empty for everything else."""
+    from probes.errors import ProbeError
+
+    account = host.session.azure
+    if account is None or "resource_id" not in subject.facts:
+        return ""
+    from tui.azure_subjects import raw_of
+
+    try:
+        raw = await raw_of(account, subject)
+    except ProbeError as error:
+        return f"# {plain(str(error), 500)}\n"
+    return f"# as Azure has it:\n{await asyncio.to_thread(_yaml, raw)}" if raw else ""
 
 
 async def _object(host: ControlRoom, cluster: Cluster, subject: Subject) -> tuple[str, str]:
