@@ -100,7 +100,7 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
         read_only=arguments.read_only,
         no_color=arguments.no_color or bool(os.environ.get("NO_COLOR")),
         drill=drill,
-        undeclared=drill is not None and arguments.undeclared,
+        undeclared=getattr(arguments, "undeclared", False),
         runbook=arguments.runbook or (DRILL_RUNBOOK if drill else settings.runbook.file),
     )
 
