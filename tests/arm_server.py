@@ -55,6 +55,7 @@ class ArmServer:
     accepts: set[str] = field(default_factory=lambda: {TOKEN})
     asked: list[str] = field(default_factory=list)  # paths with their queries
     tokens: list[str] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
     delay: float = 0.0
     skew: float = 0.0
     url: str = ""
@@ -67,6 +68,7 @@ class ArmServer:
         self.asked.append(request.path_qs)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.tokens.append(token)
+        self.agents.append(request.headers.get("User-Agent", ""))
         if self.delay:
             await asyncio.sleep(self.delay)
         if token not in self.accepts:

@@ -1,6 +1,6 @@
 """The way to Azure Resource Manager: one login, one pipeline for each service, and a hard limit on everything.
 
-Only reading is done here. Whoever writes (the gate's hands) takes `Account.pipeline` and sends once.
+Only reading is done here; the transport sends nothing else. The gate's hands write, over connections of their own.
 """
 
 from __future__ import annotations
@@ -132,14 +132,6 @@ class Account:
         """A bearer token, for what does not go through the pipelines. Raises `ProbeError`. Never log it."""
         opened = await self._opened()
         return (await opened.credential.get_token_info(scope or self.scope)).token
-
-    async def credential(self) -> Credential:
-        """The shared credential, as the SDK's clients take it."""
-        return (await self._opened()).credential
-
-    async def pipeline(self, service: Service = "sql") -> Any:
-        """The SDK's ``AsyncARMPipelineClient`` (``send_request``). It does not try anything twice by itself."""
-        return (await self._opened()).pipelines[service]
 
     async def close(self) -> None:
         if self._opening is None:

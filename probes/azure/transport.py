@@ -6,7 +6,6 @@ aiohttp would be 11 MB more and stop the event loop for 100 ms while it is impor
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +16,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.utils import case_insensitive_dict
 
 from probes.connections import Connections
-from probes.http11 import Answer, HungUp, NotHttp, Origin, ProxyFailed, Wire, target_of
+from probes.http11 import Answer, HungUp, NotHttp, Origin, ProxyFailed, target_of
 from probes.proxy import proxy_for
 
 MOST_BODY = 32 * 2**20  # bytes of one answer; a page of the activity log is a few hundred kilobytes
@@ -40,10 +39,7 @@ class Response:
 
 
 class Transport(AsyncHttpTransport[Any, Any]):
-    """To one origin, and to no other: a token that was meant for it is never sent elsewhere.
-
-    Reads share connections. A write gets one of its own and is sent once, so that nothing is done twice.
-    """
+    """To one origin and to no other, because a token goes along; and reading only, because reads are sent again."""
 
     def __init__(self, base_url: str, tls: ssl.SSLContext | None) -> None:
         parts = urlsplit(base_url)
@@ -53,37 +49,25 @@ class Transport(AsyncHttpTransport[Any, Any]):
         self._connections = Connections(self._origin, MOST_CONNECTIONS)
 
     async def send(self, request: Any, **_options: Any) -> Response:
-        """Raises ServiceRequestError when nothing was sent, ServiceResponseError when the answer broke off."""
+        """Raises ServiceRequestError when there is no connection, ServiceResponseError when the answer broke off."""
         parts = urlsplit(request.url)
         if f"{parts.scheme}://{parts.netloc}".lower() != self.base:
             raise ServiceRequestError(f"{parts.netloc} is not the place that the settings name")
-        content = request.content
-        body = content.encode() if isinstance(content, str) else content
+        if request.method != "GET":
+            raise ServiceRequestError(f"only reading is done here, and {request.method} is not")
         headers = {**request.headers, "Accept-Encoding": "gzip"}
-        headers.pop("Content-Length", None)
-        sent = False
         try:
-            if request.method in ("GET", "HEAD"):
-                wire, answer = await self._connections.ask(request.method, target_of(parts), headers, None, CONNECT)
-                try:
-                    return Response(request, answer, await _whole(answer))
-                finally:
-                    self._connections.done(wire)
-            async with asyncio.timeout(CONNECT):
-                wire = await Wire.open(self._origin)
+            wire, answer = await self._connections.ask("GET", target_of(parts), headers, None, CONNECT)
             try:
-                sent = True
-                answer = await wire.ask(request.method, target_of(parts), headers, body or b"")
                 return Response(request, answer, await _whole(answer))
             finally:
-                wire.close()
+                self._connections.done(wire)
         except ProxyFailed as error:
             raise ServiceRequestError(str(error), error=error) from error
         except (HungUp, NotHttp) as error:
             raise ServiceResponseError(str(error) or "the connection was closed", error=error) from error
         except (OSError, TimeoutError) as error:
-            kind = ServiceResponseError if sent else ServiceRequestError
-            raise kind(_why(error), error=error) from error
+            raise ServiceRequestError(_why(error), error=error) from error
 
     async def open(self) -> None:
         """Connections are opened when they are needed."""

@@ -47,19 +47,26 @@ async def test_it_asks_as_the_sdk_does_with_the_token_of_the_file(server: ArmSer
 
     async with account(server, tmp_path) as opened:
         assert json.loads(await ask(opened)) == {"value": []}
-        sql = await opened.pipeline("sql")
+        await ask(opened, service="monitor")
 
-    assert server.asked == [f"{SERVERS}?api-version=2025-01-01"]
-    assert server.tokens == [TOKEN]
-    assert type(sql).__name__ == "AsyncARMPipelineClient"
+    assert server.asked == [f"{SERVERS}?api-version=2025-01-01"] * 2
+    assert server.tokens == [TOKEN] * 2
+    assert [agent.partition("/")[0] for agent in server.agents] == [
+        "azsdk-python-mgmt-sql",
+        "azsdk-python-mgmt-monitor",
+    ]
 
 
 OPEN = """
 import asyncio, sys
 from probes.azure.account import Account
+from probes.errors import CredentialFailed
 assert not [name for name in sys.modules if name.startswith("azure")]
 account = Account("s", ("g",), endpoint="http://127.0.0.1:9", token_file="t")
-asyncio.run(account.pipeline("sql"))
+try:
+    asyncio.run(account.get("/subscriptions/s", asked="it"))
+except CredentialFailed:
+    pass
 print(*({"azure.mgmt.core", "azure.mgmt.sql", "azure.mgmt.monitor", "azure.identity", "aiohttp"} & set(sys.modules)))
 import azure.mgmt.monitor
 print(azure.mgmt.monitor.MonitorManagementClient.__name__)

@@ -1,4 +1,4 @@
-"""The alerts that are fired now, and one database read fresh."""
+"""The alerts that are fired now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 
 from probes.azure.account import Account
 from probes.azure.alerts import AlertsProbe
-from probes.azure.operations import follow, read_database, read_operations
 from probes.azure.rows import FiredAlert
-from probes.errors import Forbidden
 from probes.freshness import Snapshot, State
 from probes.rows import Health
 from tests.arm_server import GROUP, SUBSCRIPTION, ArmServer, Json, account, arm_server, forbidden, refusal
@@ -121,37 +119,3 @@ async def test_without_the_right_to_see_rules_it_says_so(server: ArmServer, azur
     snapshot = await until(azure, lambda new: new.freshness.state is not State.LOADING)
     assert snapshot.freshness.state is State.FORBIDDEN
     assert "Microsoft.Insights/metricAlerts/read is missing" in snapshot.freshness.detail
-
-
-async def test_one_database_is_read_fresh_and_so_is_what_is_done_to_it(server: ArmServer, azure: Account) -> None:
-    server.answers["/databases/accounts"] = {
-        "id": DATABASE,
-        "name": "Accounts",
-        "properties": {"status": "Restoring", "currentServiceObjectiveName": "S3"},
-    }
-    failed = {"state": "Failed", "operation": "CreateDatabase", "errorDescription": "no\nspace", "percentComplete": 40}
-    server.answers["/accounts/operations"] = {"value": [{"name": "op-1", "properties": failed}]}
-    found = await read_database(azure, DATABASE)
-    [operation] = await read_operations(azure, DATABASE)
-
-    assert found is not None
-    assert (found.status, found.server, found.health) == ("Restoring", "banking-sql", Health.DEGRADED)
-    assert (operation.id, operation.state, operation.error, operation.percent) == ("op-1", "Failed", "no space", 40)
-    assert await read_database(azure, f"{DATABASE}-restore") is None
-
-    server.answers["/databases/accounts"] = [forbidden("Microsoft.Sql/servers/databases/read", DATABASE)]
-    with pytest.raises(Forbidden):
-        await read_database(azure, DATABASE)
-
-
-async def test_a_long_running_operation_is_followed_by_its_address(server: ArmServer, azure: Account) -> None:
-    address = f"{server.url}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Sql/locations/w/operation/op-1?v=1"
-    error = {"code": "RestoreFailed", "message": "The point in time is not\nthere."}
-    server.answers["/operation/op-1"] = [
-        {"name": "op-1", "status": "InProgress", "percentComplete": 19.0},
-        {"name": "op-1", "status": "Failed", "error": error},
-    ]
-    going_on, ended = await follow(azure, address), await follow(azure, address)
-
-    assert (going_on.state, going_on.percent, going_on.ended) == ("InProgress", 19.0, False)
-    assert (ended.ended, ended.error) == (True, "RestoreFailed: The point in time is not there.")
