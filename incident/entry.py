@@ -118,7 +118,7 @@ class Ending(Struct, frozen=True, kw_only=True, gc=False):
     looked: bool = False
 
 
-class Entry(Struct, frozen=True, kw_only=True, gc=False):
+class Entry(Struct, frozen=True, gc=False):
     """One record of the chain, exactly as it is on disk. ``seq`` counts from 1 within its incident."""
 
     id: str
@@ -165,7 +165,7 @@ def ending_of(evidence: dict[str, Any]) -> Ending | None:
     )
 
 
-class Line(Struct, frozen=True, kw_only=True, gc=False):
+class Line(Struct, frozen=True, gc=False):
     """An entry as a reader sees it: amended text and time, retracted or not, how often it was repeated, how it ended.
 
     ``level``    how loud it is: the entry's, or its outcome's.

@@ -129,26 +129,14 @@ def entries_of(rows: Iterable[Row], *, light: bool = False) -> list[Entry]:
         ) = row  # fmt: skip
         on_disk = light and kind not in _COMES_ALONG
         try:
+            # By position, which is a quarter of the time that names take: 100,000 of them are 0.2 s.
             entry = Entry(
-                id=identity,
-                incident=incident,
-                seq=seq,
-                happened_at=happened_at,
-                recorded_at=recorded_at,
-                author=author,
-                source=_SOURCES[source],
-                kind=_KINDS[kind],
-                text=text,
-                evidence=None if on_disk or evidence is None else evidence_of(evidence),
-                refers_to=refers_to,
-                fold=fold,
-                level=level,
-                count=count,
-                previous_hash=previous_hash,
-                hash=digest,
-                evidence_on_disk=on_disk and bool(evidence),
-                ending_on_disk=_ending(evidence) if on_disk and isinstance(evidence, str) else None,
-            )
+                identity, incident, seq, happened_at, recorded_at, author, _SOURCES[source], _KINDS[kind], text,
+                None if on_disk or evidence is None else evidence_of(evidence),
+                refers_to, fold, level, count, previous_hash, digest,
+                on_disk and bool(evidence),
+                _ending(evidence) if on_disk and isinstance(evidence, str) else None,
+            )  # fmt: skip
         except (KeyError, ValueError) as error:
             raise _damaged(f"entry {identity}", error) from error
         entries.append(entry)

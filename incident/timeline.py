@@ -220,6 +220,8 @@ def _line(
     outcomes: Sequence[Entry] = (),
 ) -> Line:
     """An entry after its history: the last amendment and the last outcome count, the first retraction stands."""
+    if not history and repeats is None and entry.kind is not _ACT:  # nearly all of them
+        return Line(entry, entry.text, entry.happened_at, None, None, entry.count, entry.happened_at, entry.level)
     text, happened_at, amended_at, retracted = entry.text, entry.happened_at, None, None
     for change in history:
         if change.kind is Kind.AMENDMENT:
@@ -229,16 +231,7 @@ def _line(
     count, last_at = entry.count, happened_at
     if repeats is not None:
         count, last_at = max(count, repeats[0]), max(last_at, repeats[1])
-    line = Line(
-        entry=entry,
-        text=text,
-        happened_at=happened_at,
-        amended_at=amended_at,
-        retracted=retracted,
-        count=count,
-        last_at=last_at,
-        level=entry.level,
-    )
+    line = Line(entry, text, happened_at, amended_at, retracted, count, last_at, entry.level)
     return _ended(line, outcomes) if entry.kind is _ACT else line
 
 
