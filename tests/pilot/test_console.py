@@ -114,7 +114,7 @@ async def test_what_crashes_is_first_and_says_how(console: Console) -> None:
 
 async def test_the_banner_says_where_and_how_bad(console: Console) -> None:
     await console.says("unhealthy 4 of ")
-    await console.says("8 live · 0 stale")
+    await console.says("11 live · 0 stale")
     banner = "\n".join(console.lines[:3])
 
     assert "PRODUCTION" in banner
