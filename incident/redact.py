@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 REDACTED = "«redacted»"
@@ -42,7 +43,7 @@ def smells(name: str) -> bool:
 
 
 # What a text must contain (in lower case) before a pattern is worth its time; then the pattern and what replaces it.
-_Rule = tuple[tuple[str, ...], re.Pattern[str], "str | Callable[[re.Match[str]], str]"]
+_Rule = tuple[tuple[str, ...], "Callable[[], re.Pattern[str]]", "str | Callable[[re.Match[str]], str]"]
 
 _VALUE = r"""(?:"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|\\"(?:[^"\\\n]|\\(?!"))*+(?:\\")?|[^\s;&"'<>`\\]++)"""
 
@@ -57,10 +58,15 @@ def _assigned(match: re.Match[str]) -> str:
     return f"{name}{between}{REDACTED}"
 
 
+def _later(expression: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
+    """The pattern, compiled when a text first needs it and remembered by Python: all are 5 ms of a start."""
+    return partial(re.compile, expression, flags)
+
+
 _RULES: tuple[_Rule, ...] = (
     (
         ("private key-----",),
-        re.compile(
+        _later(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
         ),
         REDACTED,
@@ -68,19 +74,19 @@ _RULES: tuple[_Rule, ...] = (
     (
         ("authorization", "cookie"),
         # The rest of the line or of the quotes: AWS and Digest headers have commas and spaces in their credentials.
-        re.compile(r"""(?i)((?:authorization|cookie)\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?)[^\s"'\\][^\n"'\\]*+"""),
+        _later(r"""(?i)((?:authorization|cookie)\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?)[^\s"'\\][^\n"'\\]*+"""),
         rf"\1{REDACTED}",
     ),
     (
         ("bearer",),
-        re.compile(
+        _later(
             r"(?i)\b(bearer\s{1,8})(?!(?:auth\w*|token|tokens|error|realm|scheme|credentials?)\b)[\w.~+/-]{6,}+={0,2}"
         ),
         rf"\1{REDACTED}",
     ),
-    (("basic",), re.compile(r"(?i)\b(basic\s{1,8})(?=[a-z+/]*+[\d=])[\w+/]{6,}+={0,2}"), rf"\1{REDACTED}"),
-    (("eyj",), re.compile(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+){0,3}", re.ASCII), REDACTED),
-    (("://",), re.compile(r"(://[^\s/:@\"'<>]{0,128}+:)[^\s/\"'<>]{1,256}@"), rf"\1{REDACTED}@"),
+    (("basic",), _later(r"(?i)\b(basic\s{1,8})(?=[a-z+/]*+[\d=])[\w+/]{6,}+={0,2}"), rf"\1{REDACTED}"),
+    (("eyj",), _later(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+){0,3}", re.ASCII), REDACTED),
+    (("://",), _later(r"(://[^\s/:@\"'<>]{0,128}+:)[^\s/\"'<>]{1,256}@"), rf"\1{REDACTED}@"),
     (
         (
             "akia",
@@ -103,7 +109,7 @@ _RULES: tuple[_Rule, ...] = (
             "dop_v1_",
             "sg.",
         ),
-        re.compile(
+        _later(
             r"(?<!\w)(?:(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)"
             r"|gh[pousr]_\w{20,}+|github_pat_\w{20,}+"
             r"|glpat-[\w-]{16,}+|xox[a-z]-[\w-]{10,}+|xapp-[\w-]{10,}+|[sr]k_live_\w{10,}+|npm_\w{30,}+"
@@ -116,24 +122,24 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (
         ("--",),
-        re.compile(rf"(?<![\w-])(--[A-Za-z][\w-]{{1,60}})(\s{{1,8}})(?!-)({_VALUE})"),
+        _later(rf"(?<![\w-])(--[A-Za-z][\w-]{{1,60}})(\s{{1,8}})(?!-)({_VALUE})"),
         _assigned,
     ),
     (
         # Before the next: to it a URL's own colon is an assignment, whose value reaches into the query.
         ("?",),
-        re.compile(r"(?<=[?&])([\w.-]{2,60})(=)([^\s&#\"'<>`\\;]++)"),
+        _later(r"(?<=[?&])([\w.-]{2,60})(=)([^\s&#\"'<>`\\;]++)"),
         _assigned,
     ),
     (
         (*_SMELLS, "pass", "key", "sas", "sig", "jwt", "dsn", "auth", "conn"),
-        re.compile(rf"(?<![\w.-])(-{{0,8}}[A-Za-z_][\w.-]{{2,}}+)(\\?[\"']?\s{{0,8}}[:=]>?\s{{0,8}}|>)({_VALUE})"),
+        _later(rf"(?<![\w.-])(-{{0,8}}[A-Za-z_][\w.-]{{2,}}+)(\\?[\"']?\s{{0,8}}[:=]>?\s{{0,8}}|>)({_VALUE})"),
         _assigned,
     ),
     (
         # Names with spaces, as connection strings and people write them.
         ("access key", "account key", "user password", "api key", "private key"),
-        re.compile(rf"(?i)\b((?:access|account|api|private) key|user password)(\s{{0,8}}[:=]\s{{0,8}})({_VALUE})"),
+        _later(rf"(?i)\b((?:access|account|api|private) key|user password)(\s{{0,8}}[:=]\s{{0,8}})({_VALUE})"),
         _assigned,
     ),
 )
@@ -144,7 +150,7 @@ def redact(text: str) -> str:
     lowered = text.lower()
     for needles, pattern, replacement in _RULES:
         if any(needle in lowered for needle in needles):
-            text = pattern.sub(replacement, text)
+            text = pattern().sub(replacement, text)
     return text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
 import re
 from collections.abc import Mapping
@@ -107,6 +106,8 @@ def _keep(store: Path, incident: str, moment: str, svg: str) -> None:
 
 def secret_on(svg: str) -> bool:
     """Whether a line of a screen holds what would be redacted on a timeline."""
+    import html  # its 2,000 entities are nothing for the start
+
     lines: dict[str, list[str]] = {}
     for at, text in _TEXT.findall(svg):
         lines.setdefault(at, []).append(html.unescape(text).replace("\xa0", " "))
