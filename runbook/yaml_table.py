@@ -79,7 +79,11 @@ class Table:
         return self.fault(key, f"expected {expected}, found {_shown(node)}{advice}", line)
 
     def fault(self, key: str, what: str, line: int = 0) -> YamlError:
-        """An error at a key, which need not be there."""
+        """An error at a key, which need not be there. What is missing is often there under a misspelt name."""
+        if what.startswith("missing"):
+            others = [other for other in self._entries if other not in self._asked]
+            for near in get_close_matches(key, others, n=1, cutoff=0.6):
+                return self.fault(near, f"there is no such key; did you mean {key}?")
         line = line or (self._entries[key][0] if key in self._entries else self.line)
         return YamlError(f"{self.path}:{line}: {self._dotted(key)}: {what}")
 

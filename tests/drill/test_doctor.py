@@ -99,7 +99,9 @@ async def test_doctor_compiles_the_templates_and_names_the_line_of_a_wrong_one(u
     severities = "name: x\nseverities:\n  1: {name: Bad, definition: Bad}\n"
     file.write_text(f"{severities}templates:\n  status-update: |\n    one\n    {{{{ incidnt }}}}\n", encoding="utf-8")
     done = await warroom(user, "doctor", "--json", "--runbook", str(file))
+    table = await warroom(user, "doctor", "--runbook", str(file))
 
+    assert table.out.rstrip().endswith("cluster, namespace, drill")  # a long sentence is there to its end
     (runbook,) = [check for check in checks(done) if check["name"] == "runbook"]
     assert (done.status, runbook["level"]) == (1, "missing")
     assert f"{file}:7: templates.status-update: this template cannot be used: there is no incidnt" in runbook["found"]

@@ -25,6 +25,9 @@ WRONG = [
     ("  1: {name: Bad", "  one: {name: Bad", "severities.one: expected the number of a severity"),
     ("  2: {name", "  01: {name", "severities: a severity is there twice"),
     ("{name: Bad, ", "{", "severities.1.name: missing, expected text"),
+    ("name: A shop", "nane: A shop", "nane: there is no such key; did you mean name?"),
+    ("{name: Bad, ", "{nam: Bad, ", "severities.1.nam: there is no such key; did you mean name?"),
+    ("severities:\n", "severitys:\n", "severitys: there is no such key; did you mean severities?"),
     ("definition: Nobody can buy", "definition: 5", "severities.1.definition: expected text, found 5"),
     (
         "15 min",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui.check import Check, Level
 from tui.cli import OK, UNHEALTHY
-from tui.columns import Page
+from tui.columns import CELL, Page
 from tui.diagnosis import examine
 from tui.look import LIMIT
 from tui.look_json import timestamp
@@ -36,11 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
         said = {"time": timestamp(time.time()), "ok": not missing, "checks": [check.as_dict() for check in checks]}
         print(json.dumps(said, indent=2))
     else:
-        Page(no_color=arguments.no_color).table(
+        page = Page(no_color=arguments.no_color)
+        page.table(
             ("", "CHECK", "", "FOUND", "WHAT TO DO"),
             (
                 (_COLORS[check.level], (_MARKS[check.level], check.name, check.level.value, check.found, check.advice))
                 for check in checks
             ),
         )
+        for check in checks:
+            if check.level is not Level.OK and len(check.found) > CELL:  # the table has its beginning
+                page.line("")
+                page.line(f"{check.name}: {check.found}", _COLORS[check.level])
     return UNHEALTHY if missing else OK
