@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from probes.azure.credential import Credential
 
 PUBLIC_CLOUD = "https://management.azure.com"
-LIMIT = 20.0  # seconds for one answer, its second try and a new token included
+LIMIT = 30.0  # seconds for one answer, its second try and a new token included; a full page takes Azure five to ten
 MOST_PAGES = 100
 
 Service = Literal["monitor", "sql"]

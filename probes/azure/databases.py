@@ -212,7 +212,6 @@ class _Group:
             known.unasked.add(refused[1].strip())
             await self._ask_metrics(row, known)
             return
-        self._clock = reply.at - time.time()
         known.metrics = rows.metrics(_decoded(reply.body, rows.decode_metrics, f"the metrics of {row.name}"))
         known.metrics_at = time.monotonic()
 
@@ -235,6 +234,7 @@ class _Group:
         """All items of a list that can be read; one that cannot be is said in the log and left out."""
         found: list[ItemT] = []
         async for page in self._account.pages(path, {"api-version": SQL_VERSION}, asked=asked):
+            self._clock = page.at - time.time()
             for item in page.items:
                 try:
                     found.append(decoder.decode(item))

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from probes.azure import database_rows
+from probes.azure import database_rows, wire
 from probes.azure.account import Account
 from probes.azure.databases import DatabasesProbe
 from probes.azure.rows import Database, Metric, Replica
@@ -238,6 +239,15 @@ async def test_the_hour_of_all_metrics_is_one_question_for_each_database(server:
     assert ledger.load.name == "cpu_percent"
     assert server.count("Microsoft.Insights/metrics") == 2
     assert len(server.asked) == 1 + 1 + 2 * 4
+
+
+@pytest.mark.parametrize("skew", [-600.0, 600.0])
+async def test_the_hour_is_azures_hour_whatever_our_clock_says(server: ArmServer, azure: Account, skew: float) -> None:
+    server.skew = skew
+    await first(azure)
+    [asked, *_] = [path for path in server.asked if "timespan" in path]
+    until = parse_qs(urlsplit(asked).query)["timespan"][0].partition("/")[2]
+    assert (wire.instant(until) or 0.0) == pytest.approx(time.time() + skew, abs=120)
 
 
 async def test_only_the_databases_of_the_settings_and_one_that_is_not_there_is_named(
