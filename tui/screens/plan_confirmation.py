@@ -19,6 +19,14 @@ class PhraseInput(Input):
     class Pasted(Message):
         """Somebody tried to paste."""
 
+    async def _on_key(self, event: events.Key) -> None:
+        """A space too many, which was for the last warning, does not become the beginning of the phrase."""
+        if event.key == "space" and not self.value:
+            event.stop()
+            event.prevent_default()
+            return
+        await super()._on_key(event)
+
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
@@ -76,6 +84,7 @@ class PlanConfirmation(Horizontal):
         phrase.border_title = Content(f"type {plain(plan.phrase, 120)} to confirm") if plan.phrase else None
         yes.display = True
         yes.label = Content(f"{plain(plan.verb, 24)}  {'enter' if plan.phrase else '!'}")
+        yes.refresh(layout=True)  # a longer label does not widen a button by itself
         self._enable()
 
     def void(self) -> None:
