@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -17,9 +19,11 @@ from hypothesis import strategies as st
 from incident import ledger
 from incident.chain import exported
 from incident.database import immediate
+from incident.dossier import dossier
 from incident.editor import parse_line
 from incident.entry import Draft, Entry, Kind, Source, Status
 from incident.errors import Refused
+from incident.export import render
 from incident.identity import incident_id
 from incident.instants import SteadyClock, rfc3339
 from incident.rows import SELECT_ENTRY, body_of, entries_of
@@ -220,6 +224,12 @@ def test_fifty_thousand_entries_are_in_order_and_their_chain_is_whole() -> None:
     arriving = Timeline(entries[: count // 2])
     arriving.add(entries[count // 2 :])
     assert list(arriving.lines) == list(lines)
+    found = dossier(incident, entries)
+    assert found.began == incident.declared_at
+    assert found.end == entries[-1].recorded_at
+    rows = list(csv.reader(io.StringIO(render("csv", found).decode("utf-8-sig"))))
+    assert [row[10] for row in rows[1:]] == [line.text for line in lines]
+    assert render("markdown", found).decode().count("| entry ") == count - 1
 
 
 WRITES = st.lists(
