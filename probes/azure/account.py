@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from probes.azure import sdk
-from probes.azure.refusals import date, error_for
+from probes.azure.refusals import date, error_for, throttled
 from probes.errors import BadAnswer, LoginExpired, ProbeError, Unreachable
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Account:
         self._token_file = token_file
         self._patience = patience
         self._opening: asyncio.Task[_Open] | None = None
+        self._quiet: dict[Service, float] = {}  # until when a service is left alone, on the monotonic clock
 
     @property
     def scope(self) -> str:
@@ -99,6 +100,9 @@ class Account:
         ``retry_after``), BadAnswer.
         """
         url = self._url(path, query or {})
+        if (quiet := self._quiet.get(service, 0.0) - time.monotonic()) > 0:
+            # Azure throttles a whole service: who asks on meanwhile prolongs it for everybody.
+            raise throttled(quiet)
         try:
             async with asyncio.timeout(self.limit):
                 opened = await self._opened()
@@ -110,7 +114,10 @@ class Account:
             raise Unreachable(f"{self._host} did not answer {asked} within {self.limit:g} s") from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status_code != 200:
-            raise error_for(answer.status_code, headers, answer.content, asked, self.login_hint)
+            error = error_for(answer.status_code, headers, answer.content, asked, self.login_hint)
+            if answer.status_code == 429 and error.retry_after:
+                self._quiet[service] = time.monotonic() + error.retry_after
+            raise error
         return Reply(answer.content, headers, date(headers.get("date", "")) or time.time())
 
     async def pages(

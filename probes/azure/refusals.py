@@ -69,15 +69,19 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes, asked: str, 
     if status == 404:
         return _not_found(code, message, asked)
     if status == 429:
-        wait = retry_after(headers)
-        told = f", and asks to wait {wait:.0f} s" if wait is not None else ""
-        return Unreachable(f"Azure throttles us (429){told}", status=status, retry_after=wait)
+        return throttled(retry_after(headers))
     if status >= 500 or status == 408:
         told = f"Azure cannot answer {asked} now ({status}): {message}".rstrip(": ")
         return Unreachable(told, status=status, retry_after=retry_after(headers))
     if code in ("InvalidSubscriptionId", "SubscriptionNotFound"):
         return _not_found(code, message, asked)
     return BadAnswer(f"Azure answered {status} to {asked}: {code} {message}".rstrip(": "), status=status)
+
+
+def throttled(wait: float | None) -> Unreachable:
+    """429; ``wait`` is the seconds that Azure asks to be left alone."""
+    told = f", and asks to wait {wait:.0f} s" if wait is not None else ""
+    return Unreachable(f"Azure throttles us (429){told}", status=429, retry_after=wait)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

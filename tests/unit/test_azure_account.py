@@ -209,6 +209,19 @@ async def test_nobody_answers_or_never_ends_and_the_limit_holds(server: ArmServe
     assert str(nobody).startswith("cannot reach 127.0.0.1:9: ")
 
 
+async def test_a_service_that_throttles_is_left_alone_by_everybody_and_the_other_is_not(
+    server: ArmServer, tmp_path: Path
+) -> None:
+    server.answers["/servers"] = [refusal(429, "TooManyRequests", "Wait.", Retry_After="3600"), {"value": []}]
+    async with account(server, tmp_path) as opened:
+        errors = [await refused(opened) for _ in range(3)]
+        await ask(opened, service="monitor")
+
+    assert [error.status for error in errors] == [429] * 3
+    assert all(error.retry_after and 290 < error.retry_after <= 300 for error in errors), "five minutes are the most"
+    assert len(server.asked) == 2
+
+
 @pytest.mark.parametrize(
     ("link", "ours"),
     [
