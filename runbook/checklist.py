@@ -44,14 +44,18 @@ def items(checklist: Checklist, severity: int | None, scenarios: Collection[str]
     return [item for item in checklist.items if belongs(item)]
 
 
-def read(signal: Signal, latest: Latest, response: Response, now: float) -> Reading:
-    """What the newest snapshots say of a signal at ``now`` (epoch seconds). Never raises for what is in them."""
+def read(signal: Signal, latest: Latest, response: Response, now: float, services: Collection[str] = ()) -> Reading:
+    """What the newest snapshots say of a signal at ``now`` (epoch seconds). Never raises for what is in them.
+
+    ``services`` are those that the incident affects: where each is a workload that is seen, errors of others, of which
+    a big cluster always has some, keep none of its items open.
+    """
     source = SOURCES[signal]
     snapshot = latest.get(source)
     if snapshot is None or not snapshot.freshness.live:
         return Reading(holds=None, evidence=not_live(source, snapshot, utc))
     if signal == "errors-gone":
-        return _errors_gone(snapshot, response.errors_gone_for, now)
+        return _errors_gone(snapshot, response.errors_gone_for, now, _seen(services, latest))
     return READERS[signal](latest, snapshot.rows.values())
 
 
@@ -79,18 +83,40 @@ def _pods(latest: Latest, rows: Iterable[Pod]) -> Reading:
     return Reading(holds=True, evidence=f"{len(should)} of {many(len(should), 'pod')} ready")
 
 
-def _errors_gone(snapshot: Snapshot[Event], quiet: float, now: float) -> Reading:
+def _seen(services: Collection[str], latest: Latest) -> tuple[str, ...]:
+    """The services, if all of them are workloads that are seen; none if somebody named one in words of their own."""
+    workloads = latest.get("workloads")
+    names = {row.name for row in workloads.rows.values()} if workloads is not None else set()
+    return tuple(services) if names.issuperset(services) else ()
+
+
+def _errors_gone(snapshot: Snapshot[Event], quiet: float, now: float, services: Collection[str]) -> Reading:
     """No warning for ``quiet`` seconds, and that has been watched: events of before are forgotten by the cluster."""
+
+    def concerns(event: Event) -> bool:
+        name = event.object_name
+        return not services or any(name == service or name.startswith(f"{service}-") for service in services)
+
     warnings = [event for event in snapshot.rows.values() if event.type == "Warning"]
-    last = max(warnings, key=lambda event: (event.last_at, event.uid), default=None)
+    last = _newest(filter(concerns, warnings))
+    about = f" about {', '.join(list(services)[:3])}" if services else ""
     if last is not None and now - last.last_at < quiet:
-        ago = span(max(now - last.last_at, 0.0))
-        return Reading(holds=False, evidence=f"the last warning was {ago} ago: {last.reason} {last.object_name}")
+        return Reading(holds=False, evidence=f"the last warning{about} was {_told(last, now)}")
+    other = _newest(event for event in warnings if not concerns(event) and now - event.last_at < quiet)
+    elsewhere = f"; elsewhere the last was {_told(other, now)}" if other is not None else ""
     watched = now - snapshot.freshness.since
     if watched < quiet:
-        said = f"no warning for the {span(max(watched, 0.0))} that the events are watched, of {span(quiet)}"
-        return Reading(holds=None, evidence=said)
-    return Reading(holds=True, evidence=f"no warning event for {span(quiet)}")
+        said = f"no warning{about} for the {span(max(watched, 0.0))} that the events are watched, of {span(quiet)}"
+        return Reading(holds=None, evidence=said + elsewhere)
+    return Reading(holds=True, evidence=f"no warning event{about} for {span(quiet)}{elsewhere}")
+
+
+def _newest(events: Iterable[Event]) -> Event | None:
+    return max(events, key=lambda event: (event.last_at, event.uid), default=None)
+
+
+def _told(event: Event, now: float) -> str:
+    return f"{span(max(now - event.last_at, 0.0))} ago: {event.reason} {event.object_name}"
 
 
 def _rollouts(latest: Latest, rows: Iterable[Workload]) -> Reading:

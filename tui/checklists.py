@@ -161,7 +161,7 @@ class Checklists:
             return None
         if cluster is None or cluster.context != incident.cluster:
             return Reading(holds=None, evidence="another cluster is in view")
-        return read(item.signal, self._host.feeds.latest, response, self._host.now())
+        return read(item.signal, self._host.feeds.latest, response, self._host.now(), incident.services)
 
     def open_items(self, when: When = "resolve") -> list[ItemView]:
         """What is still open in the lists of this kind."""

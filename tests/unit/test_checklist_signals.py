@@ -111,6 +111,31 @@ def test_errors_are_gone_after_ten_watched_minutes_without_one(
     assert (found.holds, found.evidence) == (holds, evidence)
 
 
+OTHER = replace(warning(50), uid="other", reason="ContainerMemoryHigh", object_name="fraud-scoring-x")
+
+
+@pytest.mark.parametrize(
+    ("services", "rows", "holds", "evidence"),
+    [
+        (("payment",), [OTHER], True, "no warning event about payment for 10 min; elsewhere the last was 50 s ago: "),
+        (("payment",), [OTHER, warning(30)], False, "the last warning about payment was 30 s ago: BackOff payment-1"),
+        (("payment", "fraud-scoring"), [OTHER], False, "the last warning about payment, fraud-scoring was 50 s ago: "),
+        # What somebody called it in words of their own cannot be told from the rest.
+        (("card payments",), [OTHER], False, "the last warning was 50 s ago: ContainerMemoryHigh fraud-scoring-x"),
+        ((), [OTHER], False, "the last warning was 50 s ago: ContainerMemoryHigh fraud-scoring-x"),
+    ],
+)
+def test_errors_of_what_the_incident_does_not_affect_do_not_keep_it_open(
+    services: tuple[str, ...], rows: list[Event], holds: bool, evidence: str
+) -> None:
+    events = snapshot("events", rows)
+    events = replace(events, freshness=replace(events.freshness, since=NOW - 900))
+    workloads = snapshot("workloads", [workload("payment"), workload("fraud-scoring")])
+    found = read("errors-gone", {"events": events, "workloads": workloads}, RUNBOOK, NOW, services)
+    assert found.holds is holds
+    assert found.evidence.startswith(evidence)
+
+
 @pytest.mark.parametrize(
     ("nodes", "used", "holds", "evidence"),
     [
