@@ -256,7 +256,7 @@ async def test_a_server_that_answers_500_is_stale_in_every_pane_and_followed_aga
     server.faults.error = 500
     server.drop_connections()
     await check_stale(console, before)
-    assert "500" in subtitle(console, "pods")
+    await console.until(lambda: "500" in subtitle(console, "pods"), "why, once it was asked again")
 
     server.faults.error = None
     happen(platform, "after the 500s")
@@ -290,7 +290,7 @@ async def test_a_refused_credential_says_what_to_renew_until_it_is_accepted(
     server.faults.logged_out = True
     server.drop_connections()
     await check_stale(console, before)
-    assert "401" in subtitle(console, "pods")
+    await console.until(lambda: "401" in subtitle(console, "pods"), "why, once it was asked again")
     assert "renew the credential of user 'admin'" in subtitle(console, "pods")
 
     server.faults.logged_out = False
