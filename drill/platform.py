@@ -19,6 +19,8 @@ from typing import Any, Final
 from drill import scenario as scenarios
 from drill.azure.estate import Estate
 from drill.azure.server import ArmServer
+from drill.azure.sql_front import SqlFront
+from drill.certificate import Certificate, self_signed
 from drill.checkout import CheckoutError, make_checkout
 from drill.clock import Clock
 from drill.controllers import ControlPlane
@@ -34,6 +36,7 @@ from drill.scenario import Scenario
 from drill.server import ApiServer
 from drill.store import ObjectStore
 from drill.strain import Strain, Unreadiness
+from drill.tds import TdsServer
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ _PROLOGUE: Final = 3600.0  # seconds that the cluster exists before the first st
 class Running:
     """A platform that runs; ``config`` is a settings file.
 
-    ``urls`` has ``kubernetes``, ``api`` and ``login``, and ``azure`` where the scenario has a part for it.
+    ``urls`` has ``kubernetes``, ``api`` and ``login``, and ``azure`` and ``sql`` where the scenario has a part for it.
     """
 
     kubeconfig: Path
@@ -85,7 +88,9 @@ class Platform:
         self.plane = ControlPlane(self.store, self.clock, born=now)
         outages = Outages(self.store, self.clock)
         self.estate = self._estate(outages, now)
+        certificate = self_signed()
         self.arm = ArmServer(self.estate) if self.estate is not None else None
+        self.sql = _sql(self.arm, certificate) if self.arm is not None else None
         space = self.scenario.namespace
         databases = {service.name: service.database for service in self.scenario.services}
         self.strain = Strain(self.estate, databases, self.clock)
@@ -105,7 +110,9 @@ class Platform:
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
-        self.server = ApiServer(self.store, logs=self.logs, metrics=self.metrics, programs=programs)
+        self.server = ApiServer(
+            self.store, logs=self.logs, metrics=self.metrics, programs=programs, certificate=certificate
+        )
         self._parent = directory
         self._directory: Path | None = None
         self._now = now
@@ -144,8 +151,9 @@ class Platform:
         try:
             await self.server.start()
             await self.health.start()
-            if self.arm is not None:
+            if self.arm is not None and self.sql is not None:
                 await self.arm.start()
+                await self.sql.start()
             await git
         except CheckoutError as error:
             log.warning("%s", error)
@@ -156,10 +164,12 @@ class Platform:
         urls = {"kubernetes": self.server.url, **self.health.urls}
         kubeconfig, config = directory / "kubeconfig", directory / "config.toml"
         settings = _settings(self.scenario, kubeconfig, self.health.urls, checkout, everywhere=self._big)
-        if self.arm is not None:
-            urls["azure"] = self.arm.url
+        if self.arm is not None and self.sql is not None:
+            urls |= {"azure": self.arm.url, "sql": f"tds://127.0.0.1:{self.sql.port}"}
             await asyncio.to_thread(self.arm.keep_token, directory / "azure-token")
+            await asyncio.to_thread(_write_private, directory / "sql-ca.pem", self.server.ca_pem)
             settings += _azure_settings(self.arm, directory / "azure-token")
+            settings += _sql_settings(self.arm, self.sql.port, directory / "sql-ca.pem")
         await asyncio.to_thread(_write_private, kubeconfig, json.dumps(self._kubeconfig(), indent=1))
         await asyncio.to_thread(_write_private, config, settings)
         told = self.scenario
@@ -170,7 +180,8 @@ class Platform:
         self.churn.stop()
         self.clock.stop()
         self.plane.stop()
-        if self.arm is not None:
+        if self.arm is not None and self.sql is not None:
+            await self.sql.stop()
             await self.arm.stop()
         await self.health.stop()
         await self.server.stop()
@@ -251,6 +262,23 @@ def _azure_settings(arm: ArmServer, token_file: Path) -> str:
         f"databases = {json.dumps(databases)}",
         f"endpoint = {json.dumps(arm.url)}",
         f"token_file = {json.dumps(str(token_file))}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _sql(arm: ArmServer, certificate: Certificate) -> TdsServer:
+    """The databases' own address, where the token of Azure signs in."""
+    return TdsServer(SqlFront(arm.estate, lambda: arm.token).script, certificate.server_context())
+
+
+def _sql_settings(arm: ArmServer, port: int, ca_file: Path) -> str:
+    lines = [
+        "",
+        "[sql]",
+        'server = "localhost"',
+        f"database = {json.dumps(arm.estate.part.databases[0].name)}",
+        f"port = {port}",
+        f"ca_file = {json.dumps(str(ca_file))}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -73,6 +73,14 @@ class Replica(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     state: Literal["CATCH_UP", "SEEDING", "SUSPENDED", "PENDING"] = "CATCH_UP"
 
 
+class Query(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A statement of the query store, as it does on an ordinary day."""
+
+    text: str
+    average_ms: Amount
+    executions: Whole = 100
+
+
 class SqlDatabase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A database. ``demand`` (DTUs or vCores) is what an ordinary minute asks of it, give or take ``swing``."""
 
@@ -89,6 +97,7 @@ class SqlDatabase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     retention: Span = "7d"
     surges: tuple[Surge, ...] = ()
     blockers: tuple[Blocker, ...] = ()
+    queries: tuple[Query, ...] = ()
     replicas: tuple[Replica, ...] = ()
 
 

@@ -18,7 +18,7 @@ _TIMEOUT = 30.0  # seconds after which a statement that waits is given up by its
 
 
 class Request(Struct, frozen=True):
-    """One request that runs or waits. Times are in milliseconds, ``started_at`` in wall seconds."""
+    """One request that runs or waits. Times are in milliseconds; ``began_at`` (wall seconds) is its session's login."""
 
     session_id: int
     blocking_session_id: int
@@ -33,7 +33,7 @@ class Request(Struct, frozen=True):
     host_name: str
     program_name: str
     text: str
-    started_at: float
+    began_at: float
 
 
 class Sessions:
@@ -65,6 +65,10 @@ class Sessions:
             weight = self.weight(blocker, at)
             if weight > 0:
                 yield blocker, weight
+
+    def age(self, blocker: Blocker) -> float:
+        """For how many seconds it has been at it."""
+        return self._clock.now - self._begun[blocker.session]
 
     def kill(self, session: int) -> bool:
         """End a session, as KILL does; its transaction is rolled back at once. False if there is no such session."""
@@ -98,7 +102,7 @@ class Sessions:
             host_name=blocker.host,
             program_name=blocker.program,
             text=blocker.statement,
-            started_at=self._clock.wall(since),
+            began_at=self._clock.wall(since),
         )
 
     def _waiting(self, blocker: Blocker) -> Iterator[Request]:
@@ -120,5 +124,5 @@ class Sessions:
                 host_name=f"{blocker.waiting_login.removeprefix('svc-')}-{number % 4}",
                 program_name="Core Microsoft SqlClient Data Provider",
                 text=blocker.waiting,
-                started_at=self._clock.wall(now - waited),
+                began_at=self._clock.wall(self._begun[blocker.session] - 3600.0 - number),
             )

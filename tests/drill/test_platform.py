@@ -405,7 +405,7 @@ async def test_the_program_listens_on_loopback_only(tmp_path: Path) -> None:
         addresses = listening(process.pid)
         process.terminate()
         await process.wait()
-    assert len(addresses) == 4
+    assert len(addresses) == 5
     assert addresses == {f"0100007F:{int(url.split(':')[2].partition('/')[0]):04X}" for url in told["urls"].values()}
 
 
