@@ -60,7 +60,7 @@ def rows(
     )
     return [
         *again,
-        *_standing(incident, response),
+        *_standing(incident, response, marks),
         Row(id="", label="What"),
         *_what(incident, seen),
         Row(id="", label="Roles"),
@@ -70,11 +70,13 @@ def rows(
     ]
 
 
-def _standing(incident: Incident, response: Response | None) -> list[Row]:
+def _standing(incident: Incident, response: Response | None, marks: dict[str, Mark]) -> list[Row]:
     level = next((one for one in levels(response) if one.level == incident.severity), None)
     value = "not classified" if incident.severity is None else f"SEV {incident.severity}"
     matrix = response.matrix if response is not None else ()
-    ways = " → ".join(status.value if status is incident.status else status.value.lower() for status in Status)
+    mitigated = marks.get("mitigated")
+    behind = incident.status is Status.INVESTIGATING and mitigated is not None and mitigated.at is not None
+    ways = f"! {mitigated.why}: enter moves it on" if behind and mitigated is not None else _ways(incident)
     return [
         Row(
             id="severity",
@@ -93,6 +95,10 @@ def _standing(incident: Incident, response: Response | None) -> list[Row]:
             hint="enter moves it on, or reopens it",
         ),
     ]
+
+
+def _ways(incident: Incident) -> str:
+    return " → ".join(status.value if status is incident.status else status.value.lower() for status in Status)
 
 
 def _what(incident: Incident, seen: View | None) -> list[Row]:
