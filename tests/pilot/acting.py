@@ -151,6 +151,7 @@ async def stage(
     declared: bool = True,
     speed: float = 30.0,
     playbook: Playbook = QUICK,
+    watched: bool = False,
     **overrides: Any,
 ) -> AsyncIterator[Stage]:
     """A console on a platform of its own, with an open incident unless ``declared`` is False."""
@@ -159,6 +160,6 @@ async def stage(
         platform.platform.server.observers.append(requests.append)
         options = options_for(platform, tmp_path / "warroom.db", context=user, playbook=playbook, **overrides)
         # Usage is polled: where time runs faster than the poll, it is live a while after everything else.
-        async with opened(options, size, live=False) as console:
+        async with opened(options, size, live=False, watched=watched) as console:
             await ready(console, declared=declared)
             yield Stage(console, platform, requests)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from textual.screen import Screen
 
 from drill.platform import Running
 from incident.entry import Line
+from tests.pilot.frames import UnwatchedConsole, frame, shown
 from tui.app import WarroomApp
 from tui.options import ConsoleOptions
 from tui.room import ControlRoom
@@ -58,7 +60,7 @@ class Console:
     @property
     def lines(self) -> list[str]:
         """The screen, line by line."""
-        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+        return [strip.text.rstrip() for strip in shown(self.app)]
 
     @property
     def text(self) -> str:
@@ -127,7 +129,18 @@ class Console:
             raise AssertionError(f"{what}: not within {limit:g} s\n{told}\n{self.text}") from None
 
     async def says(self, part: str, limit: float = PATIENCE) -> None:
-        await self.until(lambda: part in self.text, f"{part!r} on the screen", limit)
+        looked: tuple[object, float] = (None, 0.0)
+
+        def seen() -> bool:
+            """Rendered again when there was a frame since the last look, and once a second in any case."""
+            nonlocal looked
+            now, last = time.monotonic(), looked
+            if last[0] == (latest := frame(self.app)) and now - last[1] < 1:
+                return False
+            looked = (latest, now)
+            return part in self.text
+
+        await self.until(seen, f"{part!r} on the screen", limit)
 
     async def tells(self, part: str, limit: float = PATIENCE) -> str:
         """A passing message with this part."""
@@ -177,9 +190,14 @@ def options_for(platform: Running, store: Path, *, context: str | None = None, *
 
 
 @asynccontextmanager
-async def opened(options: ConsoleOptions, size: tuple[int, int] = WIDE, *, live: bool = True) -> AsyncIterator[Console]:
-    """A console with these options; with ``live``, once every pane has something true to show."""
-    app = WarroomApp(options)
+async def opened(
+    options: ConsoleOptions, size: tuple[int, int] = WIDE, *, live: bool = True, watched: bool = False
+) -> AsyncIterator[Console]:
+    """A console with these options; with ``live``, once every pane has something true to show.
+
+    With ``watched`` every frame is rendered; otherwise those that the test looks at, and the last.
+    """
+    app = WarroomApp(options) if watched else UnwatchedConsole(options)
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot)
         await console.until(
@@ -189,3 +207,5 @@ async def opened(options: ConsoleOptions, size: tuple[int, int] = WIDE, *, live:
             await console.every_pane_live()
             await console.until(lambda: console.room.journal.ready, "the store open")
         yield console
+        if app.is_running and app._screen_stack:
+            shown(app)

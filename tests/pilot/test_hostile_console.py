@@ -65,7 +65,7 @@ async def alone(size: tuple[int, int] = WIDE, names: tuple[str, ...] = ("here",)
         config = await asyncio.to_thread(kubeconfig, Path(directory) / "kubeconfig", list(names))
         store = Path(directory) / "warroom.db"
         options = ConsoleOptions(Settings(), str(config), None, (), store, log_file=None)
-        async with opened(options, size, live=False) as console:
+        async with opened(options, size, live=False, watched=True) as console:
             await console.until(lambda: console.room.journal.ready, "the store open")
             await console.room.session.close()
             yield console
