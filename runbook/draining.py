@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8  # reads under way
 NAMED = 5  # pods that a sentence names
+EACH = 3  # services that lose everything and are told one by one; more are told together
+MOST_LOSING = 12  # of those that are named
+_LOSES = " loses "
 
 Standing = tuple[str, str, str, int]  # kind, namespace, name of a workload, and how many of its pods were ready
 
@@ -135,10 +138,22 @@ async def endpoints(scene: Scene, pods: Sequence[Json]) -> list[Finding]:
     found = [finding for findings in told for finding in findings]
     bad = [finding for finding in found if finding.level is not Level.GREEN]
     well = len(found) - len(bad)
+    bad = together(bad)
     if well:
         text = f"{counted(well, 'service')} keep{'s' if well == 1 else ''} endpoints on other nodes or had none"
         bad.append(Finding("endpoints", Level.GREEN, text))
     return bad
+
+
+def together(bad: list[Finding]) -> list[Finding]:
+    """Many services that lose all they have as one finding: a row of keys to acknowledge each reads none of them."""
+    losing = [finding for finding in bad if _LOSES in finding.text]
+    if len(losing) <= EACH:
+        return bad
+    names = [finding.text.partition(_LOSES)[0] for finding in losing]
+    more = f" and {len(names) - MOST_LOSING} more" if len(names) > MOST_LOSING else ""
+    text = f"{len(names)} services lose all of their ready endpoints: {', '.join(names[:MOST_LOSING])}{more}"
+    return [finding for finding in bad if finding not in losing] + [Finding("endpoints", Level.AMBER, text)]
 
 
 async def standings(scene: Scene, pods: Iterable[Json]) -> list[Standing]:

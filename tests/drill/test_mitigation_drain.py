@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from drill.observing import Request
-from runbook.plan import Level, Plan, Verdict
+from runbook.draining import together
+from runbook.plan import Finding, Level, Plan, Verdict
 from runbook.playbook import Playbook
 from runbook.record import intent_draft
 from tests.drill.mitigation_desk import PERSON, PROD, Desk, desk, finding, told, until
@@ -243,3 +244,14 @@ async def test_a_drain_waits_until_the_workloads_have_what_they_had() -> None:
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.FAILED
         assert "account-service 0 of 3 ready" in outcome.text
+
+
+def test_many_services_that_lose_everything_are_one_warning() -> None:
+    few = [Finding("endpoints", Level.AMBER, f"prod/s{number} loses its only ready endpoint") for number in range(3)]
+    unknown = Finding("endpoints", Level.AMBER, "prod/who serves meanwhile is not known: no answer")
+    assert together([*few, unknown]) == [*few, unknown]
+    many = [Finding("endpoints", Level.AMBER, f"prod/s{number} loses its only ready endpoint") for number in range(14)]
+    one, other = together([unknown, *many])
+    assert one == unknown
+    assert other.text.startswith("14 services lose all of their ready endpoints: prod/s0, prod/s1, ")
+    assert other.text.endswith("prod/s11 and 2 more")
