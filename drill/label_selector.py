@@ -19,7 +19,7 @@ def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str] | None
 
 def contains(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether all the wanted labels are there: the selector of a Service."""
-    return all(labels.get(key) == value for key, value in wanted.items())
+    return wanted.items() <= labels.items()
 
 
 def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -22,8 +22,10 @@ def condition(obj: Json, kind: str) -> Json | None:
 
 
 def is_true(obj: Json, kind: str) -> bool:
-    found = condition(obj, kind)
-    return found is not None and found["status"] == "True"
+    for found in (obj.get("status") or {}).get("conditions") or ():
+        if found["type"] == kind:
+            return bool(found["status"] == "True")
+    return False
 
 
 def is_ready(pod: Json) -> bool:

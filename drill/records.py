@@ -39,7 +39,11 @@ def encode(value: object) -> bytes:
 
 def ordered_metadata(metadata: Json) -> Json:
     """The same metadata in the server's order, without what is empty."""
-    ordered = {key: metadata[key] for key in _METADATA_ORDER if metadata.get(key) not in (None, "", {}, [])}
+    ordered: Json = {}
+    for key in _METADATA_ORDER:
+        value = metadata.get(key)
+        if value or value == 0:
+            ordered[key] = value
     for key, value in metadata.items():
         if key not in ordered and key not in _METADATA_ORDER and key != "selfLink":
             ordered[key] = value

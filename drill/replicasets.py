@@ -124,7 +124,11 @@ def counts_differently(pod: Json, old: Json) -> bool:
 
 def _meta_moved(obj: Json, old: Json) -> bool:
     now, before = obj["metadata"], old["metadata"]
-    return any(now.get(key) != before.get(key) for key in ("deletionTimestamp", "labels", "ownerReferences"))
+    return bool(
+        now.get("deletionTimestamp") != before.get("deletionTimestamp")
+        or now.get("labels") != before.get("labels")
+        or now.get("ownerReferences") != before.get("ownerReferences")
+    )
 
 
 def _deletion_order(pod: Json) -> tuple[bool, bool, bool, int, float]:
