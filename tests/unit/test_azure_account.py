@@ -19,7 +19,7 @@ import pytest
 from probes.azure import account as account_module
 from probes.azure.account import Account
 from probes.errors import BadAnswer, CredentialFailed, Forbidden, LoginExpired, NotFound, ProbeError, Unreachable
-from tests.arm_server import GROUP, SUBSCRIPTION, TOKEN, ArmServer, account, arm_server, forbidden, refusal
+from tests.arm_server import GROUP, SUBSCRIPTION, TOKEN, ArmServer, Json, account, arm_server, forbidden, refusal
 
 ROOT = Path(__file__).parents[2]
 SERVERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Sql/servers"
@@ -335,3 +335,26 @@ async def test_what_the_cli_says_is_told_with_what_to_do(
         await opened.close()
 
     assert (str(error), error.hint) == (sentence, hint)
+
+
+async def test_without_the_cli_a_managed_identity_signs_in(
+    server: ArmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As App Service and Container Apps offer it: an endpoint on loopback, and a header that proves who asks."""
+    given: Json = {"access_token": TOKEN, "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
+    given |= {"resource": server.url, "client_id": "e0e0e0e0-1111-2222-3333-444444444444"}
+    server.answers |= {"/servers": {"value": []}, "/msi/token": given}
+    server.accepts.add("")  # who asks for a token has none
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "proof")
+    for name in ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    opened = Account(SUBSCRIPTION, (GROUP,), endpoint=server.url)
+    try:
+        await asyncio.gather(*(ask(opened) for _ in range(3)))
+    finally:
+        await opened.close()
+
+    assert server.count("/msi/token") == 1
+    assert server.tokens == ["", TOKEN, TOKEN, TOKEN]
