@@ -83,6 +83,8 @@ class Credential:
                 token = await self._source.token(scope, claims)
         except TimeoutError:
             error: ProbeError = CredentialFailed(f"Azure's login did not answer within {LIMIT:g} s", hint=_LOGIN)
+        except (ValueError, OSError) as failure:  # the environment names an authority or a file that cannot be
+            error = CredentialFailed(f"no login to Azure: {_one_line(str(failure))}", hint=_LOGIN)
         except ProbeError as failure:
             error = failure
         else:
@@ -153,7 +155,7 @@ class Logins:
             found: AccessToken = await self._place.get_token(scope, claims=claims or None)
         except ClientAuthenticationError as error:
             log.info("no login of this place: %s", _one_line(str(error.message)))
-            raise cli from None
+            raise (_place_error(str(error.message)) or cli) from None
         return AccessTokenInfo(found.token, found.expires_on)
 
     async def close(self) -> None:
@@ -200,6 +202,22 @@ def _cli_error(message: str, subscription: str) -> ProbeError:
     if "az login" in message or "az account set" in message:
         return LoginExpired("not logged in to Azure", hint=_LOGIN)
     return LoginExpired(f"the Azure CLI gives no token: {_one_line(message)}", hint=_LOGIN)
+
+
+_OFFERS = ("AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_CLIENT_ID")
+_ATTEMPT = re.compile(r"^\s*(\w+)Credential: (.+)", re.MULTILINE)
+
+
+def _place_error(message: str) -> ProbeError | None:
+    """Why the login that the environment promises did not come; None where it promises none."""
+    promised = [name for name in _OFFERS if os.environ.get(name)]
+    if not promised:
+        return None
+    tried = "; ".join(f"{name}: {told.strip()}" for name, told in _ATTEMPT.findall(message))
+    return CredentialFailed(
+        f"no login to Azure: {_one_line(tried or message)}",
+        hint=f"{', '.join(promised)} in the environment, or {_LOGIN}",
+    )
 
 
 def _one_line(text: str) -> str:

@@ -358,3 +358,24 @@ async def test_without_the_cli_a_managed_identity_signs_in(
 
     assert server.count("/msi/token") == 1
     assert server.tokens == ["", TOKEN, TOKEN, TOKEN]
+
+
+async def test_an_identity_that_the_environment_promises_and_does_not_give_is_named(
+    server: ArmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/msi/token"] = [refusal(400, "invalid_request", "Identity not found")]
+    server.accepts.add("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "proof")
+    for name in ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    opened = Account(SUBSCRIPTION, (GROUP,), endpoint=server.url)
+    try:
+        error = await refused(opened)
+    finally:
+        await opened.close()
+
+    assert isinstance(error, CredentialFailed)
+    assert str(error).startswith("no login to Azure: ManagedIdentity: ")
+    assert error.hint == "IDENTITY_ENDPOINT in the environment, or az login"
