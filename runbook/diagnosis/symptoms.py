@@ -25,7 +25,7 @@ from runbook.response import Symptom
 
 SLOWER = 3.0
 """An endpoint is slow from this many times its usual latency on (the runbook's line between minor and more) …"""
-SLOW_MS, ALWAYS_SLOW_MS = 500.0, 5_000.0
+SLOW_MS, ALWAYS_SLOW_MS = 500.0, 2_000.0
 """… if that is at least the first of these; from the second on it is slow whatever is usual."""
 USUAL_SAMPLES = 6
 
@@ -178,10 +178,13 @@ def usual(endpoint: Endpoint) -> float | None:
 
 
 def slow(endpoint: Endpoint) -> bool:
-    latency, normal = endpoint.latency_ms, usual(endpoint)
-    if endpoint.ok is not True or latency is None:
-        return False
-    return latency >= ALWAYS_SLOW_MS or (normal is not None and latency >= max(SLOWER * normal, SLOW_MS))
+    return endpoint.ok is True and endpoint.latency_ms is not None and endpoint.latency_ms >= _limit(endpoint)
+
+
+def _limit(endpoint: Endpoint) -> float:
+    """The latency from which on the endpoint is slow, in ms."""
+    normal = usual(endpoint)
+    return ALWAYS_SLOW_MS if normal is None else min(ALWAYS_SLOW_MS, max(SLOWER * normal, SLOW_MS))
 
 
 def _slow(now: Situation) -> Iterator[Seen]:
@@ -207,8 +210,7 @@ def latency_text(endpoint: Endpoint) -> str:
 
 def _slow_since(endpoint: Endpoint) -> float | None:
     """The first of the last samples in a row that were slow."""
-    normal, since = usual(endpoint), None
-    limit = ALWAYS_SLOW_MS if normal is None else max(SLOWER * normal, SLOW_MS)
+    limit, since = _limit(endpoint), None
     for at, latency in reversed(endpoint.history):
         if latency < limit:
             break

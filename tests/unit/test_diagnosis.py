@@ -312,6 +312,15 @@ def test_each_scenario_of_the_runbook_is_recognised(world: World, first: str) ->
     assert all(seen_.text for seen_ in found.fits[0].reasons)
 
 
+def test_an_endpoint_that_was_slow_all_the_time_is_slow_all_the_same() -> None:
+    history = tuple((NOW - 1500 + 15 * step, 2600.0) for step in range(100))
+    found = diagnose(
+        seen(pods=running("card-service"), endpoints=[endpoint("api", latency_ms=2700.0, history=history)])
+    )
+    (symptom,) = found.symptoms
+    assert (symptom.symptom, symptom.since) == ("slow-endpoints", NOW - 1500)
+
+
 def test_a_healthy_platform_fits_no_scenario_and_suspects_nothing() -> None:
     found = diagnose(healthy())
     assert (found.fits, found.suspects, found.symptoms, found.first_symptom) == ((), (), (), None)
