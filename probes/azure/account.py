@@ -264,7 +264,7 @@ def read_page(reply: Reply, asked: str) -> Page:
     """The page in a reply. Raises BadAnswer when it is none."""
     try:
         page = _pages.decode(reply.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswer(f"Azure's answer to {asked} cannot be read: {_short(str(error))}") from None
     return Page(page.value or [], page.next_link or "", reply.at)
 

@@ -66,7 +66,7 @@ class ActivityLog:
         for raw in raws:
             try:
                 event = _decoder.decode(raw)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 event = wire.Event()
             at = wire.instant(event.event_timestamp)
             if at is None:
@@ -189,7 +189,7 @@ def _description(event: wire.Event) -> str:
         return _short(event.description or "")
     try:
         properties = _properties.decode(event.properties)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _short(event.description or "")
     told = properties.status_message
     message = _message(told.encode() if isinstance(told, str) else bytes(told or b""))
@@ -213,7 +213,7 @@ def _message(told: bytes) -> str:
         return ""
     try:
         found = _messages.decode(told)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return told.decode("utf-8", "replace")
     return (found.error.message if found.error else found.message) or ""
 

@@ -124,7 +124,7 @@ class _Group:
             for item in page.items:
                 try:
                     found.append(decoder.decode(item))
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, RecursionError) as error:
                     log.warning("cannot read one of %s: %s", asked, error)
         return found
 

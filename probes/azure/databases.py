@@ -238,7 +238,7 @@ class _Group:
             for item in page.items:
                 try:
                     found.append(decoder.decode(item))
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, RecursionError) as error:
                     log.warning("cannot read one of %s: %s", asked, error)
         return found
 
@@ -261,5 +261,5 @@ class _Group:
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[ItemT], asked: str) -> ItemT:
     try:
         return decoder.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswer(f"Azure's answer to {asked} cannot be read: {error}") from None

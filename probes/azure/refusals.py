@@ -48,7 +48,7 @@ def error_of(body: bytes) -> Error:
     """The code and message of an error body, in both forms that there are; gateways answer HTML or nothing."""
     try:
         found = _decoder.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Error("", re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace")))
     return found.error or Error(found.code, found.message or found.Message)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from probes.azure import account as account_module
 from probes.azure.account import Account
@@ -220,6 +221,14 @@ async def test_a_service_that_throttles_is_left_alone_by_everybody_and_the_other
     assert [error.status for error in errors] == [429] * 3
     assert all(error.retry_after and 290 < error.retry_after <= 300 for error in errors), "five minutes are the most"
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"value": [7', b"\xff", b"", b"7", b'{"value": {}}'])
+async def test_an_answer_that_is_no_list_is_said_to_be_none(server: ArmServer, tmp_path: Path, body: bytes) -> None:
+    server.answers["/servers"] = [web.Response(body=body, content_type="application/json")]
+    async with account(server, tmp_path) as opened:
+        with pytest.raises(BadAnswer, match="Azure's answer to the SQL servers cannot be read"):
+            _ = [page async for page in opened.pages(SERVERS, asked="the SQL servers")]
 
 
 @pytest.mark.parametrize(

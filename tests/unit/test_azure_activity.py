@@ -462,10 +462,12 @@ def test_hostile_text_and_nonsense_cost_one_event_each() -> None:
     log = ActivityLog(rows.__setitem__, rows.__delitem__)
     hostile = event(1, NOW, caller=evil, properties={"title": evil}, description=evil)
     bodies = [hostile, {"eventTimestamp": "yesterday"}, {"eventTimestamp": 7}, [], event(2, NOW, properties="text")]
-    log.take([msgspec.Raw(msgspec.json.encode(body)) for body in bodies], NOW)
+    raws = [msgspec.Raw(msgspec.json.encode(body)) for body in bodies]
+    deep = b'{"properties": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    log.take([*raws, msgspec.Raw(deep)], NOW)
 
     assert len(rows) == 2
-    assert log.unreadable == 3
+    assert log.unreadable == 4
     assert all(len(row.description) <= 500 for row in rows.values())
 
 
