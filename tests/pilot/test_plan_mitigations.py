@@ -91,6 +91,7 @@ async def test_o_goes_back_to_the_revision_before_and_u_goes_forward_again(tmp_p
             "! helm: Helm owns it",
             "undo: go forward again to revision 3",
         )
+        assert any("now 3: payment-service:1.5.0" in line for line in at.console.lines), "on one line"
         await worked(at, screen)
         assert len(at.writes) == 1
 

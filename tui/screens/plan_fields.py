@@ -40,7 +40,8 @@ class PlanFields(Vertical):
     PlanFields Input { width: 44; height: 1; border: none; background: $panel; padding: 0 1; }
     PlanFields Input:focus { background: $primary 20%; }
     PlanFields .field-number { width: 12; }
-    PlanFields Select { width: 80; max-width: 70%; }
+    PlanFields Select { width: 1fr; max-width: 80; }
+    PlanFields .field-choice-row .field-hint { width: auto; max-width: 45%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -69,7 +70,7 @@ class FieldRow(Horizontal):
     """A field's label, widget and hint."""
 
     def __init__(self, field: Field, value: str) -> None:
-        super().__init__()
+        super().__init__(classes=f"field-{field.kind}-row")
         self.field = field
         self._value = value
 
