@@ -9,9 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from probes.errors import ConfigError
-from runbook.sql_connection import with_connection
+from runbook.sql_connection import MISSING, MISSING_HINT, installed, with_connection
 from runbook.sql_server import SqlServer
 from runbook.sql_statements import objection
+
+__all__ = ["MISSING", "MISSING_HINT", "Rows", "ask", "installed"]
 
 MOST_ROWS = 200
 MOST_CELL = 2_000  # characters

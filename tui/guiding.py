@@ -193,7 +193,7 @@ class Guiding:
         elif step.look is not None and step.look.what == "version":
             self._begin(key, "asking the API server …", self._ask_version(one, step))
         elif step.look is not None and step.look.what == "sql":
-            self._begin(key, "asking the SQL server …", self._ask_sql(one, step))
+            self._ask(one, step)
         elif step.look is not None:
             seen = found(step.look, self._sight(), step.code)
             self._begin(key, "recording …", self._record_found(one, step, seen))
@@ -235,6 +235,14 @@ class Guiding:
             except ProbeError as error:
                 trouble = str(error)
         await self._record_found(one, step, version(answered, trouble, self._sight()))
+
+    def _ask(self, one: Guide, step: GuideStep) -> None:
+        from tui.sql_checks import obstacle
+
+        if why := obstacle(self._host):
+            self._host.tell(why, "warning", timeout=8)
+        else:
+            self._begin((one.id, step.id), "asking the SQL server …", self._ask_sql(one, step))
 
     async def _ask_sql(self, one: Guide, step: GuideStep) -> None:
         from tui.sql_checks import asked

@@ -22,14 +22,26 @@ MOST_TOLD = 160  # characters of the first row in a finding
 _WORDS = re.compile(r"\s+")
 
 
+def obstacle(host: ControlRoom) -> str:
+    """Why no query can be asked here, with what is left to do; empty if one can. Nothing is looked at for that."""
+    from runbook.sql_reading import MISSING, MISSING_HINT, installed
+
+    if not host.settings.sql.configured:
+        why = "the settings name no SQL server ([sql])"
+    elif not installed():
+        why = f"{MISSING} ({MISSING_HINT})"
+    elif host.gate is None:
+        return "not asked: the console is not ready to act yet, try again in a moment"
+    else:
+        return ""
+    return f"not asked, {why}: {COPIES}, space ticks the step"
+
+
 async def asked(host: ControlRoom, step: GuideStep) -> Found:
-    """Ask what the step wants asked, and put the rows in front. What cannot be asked is said, with what to do."""
-    gate = host.gate
-    if gate is None:
-        return _unasked("the console is not ready to act yet: try again in a moment")
-    server = gate.sql
+    """Ask what the step wants asked, and put the rows in front. What was refused is said, with what to do."""
+    server = host.gate.sql if host.gate is not None else None
     if server is None:
-        return _unasked("the settings name no SQL server ([sql])")
+        return _unasked(obstacle(host))
     from runbook.sql_reading import ask
 
     primary = step.look is not None and step.look.of == PRIMARY

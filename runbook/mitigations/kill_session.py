@@ -39,7 +39,7 @@ class KillSession(Mitigation):
         return "" if aim.kind == DATABASE else "only for a database of the databases pane"
 
     async def plan(self, scene: Scene, aim: Aim, choices: Choices) -> Plan:
-        server = _server(scene, aim)
+        server, elsewhere = _server(scene, aim)
         found, permitted = await asyncio.gather(blockers(server), _permitted(server))
         if not found:
             raise NoPlan(f"no session of {server.database} is waited for by another", "look again when there is one")
@@ -63,7 +63,7 @@ class KillSession(Mitigation):
             target=_target(server, chosen),
             commands=(_command(server, chosen),),
             diff=Diff(hunks=(Hunk(f"session {chosen.number}, as it is now", _lines(chosen)),), source="the server"),
-            findings=(*wrong, permitted, *_findings(chosen)),
+            findings=(*wrong, permitted, *elsewhere, *_findings(chosen)),
             fields=(field,),
             choices={SESSION: field.value},
             steps={"session": chosen.number, "login_time": chosen.login_time},
@@ -114,16 +114,22 @@ def _known_server(scene: Scene) -> SqlServer:
     return scene.sql
 
 
-def _server(scene: Scene, aim: Aim) -> SqlServer:
-    """The server of the settings, if it is the one that was aimed at. Raises `NoPlan`."""
+def _server(scene: Scene, aim: Aim) -> tuple[SqlServer, list[Finding]]:
+    """The server of the settings, if its database is the one that was aimed at. Raises `NoPlan`.
+
+    A server may be reached under a name of its own (an alias, a private endpoint): that is said, and acknowledged.
+    """
     server = _known_server(scene)
-    aimed = aim.namespace.rpartition("/")[2].lower()
-    if (aimed, aim.name.lower()) != (server.context, server.database.lower()):
+    if aim.name.lower() != server.database.lower():
         raise NoPlan(
-            f"the settings' [sql] is {server.context}/{server.database}, and not {aimed}/{aim.name}",
+            f"the settings' [sql] is {server.database} on {server.host}, and not {aim.name}",
             "select that database, or change [sql]",
         )
-    return server
+    aimed = aim.namespace.rpartition("/")[2].lower()
+    if aimed == server.context:
+        return server, []
+    text = f"the row is of {aimed}; what is asked, and acted on, is the settings' {server.host}"
+    return server, [Finding("server", Level.AMBER, text, "is that the same server?")]
 
 
 async def _permitted(server: SqlServer) -> Finding:

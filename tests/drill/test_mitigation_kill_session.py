@@ -86,6 +86,9 @@ async def test_the_one_that_most_wait_for_is_shown_with_what_it_does_and_ended_o
         assert outcome.text.startswith("session 72 is gone; 1 other blocking session left: 60, svc-batch")
         assert len(sessions.killed) == 1
         assert at.writes == []  # the cluster has nothing to do with it
+        elsewhere = Aim(kind="SqlDatabase", namespace="banking-platform-prod-rg/another-sql", name=DATABASE)
+        said = finding(await at.plan("kill-session", elsewhere), "server")
+        assert said.text == "the row is of another-sql; what is asked, and acted on, is the settings' 127.0.0.1"
         waiting = await at.plan("kill-session", AIM)
         assert [one.level for one in waiting.findings if one.name == "waiting"] == [Level.GREEN, Level.AMBER]
 
@@ -100,7 +103,7 @@ async def test_another_session_under_the_same_number_is_never_ended(tmp_path: Pa
         sessions.rows = []
         with pytest.raises(NoPlan, match="no session of BankingAccountsDb is waited for"):
             await at.plan("kill-session", AIM)
-        with pytest.raises(NoPlan, match=r"\[sql\] is 127/BankingAccountsDb, and not 127/BankingLedgerDb"):
+        with pytest.raises(NoPlan, match=r"\[sql\] is BankingAccountsDb on 127.0.0.1, and not BankingLedgerDb"):
             await at.plan("kill-session", Aim(kind="SqlDatabase", namespace=AIM.namespace, name="BankingLedgerDb"))
         assert sessions.killed == []
 

@@ -16,6 +16,7 @@ from tui.screens.choose import ChooseScreen
 from tui.screens.diagnosis import DiagnosisScreen
 from tui.screens.logs import LogsScreen
 from tui.screens.plan import PlanScreen
+from tui.screens.rows import RowsScreen
 from widgets.guide import GuidePane
 from widgets.guide_view import StepView
 
@@ -84,20 +85,26 @@ async def test_a_step_is_run_ticked_and_noted_and_all_of_it_is_on_the_timeline(
         await at_step(console, "payment-tables")
         await console.says("SELECT COUNT(*) FROM Payments")
         await console.press("enter")
-        await console.tells("this is done elsewhere")
+        await console.notes(r"^Done: Check database payment tables\nBankingAccountsDb: \d+$")
+        await console.on(RowsScreen)
+        await console.says("1 row · localhost/BankingAccountsDb")
+        await console.press("escape")
+        await console.home()
         await console.press("y")
         await console.until(lambda: "SELECT COUNT(*) FROM Payments" in console.app.clipboard, "the query copied")
         await console.press("a")
         await console.typed("asked the DBA\n")
         await console.notes(r"^Noted: Check database payment tables\nasked the DBA")
         await console.until(lambda: pane_of(console).has_focus, "the guide in focus")
-        assert step_of(console, "payment-tables").state == "open"
+        assert step_of(console, "payment-tables").state == "done"
         await console.typed("  ")  # a double press ticks once
-        await console.notes(r"^Done: Check database payment tables$")
-        await console.says("2 of 7 done")
+        await console.notes(r"^Open again: Check database payment tables$")
+        await console.says("1 of 7 done")
         await console.says("↳ asked the DBA")
         await console.press("space")
-        await console.notes(r"^Open again: Check database payment tables$")
+        await console.notes(r"^Done: Check database payment tables$")
+        await console.says("2 of 7 done")
+        await console.press("space")
         await console.says("1 of 7 done")
         console.check_inert()
 
