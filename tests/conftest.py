@@ -1,14 +1,51 @@
-"""Hypothesis tries the same examples in every run, so that a failure is one of the change at hand.
+"""What makes a run repeatable, and quick: the same examples, bytecode that is kept, the longest files first.
 
-``WARROOM_EXAMPLES`` (see `tests.breadth`) asks for more, and then for others each time.
+Hypothesis tries the same examples in every run, so that a failure is one of the change at hand. ``WARROOM_EXAMPLES``
+(see `tests.breadth`) asks for more, and then for others each time.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("suite", derandomize=True)
 if "WARROOM_EXAMPLES" not in os.environ:
     settings.load_profile("suite")
+
+# The tests' modules with pytest's asserts take three times as long to compile as to import. Every worker needs all of
+# them at every start, so they are kept in __pycache__, also where PYTHONDONTWRITEBYTECODE is set.
+sys.dont_write_bytecode = False
+
+TESTS = Path(__file__).parent
+LONGEST = ("faults", "drill", "pilot", "unit", "live")
+"""Directories in the order in which their files are begun: those of the first take longest for each test."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where no bytecode is kept yet, each worker of a whole run compiles its share first and finds the others' then."""
+    worker, config = os.environ.get("PYTEST_XDIST_WORKER", ""), session.config
+    if not worker or config.args != config.getini("testpaths"):
+        return
+    share, workers = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for path in sorted(TESTS.glob("*/test_*.py"))[share::workers]:
+        with suppress(Exception):  # its collection will say what is wrong with it
+            importlib.import_module(f"tests.{path.parent.name}.{path.stem}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A long file that is begun last keeps one worker busy while the others have nothing to do."""
+    sizes = Counter(item.path for item in items)
+
+    def turn(item: pytest.Item) -> tuple[int, int, str]:
+        directory = item.path.parent.name
+        return LONGEST.index(directory) if directory in LONGEST else -1, -sizes[item.path], str(item.path)
+
+    items.sort(key=turn)
