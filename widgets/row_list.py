@@ -28,6 +28,7 @@ class RowList(OptionList):
     DEFAULT_CSS = """
     RowList { height: 1fr; border: round $border-blurred; padding: 0 1; background: $background; }
     RowList:focus { border: round $border; background-tint: $foreground 0%; }
+    RowList:focus:nocolor > .option-list--option-highlighted { color: $background; background: $foreground; }
     RowList > .option-list--option-disabled { color: $foreground; text-style: none; }
     """
 

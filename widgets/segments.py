@@ -33,6 +33,7 @@ class Segments(Widget, can_focus=True):
     DEFAULT_CSS = """
     Segments { height: 1; width: auto; color: $foreground 80%; }
     Segments:focus { color: $foreground; background: $primary 30%; }
+    Segments:focus:nocolor { text-style: reverse; }
     """
 
     class Changed(Message):
