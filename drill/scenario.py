@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from drill.azure.part import Azure
 from drill.fates import Fate
+from drill.good import Good
 from drill.offsets import Name, Offset
 from drill.offsets import seconds as seconds
 
@@ -164,7 +165,10 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All of it. ``images`` gives fates to images that do not carry one in their tag."""
+    """All of it. ``images`` gives fates to images that do not carry one in their tag.
+
+    ``good`` is what a response is scored against; without it there is no score.
+    """
 
     name: Name
     title: str
@@ -181,6 +185,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     commits: tuple[Commit, ...] = ()
     externals: tuple[External, ...] = ()
     azure: Azure | None = None
+    good: Good | None = None
 
     def steps(self) -> list[tuple[float, Step]]:
         """The script with its offsets in seconds, in the order of time."""
@@ -247,6 +252,8 @@ def _check(scenario: Scenario, source: str) -> None:
                 pass
     if revisions == 0:
         raise ScenarioError(f"{source}: the script must begin with an upgrade, the installation")
+    for mistake in scenario.good.mistakes() if scenario.good is not None else ():
+        raise ScenarioError(f"{source}: {mistake}")
     _check_azure(scenario, source)
 
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from drill import scenario
 from drill.platform import Running, running
 
@@ -56,7 +58,7 @@ async def serve(args: argparse.Namespace) -> int:
 
 
 def announcement(platform: Running) -> str:
-    """Where the platform is, in one line of JSON."""
+    """Where the platform is, in one line of JSON; ``good`` is what a response is scored against, null without any."""
     return json.dumps(
         {
             "kubeconfig": str(platform.kubeconfig),
@@ -64,6 +66,7 @@ def announcement(platform: Running) -> str:
             "urls": platform.urls,
             "incident": {"title": platform.title, "severity": platform.severity},
             "scenario": platform.scenario,
+            "good": msgspec.to_builtins(platform.platform.scenario.good),
         }
     )
 

@@ -33,8 +33,22 @@ class Topic(Struct, frozen=True, kw_only=True):
     questions: tuple[str, ...] = ()
 
 
+class Check(Struct, frozen=True, kw_only=True):
+    """An item of a checklist, by the IDs that its ticks have. Of ``severities`` only; none: of all."""
+
+    list: str
+    item: str
+    text: str
+    severities: tuple[int, ...] = ()
+
+    def concerns(self, severity: int | None) -> bool:
+        return not self.severities or severity is None or severity in self.severities
+
+
 class Standard(Struct, frozen=True, kw_only=True):
     """``topics`` are asked in their order; ``mandatory`` are the items that every review ticks.
+
+    ``resolution`` are the items to be settled before an incident is resolved, those of single scenarios apart.
 
     ``roles``, ``channels`` and ``checklists`` give names to the IDs on the timeline; an unknown ID is its own name.
     """
@@ -42,6 +56,7 @@ class Standard(Struct, frozen=True, kw_only=True):
     levels: tuple[Level, ...]
     topics: tuple[Topic, ...]
     mandatory: tuple[str, ...]
+    resolution: tuple[Check, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     checklists: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from incident.standard import NEUTRAL, Level, Standard, Topic
+from incident.standard import NEUTRAL, Check, Level, Standard, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,18 @@ def converted(response: Response) -> Standard:
         or NEUTRAL.levels,
         topics=tuple(_topics(response.templates.get("review", ""))) or NEUTRAL.topics,
         mandatory=mandatory or NEUTRAL.mandatory,
+        resolution=tuple(_resolution(response)),
         roles={role.id: role.name for role in response.roles} or NEUTRAL.roles,
         channels={channel.id: channel.name for channel in response.channels},
         checklists=_names(response),
     )
+
+
+def _resolution(response: Response) -> Iterator[Check]:
+    for one in response.checklists:
+        for item in one.items if one.when == "resolve" else ():
+            if item.severities or not item.scenarios:
+                yield Check(list=one.id, item=item.id, text=item.text, severities=item.severities)
 
 
 def _names(response: Response) -> dict[str, str]:

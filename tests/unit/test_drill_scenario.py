@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 
 from drill import scenario
 from drill.fates import Fate
 from drill.scenario import ScenarioError, Upgrade
+from incident.practice import read_good
+from runbook.known import MITIGATIONS
+from runbook.playbook_file import SHIPPED
+from runbook.response_file import load_response
 
 MINIMAL = """
 name: small
@@ -100,3 +107,59 @@ def test_a_scenario_without_an_installation_is_refused() -> None:
     text = MINIMAL.replace("  - {do: upgrade, at: -1h, chart: 1.0.0, tags: {api: 1.0.0}}", "  []")
     with pytest.raises(ScenarioError, match="must begin with an upgrade"):
         scenario.parse(text)
+
+
+GOOD = """
+good:
+  severity: 3
+  path:
+    - {id: declare, say: Declare it, done: declared}
+    - {id: heal, say: Restart the API, act: [restart], target: "deployment/api"}
+"""
+
+
+def test_every_scenario_that_ships_says_what_a_good_response_is_in_names_that_the_runbook_has() -> None:
+    bank = load_response(SHIPPED / "banking-platform.yaml")
+    roles, lists = {role.id for role in bank.roles}, {one.id for one in bank.checklists}
+    for told in map(scenario.load, scenario.names()):
+        assert told.good is not None, told.name
+        acts = {act for step in told.good.path for act in step.act} | {one.act for one in told.good.harmful}
+        assert acts <= MITIGATIONS.keys(), told.name
+        assert {step.role for step in told.good.path} <= roles | {""}, told.name
+        assert {step.checklist for step in told.good.path} <= lists | {""}, told.name
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("done: declared", "done: perhaps", r"small: Invalid enum value 'perhaps' - at `\$.good.path\[0\].done`"),
+        (", done: declared", "", "small: good: step 'declare' needs exactly one of done, .*, and has none"),
+        (
+            "done: declared",
+            "done: declared, role: ic",
+            "small: good: step 'declare' needs .*done and role",
+        ),
+        ("id: heal", "id: declare", "small: good: 2 steps have the id 'declare'"),
+        ("act: [restart], ", "update: team, ", "small: good: step 'heal' has a target, and no act"),
+        ("severity: 3\n  path", "severity: 5\n  path", r"small: Expected `int` <= 4 - at `\$.good.severity`"),
+        (
+            "severity: 3\n  path",
+            "severity: 3\n  evidence_first: true\n  path",
+            "small: good: evidence_first needs a step",
+        ),
+    ],
+)
+def test_a_mistake_in_what_is_good_is_told_with_its_place(before: str, after: str, said: str) -> None:
+    text = MINIMAL + GOOD.replace(before, after)
+    with pytest.raises(ScenarioError, match=said):
+        scenario.parse(text, source="small")
+
+
+def test_what_is_good_travels_with_the_announcement_and_is_read_by_who_scores() -> None:
+    told = scenario.parse(MINIMAL + GOOD)
+    assert told.good is not None
+    found = read_good(json.loads(json.dumps(msgspec.to_builtins(told.good))))
+    assert [(step.id, step.done, step.act, step.target) for step in found.path] == [
+        ("declare", "declared", (), "*"),
+        ("heal", "", ("restart",), "deployment/api"),
+    ]

@@ -1,0 +1,87 @@
+"""What a good response to a scenario looks like, as data: the severity, the ideal path, the acts that do harm.
+
+The drill only says it. Whoever scores a response reads it from the platform's announcement, and judges what was
+recorded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from drill.offsets import Name
+
+Words = Annotated[str, Meta(min_length=1, max_length=200)]
+
+COUNTS = ("done", "role", "update", "act", "evidence", "checklist")
+"""The keys of a step that say what counts as having done it; a step has one of them."""
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One step of the ideal path, and what counts as having done it: one of `COUNTS`.
+
+    ``done``       the incident was declared, a person answered, it has the right severity, it was resolved
+    ``role``       somebody took this role of the runbook
+    ``update``     so many ``times`` a status update to these people was sent
+    ``act``        one of these mitigations was carried out on ``target`` and worked
+    ``evidence``   the evidence of what this matches was kept before anything was changed
+    ``checklist``  no item of this checklist or guide is open, and at least one was ticked
+
+    What is matched is ``kind/name`` with the kind in lower case, ``deployment/payment-service``; ``*`` and ``?`` work.
+    """
+
+    id: Name
+    say: Words
+    done: Literal["", "declared", "acknowledged", "severity", "resolved"] = ""
+    role: Name | Literal[""] = ""
+    update: Literal["", "team", "customers", "pager"] = ""
+    times: Annotated[int, Meta(ge=1, le=20)] = 1
+    act: tuple[Name, ...] = ()
+    target: Words = "*"
+    evidence: str = ""
+    checklist: Name | Literal[""] = ""
+
+    @property
+    def counts(self) -> list[str]:
+        """Which of `COUNTS` it has."""
+        return [key for key in COUNTS if getattr(self, key)]
+
+
+class Harmful(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A mitigation that makes it worse or only costs time, where ``target`` matches; ``why`` says so to people."""
+
+    act: Name
+    why: Words
+    target: Words = "*"
+
+
+class Good(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """``path`` is in the ideal order. ``mitigate_within`` (seconds): what a good response needs from detection.
+
+    ``evidence_first``: an act before evidence was kept destroys some of it.
+    """
+
+    severity: Annotated[int, Meta(ge=1, le=4)]
+    path: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=40)]
+    harmful: tuple[Harmful, ...] = ()
+    evidence_first: bool = False
+    mitigate_within: Annotated[float, Meta(gt=0)] | None = None
+
+    def mistakes(self) -> Iterator[str]:
+        """What the types cannot say; a sentence each."""
+        for step in self.path:
+            if len(step.counts) != 1:
+                found = " and ".join(step.counts) or "none"
+                yield f"good: step {step.id!r} needs exactly one of {', '.join(COUNTS)}, and has {found}"
+            if step.target != "*" and not step.act:
+                yield f"good: step {step.id!r} has a target, and no act"
+            if step.times != 1 and not step.update:
+                yield f"good: step {step.id!r} says how often, and no update"
+        for name, times in Counter(step.id for step in self.path).items():
+            if times > 1:
+                yield f"good: {times} steps have the id {name!r}"
+        if self.evidence_first and not any(step.evidence for step in self.path):
+            yield "good: evidence_first needs a step that says which evidence"

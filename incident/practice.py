@@ -1,0 +1,122 @@
+"""What a drill's incident keeps of its scenario: its name, when it was opened, what a good response is.
+
+It is in the evidence of the declaration, so that a score can be worked out of the store, or of an export, at any time.
+It is packed, because the timeline is what somebody reads who is still looking for the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from incident.entry import Entry, Kind
+
+DRILL, SEALED = "drill", "sealed"  # keys in the evidence
+
+LEFT = "The drill was left; its platform is gone."
+"""The words with which a drill's incident ends that nobody resolved."""
+
+_LIMIT = 256 * 1024  # bytes, unpacked: an imported incident may hold anything
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A step of the ideal path. What counts as having done it is the one field of these that is not empty.
+
+    ``done``       "declared", "acknowledged", "severity" or "resolved"
+    ``role``       taken by anybody
+    ``update``     sent ``times`` to "team", "customers" or "pager"
+    ``act``        one of these mitigations, on what ``target`` matches, that worked
+    ``evidence``   kept of what this matches, before anything was changed
+    ``checklist``  with nothing open, and something ticked
+
+    What is matched is ``kind/name`` in the manner of a shell.
+    """
+
+    id: str
+    say: str
+    done: str = ""
+    role: str = ""
+    update: str = ""
+    times: int = 1
+    act: tuple[str, ...] = ()
+    target: str = "*"
+    evidence: str = ""
+    checklist: str = ""
+
+
+class Harmful(Struct, frozen=True, kw_only=True):
+    """A mitigation that does harm where ``target`` matches, and ``why``."""
+
+    act: str
+    why: str
+    target: str = "*"
+
+
+class Good(Struct, frozen=True, kw_only=True):
+    """A good response: the severity, the ideal path in its order, what does harm.
+
+    ``mitigate_within``: seconds from detection. ``evidence_first``: acts before evidence was kept destroy some of it.
+    """
+
+    severity: int
+    path: tuple[Wanted, ...]
+    harmful: tuple[Harmful, ...] = ()
+    evidence_first: bool = False
+    mitigate_within: float | None = None
+
+
+class Practice(Struct, frozen=True, kw_only=True):
+    """``opened_at`` (ms): when who practises could begin to look. ``declared``: the drill declared its incident itself.
+
+    ``good`` None: the scenario does not say, and nothing can be scored.
+    """
+
+    scenario: str
+    opened_at: int
+    declared: bool
+    good: Good | None = None
+
+
+def read_good(told: Any) -> Good | None:
+    """What a platform's announcement says; None if it says nothing.
+
+    Raises:
+        ValueError: it is not as a `Good` is; the sentence names the place.
+    """
+    try:
+        return msgspec.convert(told, Good | None)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"what a good response is cannot be read: {error}") from None
+
+
+def sealed(practice: Practice) -> dict[str, Any]:
+    """What goes into the evidence of the declaration."""
+    text = json.dumps(msgspec.to_builtins(practice), separators=(",", ":"))
+    # In hexadecimal: no pattern of a secret can be in it.
+    return {DRILL: {SEALED: zlib.compress(text.encode(), 9).hex()}}
+
+
+def practice_of(entries: Iterable[Entry]) -> Practice | None:
+    """What the incident of these entries keeps; None for a real one, and for a drill that keeps nothing.
+
+    The declaration must have been read with its evidence. Whatever that holds, this does not raise.
+    """
+    for entry in entries:
+        if entry.kind is Kind.DECLARED:
+            kept = (entry.evidence or {}).get(DRILL)
+            packed = kept.get(SEALED) if isinstance(kept, dict) else None
+            return _unsealed(packed) if isinstance(packed, str) else None
+    return None
+
+
+def _unsealed(packed: str) -> Practice | None:
+    try:
+        text = zlib.decompressobj().decompress(bytes.fromhex(packed), _LIMIT)
+        return msgspec.convert(json.loads(text), Practice)
+    except (ValueError, zlib.error, msgspec.ValidationError, RecursionError):
+        return None

@@ -1,0 +1,160 @@
+"""What was done, beside what the ideal path of a scenario asks for. Pure; instants are ms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from msgspec import Struct
+
+from incident.acts import ActRecord
+from incident.dossier import Dossier
+from incident.entry import Entry, Kind, Source
+from incident.practice import LEFT, Good, Wanted
+from incident.told import audience
+
+EVIDENCE = "evidence"
+"""The mitigation that keeps evidence, and the choice by which others keep it first."""
+
+_OURS = (Kind.DECLARED, Kind.MISSED, Kind.DELIVERY, Kind.EXPORT)
+"""Kinds of entries that show no person's answer, whoever is their author."""
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """An act as a score sees it. ``target`` is ``kind/name``; ``sent`` whether it reached the world, or may have."""
+
+    entry: str  # its intent's id
+    at: int
+    ended_at: int | None
+    mitigation: str
+    target: str
+    title: str
+    by: str
+    sent: bool
+    worked: bool
+    looked: bool  # it finds something out and changes nothing
+    keeps: bool  # the evidence of its target is kept by it, before it changes anything
+
+    def on(self, mitigations: Sequence[str], glob: str) -> bool:
+        """Whether it is one of these, on what ``glob`` matches."""
+        return self.mitigation in mitigations and fnmatchcase(self.target, glob)
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """A step of the ideal path and, where it was done: when, what was done, and the entry of the act that did it."""
+
+    id: str
+    say: str
+    at: int | None
+    what: str = ""
+    entry: str = ""
+
+
+def deeds(acts: Iterable[ActRecord]) -> tuple[Deed, ...]:
+    """The acts, in the order in which they were begun."""
+    return tuple(sorted(map(_deed, acts), key=lambda deed: (deed.at, deed.entry)))
+
+
+def _deed(act: ActRecord) -> Deed:
+    plan = _of(_of(act.intent.evidence, "act"), "plan")
+    target, choices = _of(plan, "target"), _of(plan, "choices")
+    mitigation, ending, outcome = str(plan.get("mitigation", "")), act.ending, act.outcome
+    worked = outcome is not None and outcome.level == "good"
+    looked = plan.get("looks_only") is True or (ending is not None and ending.looked)
+    return Deed(
+        entry=act.id,
+        at=act.intent.recorded_at,
+        ended_at=None if outcome is None else outcome.recorded_at,
+        mitigation=mitigation,
+        target=f"{str(target.get('kind', '')).lower()}/{target.get('name', '')}",
+        title=act.title,
+        by=act.by,
+        sent=ending is None or ending.sent is not False,
+        worked=worked,
+        looked=looked,
+        keeps=worked and (mitigation == EVIDENCE or choices.get(EVIDENCE) == "yes"),
+    )
+
+
+def _of(found: Any, key: str) -> dict[str, Any]:
+    value = found.get(key) if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def first_change(done: Iterable[Deed]) -> Deed | None:
+    """The first act that changed something, or may have."""
+    return next((deed for deed in done if deed.sent and not deed.looked and deed.mitigation != EVIDENCE), None)
+
+
+def kept(deed: Deed, glob: str, changed: Deed | None) -> bool:
+    """Whether the act kept the evidence of what ``glob`` matches before ``changed`` began, or was part of it."""
+    if not deed.keeps or deed.ended_at is None or not fnmatchcase(deed.target, glob):
+        return False
+    return changed is None or deed.entry == changed.entry or deed.ended_at <= changed.at
+
+
+def answered(entries: Iterable[Entry]) -> int | None:
+    """When a person first did or recorded something after the declaration."""
+    return min((entry.recorded_at for entry in entries if _by_a_person(entry)), default=None)
+
+
+def _by_a_person(entry: Entry) -> bool:
+    return entry.source is not Source.PROBE and entry.kind not in _OURS and entry.text != LEFT
+
+
+def taken(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Taken:
+    """What was done about a step. ``resolved``: when somebody resolved the incident."""
+    at, what, entry = _how(step, found, good, done, resolved)
+    return Taken(id=step.id, say=step.say, at=at, what=what, entry=entry)
+
+
+Said = tuple[int | None, str, str]
+_NOT: Said = None, "", ""
+
+
+def _how(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Said:
+    if step.act:
+        deed = next((one for one in done if one.worked and one.on(step.act, step.target)), None)
+        return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
+    if step.evidence:
+        changed = first_change(done)
+        deed = next((one for one in done if kept(one, step.evidence, changed)), None)
+        return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
+    if step.update:
+        sent = [one.update for one in found.updates if audience(one.update) == step.update]
+        update = sent[step.times - 1] if len(sent) >= step.times else None
+        return (update.at, f"update by {update.author}", "") if update is not None else _NOT
+    if step.role:
+        held = next((one for one in found.held if one.role == step.role), None)
+        return (held.since, held.person, "") if held is not None else _NOT
+    if step.checklist:
+        return _checked(step.checklist, found)
+    return _happened(step.done, found, good, resolved)
+
+
+def _checked(name: str, found: Dossier) -> Said:
+    ticks = [tick for tick in found.ticks if tick.list == name]
+    known = {
+        one.item for one in found.standard.resolution if one.list == name and one.concerns(found.incident.severity)
+    }
+    settled = {tick.item for tick in ticks if tick.state != "open"}
+    if not ticks or len(settled) < len(ticks) or known - settled:
+        return _NOT
+    return max(tick.at for tick in ticks), f"{len(settled)} items settled", ""
+
+
+def _happened(what: str, found: Dossier, good: Good, resolved: int | None) -> Said:
+    match what:
+        case "declared":
+            return found.incident.declared_at, found.entries[0].text.partition("\n")[0], ""
+        case "acknowledged":
+            at = answered(found.entries)
+            return (at, "the first entry of a person", "") if at is not None else _NOT
+        case "severity" if found.incident.severity == good.severity:
+            call = next(one for one in reversed(found.classified) if one.severity == good.severity)
+            return call.at, f"called by {call.by}", ""
+        case "resolved" if resolved is not None:
+            return resolved, "resolved", ""
+        case _:
+            return _NOT
