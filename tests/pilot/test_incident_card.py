@@ -143,6 +143,19 @@ async def test_roles_severity_facts_and_times_are_changed_from_the_keyboard(plat
         await console.on(AskScreen)
         await console.typed("2020-01-01 00:00")
         await console.press("enter")
+        await console.says("which is when it was declared: say first when it was detected")
+        await console.press("escape")
+        await at(console, screen, "time:detected")
+        await console.press("enter")
+        await console.on(AskScreen)
+        await console.typed("2019-12-31 00:00")
+        await console.press("enter")
+        await console.notes("^Detected: 2019-12-31")
+        await at(console, screen, "time:mitigated")
+        await console.press("enter")
+        await console.on(AskScreen)
+        await console.typed("2020-01-01 00:00")
+        await console.press("enter")
         await console.notes("^Mitigated: 2020-01-01")
         await at(console, screen, "time:detected")
         await console.press("enter")
@@ -160,7 +173,7 @@ async def test_roles_severity_facts_and_times_are_changed_from_the_keyboard(plat
     assert incident.roles == {"ic": "Grace [bold]Hopper"}
     assert incident.facts == {"service_down": True, "customer_impact": False}
     assert incident.services == ("payment-service", "card-service")
-    assert set(incident.times) == {"mitigated"}
+    assert set(incident.times) == {"detected", "mitigated"}
 
 
 async def test_at_eighty_columns_probes_tick_what_they_see_and_people_the_rest(
