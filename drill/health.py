@@ -21,7 +21,7 @@ _QUICK: Final = (0.028, 0.055)  # seconds, of a healthy answer
 _WAITS: Final = (2.2, 2.6)  # seconds until the gateway gives up on a service that is not there
 _CRAWLS: Final = (1.5, 2.2)  # seconds of an answer that waits for a database, times the pressure on that
 _MOST: Final = 4.2  # seconds until who waits for a database gives up on it
-_TIRES: Final = 0.25  # how often it waits so long that it gives up
+_TIRES: Final = 0.15  # how often it waits so long that it gives up
 _HEALTHY, _DEGRADED, _UNHEALTHY = "Healthy", "Degraded", "Unhealthy"
 
 
