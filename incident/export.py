@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from incident import chain, markdown
+from incident import chain, markdown, score
 from incident.dossier import Dossier
 from incident.entry import Entry, Incident
 from incident.escape import json_text
 from incident.markdown import to_markdown
+from incident.score import Score
 from incident.verify import SCHEMA, exported_incident
 
 __all__ = ["BUNDLE", "EXTENSIONS", "TEXTS", "file_name", "render", "to_json", "to_markdown"]
@@ -16,11 +17,11 @@ __all__ = ["BUNDLE", "EXTENSIONS", "TEXTS", "file_name", "render", "to_json", "t
 BUNDLE = "bundle"
 
 
-def to_json(incident: Incident, entries: Sequence[Entry]) -> str:
+def to_json(incident: Incident, entries: Sequence[Entry], won: Score | None = None) -> str:
     """Everything, one entry per line, as `warroom verify` checks it. The schema is ``warroom/incident/1``.
 
     Instants are RFC 3339 in UTC with milliseconds. ``head`` is the end of the chain: without it, entries that are
-    missing at the end would not be noticed.
+    missing at the end would not be noticed. ``won``, of a drill, comes last; it is worked out of the rest.
 
     Raises:
         ValueError: the entries were read without their evidence, or are not the incident's whole chain.
@@ -29,9 +30,10 @@ def to_json(incident: Incident, entries: Sequence[Entry]) -> str:
         raise ValueError("an export needs every entry of the incident, in the order of its chain")
     head = {"seq": len(entries), "hash": entries[-1].hash if entries else chain.GENESIS}
     lines = ",\n".join(json_text(chain.exported(entry)) for entry in entries)
+    last = "" if won is None else f',\n"score":{json_text(score.to_json(won))}'
     return (
         f'{{"schema":{json_text(SCHEMA)},\n"incident":{json_text(exported_incident(incident))},\n'
-        f'"entries":[\n{lines}\n],\n"head":{json_text(head)}}}\n'
+        f'"entries":[\n{lines}\n],\n"head":{json_text(head)}{last}}}\n'
     )
 
 
@@ -50,7 +52,7 @@ def _csv(found: Dossier) -> str:
 TEXTS: dict[str, Callable[[Dossier], str]] = {
     "markdown": markdown.review,
     "html": _html,
-    "json": lambda found: to_json(found.incident, found.entries),
+    "json": lambda found: to_json(found.incident, found.entries, score.score(found)),
     "csv": _csv,
 }
 """The formats that are one text. A `BUNDLE` (`incident.bundle`) has all of them."""

@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from incident import chain, review_tables, svg_chart
+from incident import chain, review_tables, score_tables, svg_chart
 from incident.dossier import Dossier
 from incident.escape import html, html_block, visible
 from incident.html_style import STYLE
@@ -20,6 +20,7 @@ from incident.markdown import IMPACT, ITEMS, MANDATORY, TIMES, WATERMARK, asked,
 from incident.review import moment
 from incident.review_cells import by_whom
 from incident.review_tables import Table
+from incident.score import score
 
 _SCREENS = {
     "declared": "When it was declared",
@@ -51,6 +52,7 @@ def _body(found: Dossier, title: str) -> Iterator[str]:
         yield f'<p class="banner">DRILL. {WATERMARK}</p>'
     yield "<h2>Incident Summary</h2>\n" + _summary(found)
     yield _people("Impact Assessment", IMPACT, found)
+    yield from _score(found)
     yield from _pictures(found)
     yield _section("Roles", review_tables.roles(found, HTML))
     yield _section("Timeline", review_tables.timeline(found, HTML))
@@ -76,6 +78,15 @@ def _summary(found: Dossier) -> str:
         below = "".join(f"<li>{one}</li>" for one in fact.below)
         lines.append(f"<dt>{fact.label}</dt><dd>{fact.value}{f'<ul>{below}</ul>' if below else ''}</dd>")
     return "<dl>\n" + "\n".join(lines) + "\n</dl>"
+
+
+def _score(found: Dossier) -> Iterator[str]:
+    won = score(found)
+    if won is not None:
+        yield f"<h2>Drill Score</h2>\n<p>{score_tables.headline(won, HTML)}</p>"
+        yield _section("Points", score_tables.judged(won, HTML), "h3")
+        yield _section("The Ideal Path and Yours", score_tables.path(won, HTML), "h3")
+        yield _section("Acts Besides", score_tables.besides(won, HTML), "h3")
 
 
 def _pictures(found: Dossier) -> Iterator[str]:
@@ -112,7 +123,7 @@ def _figure(inside: str, caption: str) -> str:
     return f"<figure>{inside}<figcaption>{caption}</figcaption></figure>"
 
 
-def _section(heading: str, table: Table) -> str:
+def _section(heading: str, table: Table, rank: str = "h2") -> str:
     if not table.rows:
         return ""
     head = "".join(f"<th>{column}</th>" for column in table.columns)
@@ -122,7 +133,7 @@ def _section(heading: str, table: Table) -> str:
         level = f' class="{levels[number]}"' if levels and levels[number] else ""
         rows.append(f"<tr{level}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>")
     body = "\n".join(rows)
-    return f"<h2>{heading}</h2>\n<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>\n"
+    return f"<{rank}>{heading}</{rank}>\n<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>\n"
 
 
 def _updates(found: Dossier) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from incident import chain, fills, review_tables
+from incident import chain, fills, review_tables, score_tables
 from incident.dossier import Dossier, dossier
 from incident.entry import Entry, Incident
 from incident.escape import json_block, markdown, markdown_block
@@ -17,6 +17,7 @@ from incident.ink import MARKDOWN
 from incident.review import moment
 from incident.review_cells import by_whom
 from incident.review_tables import Table
+from incident.score import score
 from incident.standard import NEUTRAL, Standard, Topic
 
 WATERMARK = "This was an exercise, not an incident."
@@ -52,6 +53,7 @@ def review(found: Dossier) -> str:
         _head(found.incident),
         _summary(found),
         f"### Impact Assessment\n{fills.section(IMPACT, found.fills)}",
+        *_score(found),
         *_section("## Roles", review_tables.roles(found, MARKDOWN)),
         _table("## Timeline", review_tables.timeline(found, MARKDOWN)),
         *_section("## What Was Tried and Whether It Worked", review_tables.tried(found, MARKDOWN)),
@@ -90,6 +92,16 @@ def _table(heading: str, table: Table) -> str:
 def _section(heading: str, table: Table) -> Iterator[str]:
     if table.rows:
         yield _table(heading, table)
+
+
+def _score(found: Dossier) -> Iterator[str]:
+    """How the drill was handled, if it was one that can be scored."""
+    won = score(found)
+    if won is not None:
+        yield f"## Drill Score\n{score_tables.headline(won, MARKDOWN)}"
+        yield _table("### Points", score_tables.judged(won, MARKDOWN))
+        yield _table("### The Ideal Path and Yours", score_tables.path(won, MARKDOWN))
+        yield from _section("### Acts Besides", score_tables.besides(won, MARKDOWN))
 
 
 def _updates(found: Dossier) -> Iterator[str]:

@@ -70,6 +70,10 @@ class Good(Struct, frozen=True, kw_only=True):
     mitigate_within: float | None = None
 
 
+class NotGood(Exception):
+    """What is said of a good response is not as a `Good` is; the sentence names the place."""
+
+
 class Practice(Struct, frozen=True, kw_only=True):
     """``opened_at`` (ms): when who practises could begin to look. ``declared``: the drill declared its incident itself.
 
@@ -86,12 +90,12 @@ def read_good(told: Any) -> Good | None:
     """What a platform's announcement says; None if it says nothing.
 
     Raises:
-        ValueError: it is not as a `Good` is; the sentence names the place.
+        NotGood: it is of another form.
     """
     try:
         return msgspec.convert(told, Good | None)
     except msgspec.ValidationError as error:
-        raise ValueError(f"what a good response is cannot be read: {error}") from None
+        raise NotGood(f"what a good response is cannot be read: {error}") from None
 
 
 def sealed(practice: Practice) -> dict[str, Any]:

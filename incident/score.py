@@ -1,9 +1,9 @@
 """How a drill was handled, in points out of a hundred. Pure: of the incident's entries alone, and the same each time.
 
-The rule (docs/score.md has it for people). Each row of `WEIGHTS` is judged by what was recorded at the time, not by what
-somebody corrected later. A time earns all of its points below the target, half of them below twice the target, else
-none. What could not be judged says why, and is neither won nor lost: the points are a hundred times what was won, by
-what could be.
+The rule (docs/score.md has it for people). Each row of `WEIGHTS` is judged by what was recorded at the time, not by
+what somebody corrected later. A time earns all of its points below the target, half of them below twice the target,
+else none. What could not be judged says why, and is neither won nor lost: the points are a hundred times what was won,
+by what could be.
 """
 
 from __future__ import annotations

@@ -174,8 +174,9 @@ def declaration_draft(
     services: Sequence[str] = (),
     impact: str = "",
     facts: Mapping[str, bool] | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> Draft:
-    """The entry that begins an incident."""
+    """The entry that begins an incident. ``kept``: more of its evidence, which changes nothing about the incident."""
     change = {
         "title": title,
         "severity": severity,
@@ -189,7 +190,12 @@ def declaration_draft(
     }
     text = "\n".join((f"Declared {severity_words(severity)}: {title}", *_told(change)))
     return Draft(
-        kind=Kind.DECLARED, text=text, author=author, happened_at=happened_at, level="warn", evidence={CHANGE: change}
+        kind=Kind.DECLARED,
+        text=text,
+        author=author,
+        happened_at=happened_at,
+        level="warn",
+        evidence={**(kept or {}), CHANGE: change},
     )
 
 

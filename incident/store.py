@@ -125,8 +125,9 @@ class Store(Command[Entry]):
         services: Sequence[str] = (),
         impact: str = "",
         facts: Mapping[str, bool] | None = None,
+        kept: Mapping[str, Any] | None = None,
     ) -> Incident:
-        """Begin an incident. Its first entry is the declaration.
+        """Begin an incident. Its first entry is the declaration, with ``kept`` in its evidence.
 
         Raises:
             Refused: the title is empty, the severity is not 1 to 4, or a service has no name.
@@ -142,6 +143,7 @@ class Store(Command[Entry]):
             services=service_names(services),
             impact=impact,
             facts=facts,
+            kept=kept,
         )
         draft = take_in(draft)
         stamp = Stamp.at(self._clock())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from incident.practice import Good
+
 READY_SECONDS = 60.0  # ten thousand pods take a while on a busy machine
 STOP_SECONDS = 3.0
 STDERR_TAIL = 2000
@@ -30,7 +32,10 @@ class DrillFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DrillReady:
-    """Where the platform is: a kubeconfig and a settings file like any other, and the incident it simulates."""
+    """Where the platform is: a kubeconfig and a settings file like any other, and the incident it simulates.
+
+    ``good`` is what a good response would be; None: the scenario does not say.
+    """
 
     kubeconfig: Path
     config: Path
@@ -38,6 +43,7 @@ class DrillReady:
     scenario: str
     title: str
     severity: int | None
+    good: Good | None = None
 
 
 class DrillProcess:
@@ -132,6 +138,8 @@ class DrillProcess:
         return line
 
     def _parse(self, line: bytes) -> DrillReady:
+        from incident.practice import NotGood, read_good
+
         try:
             said: dict[str, Any] = json.loads(line)
             incident: dict[str, Any] = said.get("incident") or {}
@@ -142,7 +150,10 @@ class DrillProcess:
                 scenario=self.scenario,
                 title=str(incident.get("title") or self.scenario),
                 severity=incident.get("severity"),
+                good=read_good(said.get("good")),
             )
+        except NotGood as error:
+            raise DrillFailed(f"the drill cannot be scored: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DrillFailed(f"the drill's platform did not say where it is: {line[:200]!r}") from error
 

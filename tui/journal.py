@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from incident.entry import Draft, Entry, Incident, Kind, Source, Status
 from incident.errors import NoSuchIncident, StoreError, StoreFault, Unusable
 from incident.instants import SteadyClock
+from incident.practice import LEFT, Practice, sealed
 from incident.timeline import Timeline
 from tui.journal_changes import JournalChanges, Saved
 from tui.journal_opening import recorder_for
@@ -66,6 +69,7 @@ class Journal(JournalChanges):
         self._standing_trouble = ""  # what stays true however well entries reach the store now
         self.met = ""  # an incident that was declared elsewhere and is shown now; whoever tells it empties it
         self._drill = drill
+        self.practice: Practice | None = None  # what this drill is scored against, once its platform serves
         self._clock = SteadyClock(clock)
         self.changed = changed
         self._recorder: Recorder | None = None
@@ -113,9 +117,7 @@ class Journal(JournalChanges):
         if self._drill and self.recording:
             assert self.incident is not None
             try:
-                await self._recorder.set_status(
-                    self.incident.id, Status.RESOLVED, self.author, text="The drill was left; its platform is gone."
-                )
+                await self._recorder.set_status(self.incident.id, Status.RESOLVED, self.author, text=LEFT)
             except StoreError as error:  # another console has resolved it, and this one has not heard of it yet
                 log.info("%s", error)
         await self._recorder.close()
@@ -184,8 +186,13 @@ class Journal(JournalChanges):
         services: Sequence[str] = (),
         impact: str = "",
         facts: Mapping[str, bool] | None = None,
+        declared_itself: bool = False,
     ) -> Incident:
-        """Begin an incident; what the probes saw in the last hour becomes the start of its timeline."""
+        """Begin an incident; what the probes saw in the last hour becomes the start of its timeline.
+
+        ``declared_itself``: a drill does it, and not who practises.
+        """
+        practised = None if self.practice is None else replace(self.practice, declared=declared_itself)
         incident = await self._opened().declare(
             title=title,
             author=self.author,
@@ -196,6 +203,7 @@ class Journal(JournalChanges):
             services=services,
             impact=impact,
             facts=facts,
+            kept=None if practised is None else sealed(practised),
         )
         await self.show(incident)
         return incident

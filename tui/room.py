@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from incident.errors import StoreError
+from incident.practice import Practice
 from tui import collector, writing
 from tui.act_book import ActBook
 from tui.commanding import Commanding
@@ -162,6 +163,13 @@ class ControlRoom:
             self.desk.furnish_azure()
         try:
             await self.journal.open()
+            if self.drill is not None:
+                self.journal.practice = Practice(
+                    scenario=self.drill.scenario,
+                    opened_at=round(self.now() * 1000),
+                    declared=False,
+                    good=self.drill.good,
+                )
             if self.journal.notice:
                 self.tell(self.journal.notice, "warning", timeout=60)
             if self.drill is not None and not self.app.options.undeclared:
@@ -170,6 +178,7 @@ class ControlRoom:
                     self.drill.severity,
                     cluster=self.settings.cluster.context or "drill",
                     namespace=self.session.scope_text,
+                    declared_itself=True,
                 )
                 self.arm_by_declaration()
         except StoreError as error:
