@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 MOST_PROGRESS = 500  # lines
 LOOK_FOR = 120.0  # seconds that it is tried to find out what became of a request without an answer
 LOOK_EVERY = 2.0
+SLOWER, SLOWEST = 1.1, 15.0  # while it cannot be looked at
 
 
 class Phase(StrEnum):
@@ -198,7 +199,8 @@ class Act:
     async def _arrived(self, scene: Scene) -> bool | None:
         """Whether the cluster shows it. That it does not has to be seen twice: a request may be late, too."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + LOOK_FOR
+        # What takes hours may as well be found out after a night without a login.
+        until, pace = loop.time() + max(LOOK_FOR, self.mitigation.takes), LOOK_EVERY
         missing = False
         while True:
             try:
@@ -206,6 +208,7 @@ class Act:
             except (ProbeError, MitigationError) as error:
                 missing = False
                 self.tell(f"cannot look yet: {error}")
+                pace = min(pace * SLOWER, SLOWEST)
             else:
                 if found is not False or missing:
                     return found
@@ -213,7 +216,7 @@ class Act:
                 self.tell("the cluster shows no trace of it; looking once more")
             if loop.time() > until:
                 return None
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(pace)
 
     async def _seen(self, scene: Scene) -> str:
         try:
