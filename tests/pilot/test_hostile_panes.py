@@ -7,6 +7,7 @@ import types
 import typing
 import unicodedata
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ HOSTILE = st.one_of(
 )
 
 
+@cache  # building a strategy costs more than drawing from it
 def filled(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of a row type: every text hostile, every number anything."""
     if kind is str:

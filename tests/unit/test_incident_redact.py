@@ -190,7 +190,7 @@ def test_redacted_json_is_json_of_the_same_shape(value: Any) -> None:
         assert len(cleaned) == len(value)
 
 
-MEGABYTE = 1_000_000
+MUCH = 300_000  # characters
 HARD = [
     "a", "a.", "=", "'", "\\", "{", "[", '{"a":', "-", "<a>", "eyJ", "-eyJ", "eyJabcde.", "password", "password=",
     'password="', 'password:\\"', "--password ", "password password\n", "password>", "-----BEGIN ",
@@ -213,9 +213,9 @@ def cost(text: str) -> float:
 
 @pytest.mark.parametrize("piece", HARD)
 def test_ten_times_as_much_of_anything_takes_about_ten_times_as_long(piece: str) -> None:
-    text = (piece * (MEGABYTE // len(piece) + 1))[:MEGABYTE]
+    text = (piece * (MUCH // len(piece) + 1))[:MUCH]
 
-    assert cost(text) < 30 * cost(text[: MEGABYTE // 10]) + 0.02  # quadratic would be a hundred times
+    assert cost(text) < 30 * cost(text[: MUCH // 10]) + 0.02  # quadratic would be a hundred times
 
 
 @settings(max_examples=20, deadline=None)
