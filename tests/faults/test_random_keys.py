@@ -1,7 +1,7 @@
 """A cat on the keyboard of an armed production console: whatever opens, nothing is ever sent.
 
 ``WARROOM_RANDOM_KEYS=60`` lets 200 keys a second come for a minute. Without it nothing runs: a busy machine cannot keep
-that rate, and Textual's own list of choices may break under keys that come before it is laid out.
+that rate.
 """
 
 from __future__ import annotations

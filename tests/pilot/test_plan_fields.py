@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from textual.app import App
+from textual.screen import ModalScreen
 from textual.widgets import Select
 
+from runbook.plan import Field
 from runbook.playbook import MitigationSettings, Playbook
 from tests.pilot.acting import Stage, stage
 from tests.pilot.console_harness import NARROW, WIDE
 from tui.screens.plan import PlanScreen
 from tui.screens.plan_confirmation import PlanConfirmation
+from tui.screens.plan_fields import PlanFields
 from widgets.diff_view import DiffView
 
 LONG = "the settlement run of the clearing house is under way until 15:00, and what it began must not be torn apart"
@@ -121,7 +126,7 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
         await at.console.press("right", "down")
         await at.plan("Q")
         for verb in ("logs", "apply", "label"):  # each of its commands, however long what is applied is
-            await at.console.until(lambda verb=verb: f" {verb} " in at.console.text, verb)
+            await at.console.says(f" {verb} ")
         await at.console.press("escape")
         await at.console.home()
 
@@ -145,3 +150,21 @@ async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(tmp_path: Pat
         assert "read it, then press space again" in at.said(screen)
         await at.console.press("space")
         await at.console.says("acknowledged")
+
+
+async def test_fields_that_are_left_while_they_come_end_nothing() -> None:
+    choice = Field(id="act", label="act", kind="choice", value="a", options=(("a", "this"), ("b", "that")))
+    for moments in range(4):
+        app: App[None] = App()
+        async with app.run_test() as pilot:
+            screen: ModalScreen[None] = ModalScreen()
+            await app.push_screen(screen)
+            fields = PlanFields()
+            await screen.mount(fields)
+            coming = asyncio.create_task(fields.show([choice], {}))
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            screen.dismiss()
+            await pilot.pause()
+            await asyncio.gather(coming, return_exceptions=True)
+            assert app.is_running

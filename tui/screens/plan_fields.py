@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
 from runbook.plan import Field
+from widgets.choice_field import ChoiceField
 from widgets.plain import plain
 from widgets.tick import Tick
 
@@ -85,7 +86,7 @@ class FieldRow(Horizontal):
             options: list[tuple[Any, str]] = [(Content(plain(label, 200)), key) for key, label in field.options]
             known = [key for _, key in options]
             chosen = value if value in known else known[0]
-            return Select(options, value=chosen, allow_blank=False, compact=True)
+            return ChoiceField(options, value=chosen, allow_blank=False, compact=True)
         if field.kind == "toggle":
             return Tick(value == YES)
         kind: Any = "integer" if field.kind == "number" else "text"
