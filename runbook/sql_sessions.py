@@ -55,7 +55,7 @@ class Session(NamedTuple):
 
     def __str__(self) -> str:
         who = " from ".join(filter(None, (self.login, self.host)))
-        return f"{self.number}, {who}, {self.command or self.status}, for {self.seconds} s, {_blocks(self.blocks)}"
+        return f"{self.number}, {who}, {self.command or self.status} {self.seconds} s, blocks {self.blocks}"
 
 
 async def blockers(server: SqlServer) -> list[Session]:
@@ -107,7 +107,3 @@ def _whole(text: str) -> int:
 
 def _known(text: str) -> str:
     return "" if text == "NULL" else text.strip()
-
-
-def _blocks(number: int) -> str:
-    return "1 session waits for it" if number == 1 else f"{number} sessions wait for it"
