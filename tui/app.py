@@ -19,6 +19,7 @@ from textual import events, work
 from textual.app import App, ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.reactive import var
 
 from tui.first_frame import FirstFrame
@@ -139,8 +140,20 @@ class WarroomApp(App[None]):
         await super().on_event(event)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
-        """A key that is still on its way when the console is left finds no screen, and means nothing any more."""
-        return bool(self._screen_stack) and await super()._check_bindings(key, priority)
+        """A key that is still on its way when the console is left finds no screen, and means nothing any more.
+
+        Nor does one that comes before its screen is laid out, if it is about what is not there yet.
+        """
+        if not self._screen_stack:
+            return False
+        screen = self.screen
+        try:
+            return await super()._check_bindings(key, priority)
+        except NoMatches:
+            if screen.is_mounted:
+                raise
+            log.debug("%s came before %s was laid out", key, screen)
+            return True
 
     def copy_to_clipboard(self, text: str) -> None:
         """Half a surrogate pair, which JSON may hold, has no bytes: it is copied as a question mark."""

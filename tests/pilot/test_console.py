@@ -20,6 +20,7 @@ from tui.keys import KEYS, PANE_KEYS
 from tui.screens.detail import DetailScreen
 from tui.screens.help import HelpScreen
 from tui.screens.logs import LogsScreen
+from tui.subjects import Subject
 from widgets.detail import DetailView
 from widgets.log_view import LogView
 from widgets.pods import PodsPane
@@ -401,3 +402,15 @@ async def test_nothing_is_pinned_without_an_incident_and_that_is_said(console: C
     await console.press("1", "p")
 
     assert "I to declare" in await console.tells("not pinned")
+
+
+async def test_a_key_that_comes_before_its_screen_is_laid_out_ends_nothing(console: Console) -> None:
+    screen = DetailScreen(console.room, Subject("pod/x"))
+    console.app.push_screen(screen)
+    assert not screen.is_mounted
+    for key in ("escape", "y", "l"):
+        await console.app._check_bindings(key)
+    await console.until(lambda: screen.is_mounted, "the screen")
+    assert console.app.is_running
+    await console.press("escape")
+    await console.home()
