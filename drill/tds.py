@@ -10,52 +10,30 @@ import asyncio
 import logging
 import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
 
+from drill import tds_tokens as tokens
+from drill.tds_tokens import (
+    ATTENTION,
+    BATCH,
+    HEADER,
+    LOGIN,
+    PIECE,
+    PRELOGIN,
+    REPLY,
+    TRANSACTION,
+    SignIn,
+    SqlError,
+    Table,
+    read_login,
+)
+
 log = logging.getLogger(__name__)
 
-PRELOGIN, REPLY, BATCH, LOGIN, TRANSACTION, ATTENTION = 0x12, 0x04, 0x01, 0x10, 0x0E, 0x06
-_ENCRYPTED: Final = 1
-_HEADER: Final = 8
-_PIECE: Final = 4000
 _MOST: Final = 1024 * 1024  # bytes of one message
-_READ_ONLY_INTENT: Final = 0x20  # of LOGIN7's TypeFlags
-_EXTENSION: Final = 0x10  # of LOGIN7's OptionFlags3
-_FEDAUTH: Final = 0x02
-_ERROR, _ROWS, _CANCELLED = 0x02, 0x10, 0x20  # of a DONE's status
-
-
-class SqlError(Exception):
-    """An error that the server answers with: SQL Server's number and its text."""
-
-    def __init__(self, number: int, text: str) -> None:
-        super().__init__(text)
-        self.number = number
-        self.text = text
-
-
-class Table(Struct, frozen=True):
-    """A result set; cells are int, str or None."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[int | str | None]]
-
-
-class SignIn(Struct, frozen=True):
-    """What a LOGIN7 said: user and password, or a token."""
-
-    user: str
-    password: str
-    program: str
-    database: str
-    read_only: bool
-    token: str
-
-    def __repr__(self) -> str:
-        return "SignIn(…)"
 
 
 class Script(Struct, frozen=True):
@@ -124,7 +102,7 @@ class _Connection:
         kind, _ = await self._message()
         if kind != PRELOGIN:
             raise Hangup
-        await self._say(_prelogin())
+        await self._say(tokens.prelogin())
         await self._shake_hands()
         kind, body = await self._message()
         if kind != LOGIN:
@@ -139,7 +117,7 @@ class _Connection:
             elif kind == TRANSACTION:
                 await self._transaction(body)
             elif kind == ATTENTION:
-                await self._say(_done(_CANCELLED))
+                await self._say(tokens.done(tokens.CANCELLED))
             else:
                 raise Hangup
 
@@ -158,37 +136,38 @@ class _Connection:
 
     async def _send_wrapped(self) -> None:
         if data := self._outgoing.read():
-            self._writer.write(_packet(PRELOGIN, data))
+            self._writer.write(tokens.packet(PRELOGIN, data))
             await self._writer.drain()
 
     async def _sign_in(self, who: SignIn) -> bool:
         try:
             self._script.admit(who)
         except SqlError as error:
-            await self._say(_error(error) + _done(_ERROR))
+            await self._say(tokens.error(error) + tokens.done(tokens.ERROR))
             return False
-        told = _environment(1, _short(who.database), _short("master")) + _acknowledged()
+        told = tokens.environment(1, tokens.short(who.database), tokens.short("master")) + tokens.acknowledged()
         if who.token:
-            told += b"\xae\x02\x00\x00\x00\x00\xff"  # FEATUREEXTACK of FEDAUTH, without a nonce
-        await self._say(told + _done(0))
+            told += tokens.FEDAUTH_ACKNOWLEDGED
+        await self._say(told + tokens.done(0))
         return True
 
     async def _batch(self, who: SignIn, text: str) -> None:
         try:
             answer = self._script.answer(who, text)
         except SqlError as error:
-            await self._say(_error(error) + _done(_ERROR))
+            await self._say(tokens.error(error) + tokens.done(tokens.ERROR))
             return
-        await self._say(_done(0) if answer is None else _table(answer) + _done(_ROWS, len(answer.rows)))
+        told = b"" if answer is None else tokens.table(answer)
+        await self._say(told + (tokens.done(0) if answer is None else tokens.done(tokens.ROWS, len(answer.rows))))
 
     async def _transaction(self, body: bytes) -> None:
         """Begin, commit, roll back: nothing is ever changed in one, so there is nothing to it."""
         request = struct.unpack_from("<H", body, struct.unpack_from("<I", body)[0])[0]
-        descriptor = struct.pack("<BQ", 8, 42)
-        change = {5: (8, descriptor, b"\0"), 7: (9, b"\0", descriptor), 8: (10, b"\0", descriptor)}.get(request)
-        if change is None:
-            raise Hangup
-        await self._say(_environment(*change) + _done(0))
+        try:
+            answer = tokens.transaction(request)
+        except KeyError:
+            raise Hangup from None
+        await self._say(answer)
 
     # Packets
 
@@ -196,8 +175,8 @@ class _Connection:
         """All packets of one message: its type, and what is in them."""
         parts = bytearray()
         while True:
-            head = await self._exactly(_HEADER)
-            parts += await self._exactly(max(0, int.from_bytes(head[2:4], "big") - _HEADER))
+            head = await self._exactly(HEADER)
+            parts += await self._exactly(max(0, int.from_bytes(head[2:4], "big") - HEADER))
             if len(parts) > _MOST:
                 raise Hangup
             if head[1] & 1:
@@ -219,99 +198,10 @@ class _Connection:
         return taken
 
     async def _say(self, body: bytes) -> None:
-        for start in range(0, len(body), _PIECE):
-            packet = _packet(REPLY, body[start : start + _PIECE], last=start + _PIECE >= len(body))
+        for start in range(0, len(body), PIECE):
+            packet = tokens.packet(REPLY, body[start : start + PIECE], last=start + PIECE >= len(body))
             if self._secure:
                 self._tls.write(packet)
                 packet = self._outgoing.read()
             self._writer.write(packet)
         await self._writer.drain()
-
-
-def read_login(body: bytes) -> SignIn:
-    """A LOGIN7 message. Raises `struct.error` or UnicodeDecodeError for what is none."""
-
-    def text(at: int) -> str:
-        offset, length = struct.unpack_from("<HH", body, at)
-        return body[offset : offset + 2 * length].decode("utf-16-le")
-
-    offset, length = struct.unpack_from("<HH", body, 44)
-    hidden = body[offset : offset + 2 * length]
-    password = bytes(((byte ^ 0xA5) << 4 | (byte ^ 0xA5) >> 4) & 0xFF for byte in hidden).decode("utf-16-le")
-    token = ""
-    if len(body) > 94 and body[27] & _EXTENSION:
-        extension = struct.unpack_from("<I", body, struct.unpack_from("<H", body, 56)[0])[0]
-        if extension < len(body) and body[extension] == _FEDAUTH:
-            size = struct.unpack_from("<I", body, extension + 6)[0]
-            token = body[extension + 10 : extension + 10 + size].decode("utf-16-le")
-    return SignIn(
-        user=text(40),
-        password=password,
-        program=text(48),
-        database=text(68),
-        read_only=bool(body[26] & _READ_ONLY_INTENT),
-        token=token,
-    )
-
-
-# Tokens
-
-
-def _packet(kind: int, body: bytes, *, last: bool = True) -> bytes:
-    return struct.pack(">BBHHBB", kind, int(last), _HEADER + len(body), 0, 1, 0) + body
-
-
-def _prelogin() -> bytes:
-    fields = {0: struct.pack(">LH", 0x0C000000, 0), 1: bytes([_ENCRYPTED]), 2: b"\0", 3: b"\0" * 4, 4: b"\0"}
-    heads, values, at = b"", b"", 5 * len(fields) + 1
-    for token, value in fields.items():
-        heads += struct.pack(">BHH", token, at, len(value))
-        values += value
-        at += len(value)
-    return heads + b"\xff" + values
-
-
-def _short(text: str) -> bytes:
-    return bytes([len(text)]) + text.encode("utf-16-le")
-
-
-def _environment(kind: int, new: bytes, old: bytes) -> bytes:
-    body = bytes([kind]) + new + old
-    return b"\xe3" + struct.pack("<H", len(body)) + body
-
-
-def _acknowledged() -> bytes:
-    body = b"\x01" + struct.pack(">I", 0x74000004) + _short("Microsoft SQL Server") + b"\x0c\x00\x00\x00"
-    return b"\xad" + struct.pack("<H", len(body)) + body
-
-
-def _error(error: SqlError) -> bytes:
-    body = struct.pack("<IBB", error.number, 1, 16) + struct.pack("<H", len(error.text))
-    body += error.text.encode("utf-16-le") + _short("drill") + _short("") + struct.pack("<I", 1)
-    return b"\xaa" + struct.pack("<H", len(body)) + body
-
-
-def _done(status: int, rows: int = 0) -> bytes:
-    return b"\xfd" + struct.pack("<HHQ", status, 0, rows)
-
-
-def _table(table: Table) -> bytes:
-    """All columns as nvarchar but for those that hold nothing but numbers."""
-    places = range(len(table.columns))
-    numbers = [bool(table.rows) and all(isinstance(row[place], int) for row in table.rows) for place in places]
-    told = b"\x81" + struct.pack("<H", len(table.columns))
-    for name, number in zip(table.columns, numbers, strict=True):
-        kind = b"\x26\x08" if number else b"\xe7" + struct.pack("<H", 8000) + b"\x09\x04\xd0\x00\x34"
-        told += struct.pack("<IH", 0, 1) + kind + _short(name)
-    for row in table.rows:
-        told += b"\xd1"
-        for cell, number in zip(row, numbers, strict=True):
-            told += struct.pack("<Bq", 8, cell) if number else _text(cell)
-    return told
-
-
-def _text(cell: int | str | None) -> bytes:
-    if cell is None:
-        return b"\xff\xff"
-    data = str(cell)[:4000].encode("utf-16-le")
-    return struct.pack("<H", len(data)) + data

@@ -8,45 +8,32 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drill import tds_tokens as tokens
 from drill.certificate import self_signed
+from drill.tds_tokens import (
+    ATTENTION,
+    BATCH,
+    LOGIN,
+    NOT_SUPPORTED,
+    OFF,
+    ON,
+    PIECE,
+    PRELOGIN,
+    REPLY,
+    REQUIRED,
+    TRANSACTION,
+    SignIn,
+    SqlError,
+    Table,
+)
 
-PRELOGIN, REPLY, BATCH, LOGIN, TRANSACTION, ATTENTION = 0x12, 0x04, 0x01, 0x10, 0x0E, 0x06
-OFF, ON, NOT_SUPPORTED, REQUIRED = range(4)
-_READ_ONLY_INTENT = 0x20  # of LOGIN7's TypeFlags
-
-
-@dataclass
-class SqlError(Exception):
-    """An error that the server answers with: its number and text."""
-
-    number: int
-    text: str
-
-
-@dataclass
-class Table:
-    """A result set; cells are int, str or None."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[int | str | None]]
-
-
-@dataclass
-class SignIn:
-    """What a LOGIN7 said."""
-
-    user: str
-    password: str
-    program: str
-    database: str
-    read_only: bool
-    token: str
+__all__ = ["NOT_SUPPORTED", "OFF", "ON", "REQUIRED", "Answer", "SignIn", "SqlError", "SqlServer", "Table", "sql_server"]
 
 
 Answer = Table | SqlError | None
@@ -94,7 +81,7 @@ class _Session:
     async def serve(self) -> None:
         kind, body = await self._packet()
         assert kind == PRELOGIN
-        await self._say(_prelogin(self._server.encryption))
+        await self._say(tokens.prelogin(self._server.encryption))
         if self._server.encryption in (ON, REQUIRED):
             await self._shake_hands()
         while True:
@@ -107,7 +94,7 @@ class _Session:
                 await self._transaction(body)
             elif kind == ATTENTION:
                 self._server.attentions += 1
-                await self._say(_done(0x20))
+                await self._say(tokens.done(0x20))
 
     async def _shake_hands(self) -> None:
         tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -125,22 +112,25 @@ class _Session:
 
     async def _send_wrapped(self) -> None:
         if data := self._outgoing.read():
-            self._writer.write(_packet(PRELOGIN, data))
+            self._writer.write(tokens.packet(PRELOGIN, data))
             await self._writer.drain()
 
     async def _sign_in(self, body: bytes) -> None:
-        self._server.sign_ins.append(_login(body))
+        self._server.sign_ins.append(tokens.read_login(body))
         if self._server.refuse is not None:
-            await self._say(_error(self._server.refuse) + _done(0x02))
+            await self._say(tokens.error(self._server.refuse) + tokens.done(0x02))
             return
-        told = _environment(1, _short(_login(body).database), _short("master")) + _acknowledged()
-        if _login(body).token:
-            told += b"\xae\x02\x00\x00\x00\x00\xff"  # FEATUREEXTACK of FEDAUTH, without a nonce
+        told = (
+            tokens.environment(1, tokens.short(tokens.read_login(body).database), tokens.short("master"))
+            + tokens.acknowledged()
+        )
+        if tokens.read_login(body).token:
+            told += tokens.FEDAUTH_ACKNOWLEDGED
         if self._server.route is not None:
             host, port = self._server.route
             value = struct.pack("<BHH", 0, port, len(host)) + host.encode("utf-16-le")
-            told += _environment(20, struct.pack("<H", len(value)) + value, struct.pack("<H", 0))
-        await self._say(told + _done(0))
+            told += tokens.environment(20, struct.pack("<H", len(value)) + value, struct.pack("<H", 0))
+        await self._say(told + tokens.done(0))
 
     async def _batch(self, body: bytes) -> None:
         text = body[struct.unpack_from("<I", body)[0] :].decode("utf-16-le")
@@ -152,23 +142,17 @@ class _Session:
             raise ConnectionResetError
         answer = self._server.answer(text)
         if isinstance(answer, SqlError):
-            await self._say(_error(answer) + _done(0x02))
+            await self._say(tokens.error(answer) + tokens.done(0x02))
         elif isinstance(answer, Table):
-            await self._say(_table(answer) + _done(0x10, len(answer.rows)))
+            await self._say(tokens.table(answer) + tokens.done(0x10, len(answer.rows)))
         else:
-            await self._say(_done(0))
+            await self._say(tokens.done(0))
 
     async def _transaction(self, body: bytes) -> None:
         request = struct.unpack_from("<H", body, struct.unpack_from("<I", body)[0])[0]
         name = {5: "begin", 7: "commit", 8: "rollback"}.get(request, str(request))
         self._server.transactions.append(name)
-        descriptor = struct.pack("<BQ", 8, 42)
-        change = {
-            "begin": (8, descriptor, b"\0"),
-            "commit": (9, b"\0", descriptor),
-            "rollback": (10, b"\0", descriptor),
-        }
-        await self._say(_environment(*change[name]) + _done(0))
+        await self._say(tokens.transaction(request))
 
     # ------------------------------------------------------------------ packets
 
@@ -205,9 +189,8 @@ class _Session:
         return taken
 
     async def _say(self, body: bytes) -> None:
-        for start in range(0, len(body), 4000):
-            piece = body[start : start + 4000]
-            packet = _packet(REPLY, piece, last=start + 4000 >= len(body))
+        for start in range(0, len(body), PIECE):
+            packet = tokens.packet(REPLY, body[start : start + PIECE], last=start + PIECE >= len(body))
             if self._tls is not None:
                 self._tls.write(packet)
                 packet = self._outgoing.read()
@@ -247,89 +230,3 @@ async def sql_server(directory: Path, **settings: Any) -> AsyncIterator[SqlServe
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
         await listening.wait_closed()
-
-
-# ---------------------------------------------------------------- tokens
-
-
-def _packet(kind: int, body: bytes, last: bool = True) -> bytes:
-    return struct.pack(">BBHHBB", kind, int(last), 8 + len(body), 0, 1, 0) + body
-
-
-def _prelogin(encryption: int) -> bytes:
-    fields = {0: struct.pack(">LH", 0x0C000000, 0), 1: bytes([encryption]), 2: b"\0", 3: b"\0" * 4, 4: b"\0"}
-    heads, values, at = b"", b"", 5 * len(fields) + 1
-    for token, value in fields.items():
-        heads += struct.pack(">BHH", token, at, len(value))
-        values += value
-        at += len(value)
-    return heads + b"\xff" + values
-
-
-def _login(body: bytes) -> SignIn:
-    def text(at: int) -> str:
-        offset, length = struct.unpack_from("<HH", body, at)
-        return body[offset : offset + 2 * length].decode("utf-16-le")
-
-    offset, length = struct.unpack_from("<HH", body, 44)
-    hidden = body[offset : offset + 2 * length]
-    password = bytes(((byte ^ 0xA5) << 4 | (byte ^ 0xA5) >> 4) & 0xFF for byte in hidden).decode("utf-16-le")
-    token = ""
-    if (start := body.find(b"\x02", 94)) >= 0 and body[27] & 0x10:  # fExtension: FEDAUTH is the only feature asked for
-        extension = struct.unpack_from("<I", body, struct.unpack_from("<H", body, 56)[0])[0]
-        assert body[extension] == 0x02, start
-        size = struct.unpack_from("<I", body, extension + 6)[0]
-        token = body[extension + 10 : extension + 10 + size].decode("utf-16-le")
-    return SignIn(
-        user=text(40),
-        password=password,
-        program=text(48),
-        database=text(68),
-        read_only=bool(body[26] & _READ_ONLY_INTENT),
-        token=token,
-    )
-
-
-def _short(text: str) -> bytes:
-    return bytes([len(text)]) + text.encode("utf-16-le")
-
-
-def _environment(kind: int, new: bytes, old: bytes) -> bytes:
-    body = bytes([kind]) + new + old
-    return b"\xe3" + struct.pack("<H", len(body)) + body
-
-
-def _acknowledged() -> bytes:
-    body = b"\x01" + struct.pack(">I", 0x74000004) + _short("Microsoft SQL Server") + b"\x0c\x00\x00\x00"
-    return b"\xad" + struct.pack("<H", len(body)) + body
-
-
-def _error(error: SqlError) -> bytes:
-    body = struct.pack("<IBB", error.number, 1, 16) + struct.pack("<H", len(error.text))
-    body += error.text.encode("utf-16-le") + _short("scripted") + _short("") + struct.pack("<I", 1)
-    return b"\xaa" + struct.pack("<H", len(body)) + body
-
-
-def _done(status: int, rows: int = 0) -> bytes:
-    return b"\xfd" + struct.pack("<HHQ", status, 0, rows)
-
-
-def _table(table: Table) -> bytes:
-    """All columns as nvarchar but for those that hold numbers."""
-    numbers = [all(isinstance(row[place], int) for row in table.rows) for place in range(len(table.columns))]
-    numbers = [each and bool(table.rows) for each in numbers]
-    told = b"\x81" + struct.pack("<H", len(table.columns))
-    for name, number in zip(table.columns, numbers, strict=True):
-        kind = b"\x26\x04" if number else b"\xe7" + struct.pack("<H", 8000) + b"\x09\x04\xd0\x00\x34"
-        told += struct.pack("<IH", 0, 1) + kind + _short(name)
-    for row in table.rows:
-        told += b"\xd1"
-        for cell, number in zip(row, numbers, strict=True):
-            if number:
-                told += b"\x04" + struct.pack("<i", cell)
-            elif cell is None:
-                told += b"\xff\xff"
-            else:
-                data = str(cell).encode("utf-16-le")
-                told += struct.pack("<H", len(data)) + data
-    return told

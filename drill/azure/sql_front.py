@@ -16,7 +16,8 @@ from drill.azure.estate import Estate
 from drill.azure.instants import written
 from drill.azure.queries import Select, parse
 from drill.azure.sessions import Request
-from drill.tds import Script, SignIn, SqlError, Table
+from drill.tds import Script
+from drill.tds_tokens import SignIn, SqlError, Table
 
 Row = dict[str, int | str | None]
 
