@@ -202,3 +202,50 @@ async def test_the_requests_that_block_others_can_be_seen_and_their_end_frees_th
     assert database.sessions.requests() == []
     assert before > 1.5
     assert after < 0.75
+
+
+async def test_the_subscription_its_group_and_what_can_be_measured_are_told() -> None:
+    async with azure() as desk:
+        scope = f"/subscriptions/{desk.estate.part.subscription}"
+        _, subscription = await desk.ask(scope)
+        _, groups = await desk.ask(f"{scope}/resourcegroups")
+        _, group = await desk.ask(desk.estate.scope.upper().replace("/SUBSCRIPTIONS", "/subscriptions"))
+        measured = [
+            str(found.name.value) async for found in desk.monitor.metric_definitions.list(desk.database_id(), **PLAIN)
+        ]
+        dropped = [one async for one in desk.sql.restorable_dropped_databases.list_by_server(GROUP, SERVER, **PLAIN)]
+        wrong = await desk.ask(desk.database_id(), "POST")
+
+    assert (subscription["state"], [found["name"] for found in groups["value"]], group["name"]) == (
+        "Enabled",
+        [GROUP],
+        GROUP,
+    )
+    assert {"dtu_consumption_percent", "storage_percent", "deadlock", "connection_failed"} <= set(measured)
+    assert dropped == []
+    assert (wrong[0], wrong[1]["error"]["code"]) == (405, "HttpMethodNotAllowed")
+
+
+async def test_metrics_come_in_coarser_grains_too_and_a_span_that_is_none_is_refused() -> None:
+    async with azure() as desk:
+        path = f"{desk.database_id()}/providers/Microsoft.Insights/metrics"
+        _, coarse = await desk.ask(
+            f"{path}?timespan=PT1H&interval=PT5M&metricnames=workers_percent,deadlock&aggregation=Maximum,Total,Count"
+        )
+        refused = [
+            await desk.ask(f"{path}?{query}")
+            for query in (
+                "timespan=yesterday",
+                "timespan=2026-01-02T00:00:00Z/2026-01-01T00:00:00Z",
+                "timespan=P60D",
+                "interval=PT7M",
+                "aggregation=Median",
+            )
+        ]
+
+    workers, deadlocks = coarse["value"]
+    points = workers["timeseries"][0]["data"]
+    assert 12 <= len(points) <= 13
+    assert all(point["count"] in range(4, 21, 4) and point["maximum"] <= 100 for point in points)
+    assert set(deadlocks["timeseries"][0]["data"][0]) == {"timeStamp", "maximum", "total", "count"}
+    assert [status for status, _ in refused] == [400] * 5
