@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -24,10 +25,11 @@ _LONGEST_TEXT = 8_000  # characters that are kept of a text that is too long
 
 
 class ActBook:
-    """Implements `runbook.gate.Book` on a journal."""
+    """Implements `runbook.gate.Book` on a journal. ``first_symptom`` is the diagnosis' (epoch seconds)."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, first_symptom: Callable[[], float | None] = lambda: None) -> None:
         self._journal = journal
+        self._first_symptom = first_symptom
         self._intents: dict[str, Intent] = {}  # those without an outcome whose evidence was read
 
     @property
@@ -38,9 +40,17 @@ class ActBook:
 
     @property
     def began(self) -> float | None:
-        """When the shown incident began (epoch seconds), as a person has set it; else when it was declared."""
+        """When the shown incident began (epoch seconds): as a person has set it; else with its first symptom.
+
+        Where none is known from before it was declared, that is when.
+        """
         incident = self._journal.incident
-        return None if incident is None else incident.times.get("began", incident.declared_at) / 1000
+        if incident is None:
+            return None
+        if "began" in incident.times:
+            return incident.times["began"] / 1000
+        declared, symptom = incident.declared_at / 1000, self._first_symptom()
+        return declared if symptom is None else min(symptom, declared)
 
     @property
     def author(self) -> str:

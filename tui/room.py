@@ -73,7 +73,7 @@ class ControlRoom:
         self.session = lookout.session
         self.journal = journal
         journal.changed = self._timeline_changed
-        self.book = ActBook(self.journal)
+        self.book = ActBook(self.journal, lambda: self.diagnosing.first_symptom)
         self.runbook = RunbookReader(options)
         self.response: Response | None = None  # how to respond to incidents, once the runbook is read
         self.gates = Gates(options, self.runbook.playbook, self.book, self.feeds, now, self._acts_changed)

@@ -204,3 +204,15 @@ async def test_an_empty_store_is_ready_and_has_no_acts(shown: Journal, book: Act
     await declared(shown)
     await shown.write(note("nothing was done"))
     assert (await book.acts(), await book.unfinished()) == ([], [])
+
+
+async def test_an_incident_began_with_its_first_symptom_unless_a_person_says_otherwise(shown: Journal) -> None:
+    assert ActBook(shown).began is None
+    await shown.declare("Payments failing", 1, cluster="", namespace="")
+    assert shown.incident is not None
+    declared = shown.incident.declared_at / 1000
+    assert ActBook(shown).began == declared
+    assert ActBook(shown, lambda: declared - 900).began == declared - 900
+    assert ActBook(shown, lambda: declared + 60).began == declared
+    shown.incident = replace(shown.incident, times={"began": int((declared - 1200) * 1000)})
+    assert ActBook(shown, lambda: declared - 900).began == declared - 1200
