@@ -18,7 +18,7 @@ from widgets.table_view import Filter, Viewport
 RowT = TypeVar("RowT")
 
 _NEVER = Freshness(State.LOADING, since=0.0)
-_FILTER_LIMIT = 100  # characters
+FILTER_LIMIT = 100  # characters
 
 
 class TableData(Generic[RowT]):
@@ -189,7 +189,7 @@ class TableData(Generic[RowT]):
 
     def filter_by(self, text: str) -> None:
         """Lets through only rows that contain the words of ``text`` and none of its ``!words``."""
-        self._row_filter = Filter(plain(text, _FILTER_LIMIT))
+        self._row_filter = Filter(plain(text, FILTER_LIMIT))
         self.reselect()
 
     def put(self, puts: Mapping[str, Placed[RowT]], drops: Iterable[str] = ()) -> None:

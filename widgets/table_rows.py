@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from probes.freshness import Snapshot
@@ -77,6 +77,12 @@ class Rows(Generic[RowT]):
         """Forgets everything and takes these."""
         self._placed = dict(rows)
         self._order = sorted((placed.sort, key) for key, placed in rows.items())
+
+    def keep(self, admits: Callable[[str, RowT], bool]) -> None:
+        """Forgets the rows that are not admitted; the others stay in their order, without a sort."""
+        placed = self._placed
+        self._order = [each for each in self._order if admits(each[1], placed[each[1]].row)]
+        self._placed = {key: placed[key] for _, key in self._order}
 
     def _take_out(self, key: str, sort: Sort) -> None:
         del self._order[bisect_left(self._order, (sort, key))]

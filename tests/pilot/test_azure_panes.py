@@ -105,9 +105,11 @@ async def test_azures_activity_is_merged_by_time_and_failed_operations_are_marke
         assert pane.suspect is not None
         assert pane.suspect.item is begun
         assert "helm · git · azure" in app.lines[-1]
-        pane.set_filter("listkeys")
-        await pilot.pause()
-        assert "listKeys" in app.lines[2]
+        for typed, shown in (("l", 7), ("li", 1), ("listkeys", 1), ("listkeys !list", 0), ("list", 1), ("", 7)):
+            pane.set_filter(typed)
+            await pilot.pause()
+            assert pane.counts == (shown, 8), typed
+            assert ("listKeys" in app.lines[2]) == (shown == 1), typed
 
 
 async def test_without_azure_the_changes_pane_says_nothing_of_it() -> None:
