@@ -33,7 +33,7 @@ class Aim(Struct, frozen=True, kw_only=True):
     pods: tuple[str, ...] = ()  # names, as the panes knew them
 
     def __str__(self) -> str:
-        return f"{self.kind.lower()}/{self.name}" if self.kind else self.name or "nothing"
+        return _spoken(self.kind, self.name) if self.kind else self.name or "nothing"
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -57,7 +57,12 @@ class Target(Struct, frozen=True, kw_only=True):
         return f"{self.server} {self.kind} {self.namespace}/{self.name}"
 
     def __str__(self) -> str:
-        return f"{self.kind.lower()}/{self.name}"
+        return _spoken(self.kind, self.name)
+
+
+def _spoken(kind: str, name: str) -> str:
+    """``deployment/payment-service`` as kubectl has it; what is none of Kubernetes' without its ``Sql``."""
+    return f"{kind.removeprefix('Sql').lower()}/{name}"
 
 
 class Need(Struct, frozen=True):

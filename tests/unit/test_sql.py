@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from pathlib import Path
 
@@ -175,6 +176,16 @@ async def test_a_query_that_does_more_than_look_is_never_sent(tmp_path: Path, qu
 )
 def test_words_in_texts_names_and_comments_are_not_what_a_query_does(query: str) -> None:
     assert objection(query) == ""
+
+
+async def test_without_the_driver_it_is_said_which_extra_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sql_server(tmp_path) as server:
+        monkeypatch.setitem(sys.modules, "pytds", None)
+        error = await refusal(server)
+        assert (str(error), error.hint) == ("python-tds is not installed", "pip install 'warroom[sqlserver]'")
+        assert server.sign_ins == []
 
 
 # Ending a session
