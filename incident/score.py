@@ -132,9 +132,8 @@ class _Judge:
         self._team = [one for one in told if audience(one) == TEAM]
 
     def score(self) -> Score:
-        path = tuple(
-            score_path.taken(step, self._found, self._good, self._deeds, self._resolved) for step in self._good.path
-        )
+        over = None if self._recovered is None else self._resolved  # it is no step of any path to resolve what is down
+        path = tuple(score_path.taken(step, self._found, self._good, self._deeds, over) for step in self._good.path)
         harm = tuple(
             Harm(at=deed.at, what=deed.title, why=why)
             for deed in self._deeds

@@ -104,7 +104,7 @@ def _by_a_person(entry: Entry) -> bool:
 
 
 def taken(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Taken:
-    """What was done about a step. ``resolved``: when somebody resolved the incident."""
+    """What was done about a step. ``resolved``: when somebody resolved what was well again."""
     at, what, entry = _how(step, found, good, done, resolved)
     return Taken(id=step.id, say=step.say, at=at, what=what, entry=entry)
 

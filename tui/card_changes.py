@@ -218,6 +218,8 @@ async def resolve(host: ControlRoom) -> None:
     await host.commanding.checklists.settle()
     if not await host.app.push_screen_wait(ResolveScreen(host)):
         return
+    if host.journal.practice is not None and host.journal.practice.good is not None:
+        writing.score(host)  # behind what is asked next: it is there when that is answered
     offers = [Choice("update", "Write the last status update", "M: it says that it is over, and ends the page")]
     if host.updates.told.paged and host.updates.pagers():
         offers.append(Choice("page", "End the page only", "resolves the alert at the pager"))

@@ -45,6 +45,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = (), *, databases: bool = 
         ("In the diagnosis", _rows(keymap, DiagnosisPane)),
         ("In a guide", _rows(keymap, GuidePane)),
         ("On the incident's card", _card_rows(keymap)),
+        ("On a drill's score", _score_rows(keymap)),
         ("In a plan", _plan_rows(keymap)),
         ("In a status update", _update_rows(keymap)),
         MARKS,
@@ -71,6 +72,12 @@ def _card_rows(keymap: Any) -> list[tuple[str, str]]:
     from tui.screens.incident import CardList, CheckList, IncidentScreen
 
     return [row for widget in (CardList, CheckList, IncidentScreen) for row in _rows(keymap, widget)]
+
+
+def _score_rows(keymap: Any) -> list[tuple[str, str]]:
+    from tui.screens.score import ScoreScreen
+
+    return _rows(keymap, ScoreScreen)
 
 
 def _update_rows(keymap: Any) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ that pane; this table holds what works everywhere on the console.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -115,6 +115,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "card", "v", "card", "incident", "The incident's card: severity, status, roles, times, checklists", "record", 2
     ),
+    Key("score", "r", "score", "score", "How this drill goes: points, and the ideal path beside yours", "record", 3),
     Key("incidents", "i", "incidents", "others", "Choose which incident's timeline is shown", "record", 4),
     Key("maximise", "z", "maximise", "zoom", "Give this pane the whole screen, or give it back", "view", 2),
     Key(
@@ -201,13 +202,16 @@ def act_keys(mitigations: Iterable[Actable]) -> tuple[Key, ...]:
 
 
 def bar_keys(
-    keymap: Mapping[str, str], acts: Sequence[Key] = (), off: Mapping[str, str] = MappingProxyType({})
+    keymap: Mapping[str, str],
+    acts: Sequence[Key] = (),
+    off: Mapping[str, str] = MappingProxyType({}),
+    without: Collection[str] = (),
 ) -> list[KeyHint]:
     """The footer's hints, those that look before those that act, with the keys that are in force.
 
-    ``off`` says by id why a key does nothing on the row under the cursor.
+    ``off`` says by id why a key does nothing on the row under the cursor; ``without`` are left out.
     """
-    own = [key for key in KEYS if key.footer]
+    own = [key for key in KEYS if key.footer and key.id not in without]
     looks = [key for key in own if key.group != "act"]
     return [
         KeyHint(

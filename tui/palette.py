@@ -18,7 +18,7 @@ def commands(room: ControlRoom) -> Iterator[SystemCommand]:
     """What the palette offers on the console; the texts are the table's own (see `tui.keys`)."""
     console, keymap = room.desk, room.app._keymap
     for key in (*KEYS, *console.act_keys):
-        if key.id == "palette":
+        if key.id == "palette" or key.id in console.without:
             continue
 
         async def run(action: str = key.action) -> None:

@@ -244,6 +244,17 @@ def card(host: ControlRoom) -> None:
     host.app.push_screen(IncidentScreen(host))
 
 
+def score(host: ControlRoom) -> None:
+    """Open the score of the drill that is shown."""
+    incident = host.journal.incident
+    if incident is None or not incident.drill:
+        host.tell(host.journal.trouble or (NO_INCIDENT if incident is None else "only a drill has a score"), "warning")
+        return
+    from tui.screens.score import ScoreScreen
+
+    host.app.push_screen(ScoreScreen(host))
+
+
 def choose_incident(host: ControlRoom) -> None:
     """Show another incident of this store."""
     if not host.journal.ready:

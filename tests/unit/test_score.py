@@ -75,8 +75,9 @@ def test_a_missed_update_is_no_answer_of_a_person_and_costs() -> None:
 
 
 def test_who_resolves_what_is_still_down_wins_no_time_by_it() -> None:
-    found = points(Drill().seen(4, "bad").note(4).resolved(5).score())
-    assert (found["mitigation"], found["resolution"]) == (0, 0)
+    found = Drill().seen(4, "bad").note(4).resolved(5).score()
+    assert (points(found)["mitigation"], points(found)["resolution"]) == (0, 0)
+    assert found.path[-1].at is None
 
 
 def test_acts_that_do_harm_are_named_and_only_those_that_were_sent() -> None:

@@ -83,7 +83,7 @@ class ConsoleActs(ConsoleLayout):
             return
         aim = self.aim()
         off = {name: mitigation.refuses(aim) for name, mitigation in self._mitigations.items()}
-        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self._act_keys, off))
+        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self._act_keys, off, self.without))
 
     def _show_keys_soon(self) -> None:
         """The cursor is painted first, and a held key changes the footer once for each paint and not for each row."""

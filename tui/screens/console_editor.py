@@ -22,6 +22,9 @@ class ConsoleEditor(ConsoleLayout):
     def action_card(self) -> None:
         writing.card(self.host)
 
+    def action_score(self) -> None:
+        writing.score(self.host)
+
     def _read_time(self, text: str) -> str:
         return writing.preview_time(text, self.host.local_time)
 

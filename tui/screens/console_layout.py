@@ -81,7 +81,9 @@ class ConsoleLayout(Screen[None]):
         yield QuickLog(id="log", preview=self.preview)
         yield ActsStrip(id="acts")
         keymap = self.app._keymap
-        yield KeyBar(bar_keys(keymap), help_key=first_key("help", "question_mark", keymap), id="keys")
+        yield KeyBar(
+            bar_keys(keymap, without=self.without), help_key=first_key("help", "question_mark", keymap), id="keys"
+        )
 
     def _databases_pane(self) -> Widget:
         """Imported here, as all that is about Azure: without it in the settings nothing of it is."""
@@ -128,6 +130,13 @@ class ConsoleLayout(Screen[None]):
     def panes(self) -> tuple[tuple[str, str], ...]:
         """The panes there are, each with its key."""
         return pane_keys(self.has_databases)
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """The keys that are of no use here: a score is a drill's."""
+        incident = self.host.journal.incident
+        drill = self.host.app.options.drill is not None or (incident is not None and incident.drill)
+        return () if drill else ("score",)
 
     @property
     def tables(self) -> Iterator[TablePane[Any]]:
