@@ -105,7 +105,7 @@ async def test_azures_activity_is_merged_by_time_and_failed_operations_are_marke
         assert pane.suspect is not None
         assert pane.suspect.item is begun
         assert "helm · git · azure" in app.lines[-1]
-        for typed, shown in (("l", 7), ("li", 1), ("listkeys", 1), ("listkeys !list", 0), ("list", 1), ("", 7)):
+        for typed, shown in (("l", 7), ("list", 1), ("listkeys", 1), ("listkeys !list", 0), ("list", 1), ("", 7)):
             pane.set_filter(typed)
             await pilot.pause()
             assert pane.counts == (shown, 8), typed
