@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from incident import report as metrics
-from incident.instants import now_ms
+from incident.instants import now_ms, rfc3339
+from incident.practising import exercise_of, exported, progress
 from incident.report import Case, Group, Report, case_of, counts
 from incident.review import duration
 from tui.cli import OK
@@ -18,6 +19,7 @@ from tui.incident_choice import must_exist, opened
 from tui.measure import standard_of
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
+from widgets.plain import plain
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from incident.entry import Incident
+    from incident.practising import Exercise, Progress
     from incident.standard import Standard
 
 _AGO = re.compile(r"-?(\d{1,6})([dhw])", re.ASCII)
@@ -41,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandFailed(f"--since {arguments.since} is not before --until {arguments.until or 'now'}")
     must_exist(options.store)
     standard = standard_of(options)
-    cases, every = asyncio.run(_read(options.store, standard, since, until, drills=arguments.drills))
+    cases, every, practised = asyncio.run(_read(options.store, standard, since, until, drills=arguments.drills))
+    people = progress(practised)
     found = metrics.report(
         cases,
         every,
@@ -53,9 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
         repeat_days=arguments.repeat_days,
     )
     if arguments.json:
-        print(json.dumps(metrics.to_json(found), indent=2))
+        more = {"progress": exported(people)} if arguments.drills else {}
+        print(json.dumps(metrics.to_json(found) | more, indent=2))
     elif found.cases:
-        _show(found, Page(no_color=options.no_color))
+        page = Page(no_color=options.no_color)
+        _show(found, page)
+        _show_progress(people, page)
     else:
         say(f"no {'drills' if arguments.drills else 'incidents'} in this period in {options.store}")
     return OK
@@ -63,15 +70,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _read(
     path: Path, standard: Standard, since: int | None, until: int, *, drills: bool
-) -> tuple[list[Case], list[Incident]]:
+) -> tuple[list[Case], list[Incident], list[Exercise]]:
+    """The period's cases, all incidents, and of drills how each was handled, which takes their evidence."""
     async with opened(path, read_only=True) as store:
         every = await store.incidents()
-        cases = []
+        cases, practised = [], []
         for incident in every:
             if counts(incident, since, until, drills=drills):
-                entries = await store.entries(incident.id, evidence=False)
+                entries = await store.entries(incident.id, evidence=drills)
                 cases.append(await asyncio.to_thread(case_of, incident, entries, standard))
-        return cases, every
+                if drills:
+                    practised.append(await asyncio.to_thread(exercise_of, incident, entries, standard))
+        return cases, every, practised
 
 
 def _instant(text: str, now: int) -> int:
@@ -128,6 +138,48 @@ def _show(found: Report, page: Page) -> None:
                 for incident, item in found.open
             ),
         )
+
+
+def _show_progress(people: list[Progress], page: Page) -> None:
+    """Each person's drills, oldest first, with a bar of their points."""
+    for one in people:
+        gained = "" if one.gained is None else f", {one.gained:+d} from the first to the last"
+        mean = "no drill was finished" if one.mean is None else f"mean {one.mean}, best {one.best}{gained}"
+        print(
+            f"\n{plain(one.person)}: {len(one.exercises)} {'drill' if len(one.exercises) == 1 else 'drills'}, {mean}."
+        )
+        page.table(
+            ("DRILL", "DAY", "SCENARIO", "POINTS", "", "SEVERITY", "MITIGATED", "PATH", "HARM"),
+            ((_grade(each), _exercise(each)) for each in one.exercises),
+        )
+
+
+def _grade(one: Exercise) -> str:
+    if one.counted is None:
+        return ""
+    return "" if one.counted >= 80 else "warn" if one.counted >= 50 else "bad"
+
+
+def _exercise(one: Exercise) -> tuple[str, ...]:
+    won = one.score
+    day = rfc3339(one.incident.declared_at)[:10]
+    if won is None:
+        return (one.incident.id, day, one.scenario or "–", "no score", *("",) * 5)
+    rows = {row.id: row for row in won.judged}
+    points = won.points if won.points is not None else 0
+    said = str(points) if won.finished else f"{points}, {won.state}"
+    severity, took = rows["severity"], rows["mitigation"].took
+    return (
+        one.incident.id,
+        day,
+        one.scenario,
+        said,
+        "█" * max(1, round(points / 10)) if won.finished else "",
+        {"info": "–", "good": "right", "warn": "right late"}.get(severity.level, "wrong"),
+        "–" if took is None else duration(took),
+        f"{sum(step.at is not None for step in won.path)}/{len(won.path)}",
+        str(len(won.harm)) if won.harm else "–",
+    )
 
 
 def _cells(group: Group) -> tuple[str, ...]:
