@@ -372,7 +372,7 @@ async def test_the_program_says_where_it_is_and_leaves_nothing_when_it_is_told_t
     tmp_path: Path, number: signal.Signals
 ) -> None:
     async with served(tmp_path) as (process, told):
-        assert set(told) == {"kubeconfig", "config", "urls", "incident", "scenario"}
+        assert set(told) == {"kubeconfig", "config", "urls", "incident", "scenario", "good"}
         assert told["incident"] == {"title": "Payments failing for web and app", "severity": 2}
         assert mode(Path(told["kubeconfig"])) == 0o600
         process.send_signal(number)
