@@ -279,8 +279,8 @@ async def test_z_gives_a_pane_the_whole_screen_and_takes_it_back(console: Consol
     await console.until(lambda: len([line for line in console.lines if STAMP.search(line)]) > 15, "a screen of events")
     assert "─ Pods" not in console.text
     assert "PRODUCTION" in "\n".join(console.lines[:3])
-    assert "enter detail" in console.lines[-2]
-    assert {len(line) for line in console.lines[3:-2]} == {WIDE[0]}
+    assert "enter detail" in console.lines[-3]
+    assert {len(line) for line in console.lines[3:-3]} == {WIDE[0]}
 
     await console.press("z")
     await console.says("─ Pods")

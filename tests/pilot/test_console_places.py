@@ -198,7 +198,7 @@ async def test_the_settings_choose_zone_theme_and_keys(platform: Running, store:
         assert all(table.local_time for table in console.desk.tables)
         await console.press("f9")
         await console.tells("no incident to export")
-        assert "f9 export" in console.lines[-2]
+        assert "f9 export" in console.lines[-3]
 
 
 async def test_a_keymap_that_steals_a_key_is_refused_with_one_sentence(platform: Running, store: Path) -> None:

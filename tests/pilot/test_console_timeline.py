@@ -109,7 +109,7 @@ async def test_a_second_incident_can_be_declared_after_a_warning(console: Consol
     await console.press("I")
     await console.says(f"{first.id} is still open")
     await console.typed("Another one")
-    await console.press("enter", "enter")
+    await console.press("enter", "enter", "enter")
     await console.until(lambda: console.room.journal.incident != first, "the second incident")
 
     await console.press("i")
