@@ -13,6 +13,9 @@ from incident.standard import Level
 from incident.standing import change_of
 
 ILL = ("bad", "warn")
+UNANSWERED = (Kind.DECLARED, Kind.MISSED, Kind.DELIVERY)
+"""Kinds of entries that are no person's answer to a declaration, whoever wrote them."""
+
 DAY = 86_400_000  # ms
 
 
@@ -60,7 +63,7 @@ def milestones(incident: Incident, lines: Sequence[Line]) -> Milestones:
     worked: int | None = None
     for line in lines:
         entry = line.entry
-        if entry.source is not Source.PROBE and entry.kind is not Kind.DECLARED:
+        if entry.source is not Source.PROBE and entry.kind not in UNANSWERED:
             answers.append(entry.recorded_at)  # whoever retracted it was there, too
         if line.retracted is not None:
             continue

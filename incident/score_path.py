@@ -10,15 +10,13 @@ from msgspec import Struct
 
 from incident.acts import ActRecord
 from incident.dossier import Dossier
-from incident.entry import Entry, Kind, Source
+from incident.entry import Entry, Source
 from incident.practice import LEFT, Good, Wanted
+from incident.review import UNANSWERED
 from incident.told import audience
 
 EVIDENCE = "evidence"
 """The mitigation that keeps evidence, and the choice by which others keep it first."""
-
-_OURS = (Kind.DECLARED, Kind.MISSED, Kind.DELIVERY, Kind.EXPORT)
-"""Kinds of entries that show no person's answer, whoever is their author."""
 
 
 class Deed(Struct, frozen=True, kw_only=True):
@@ -100,7 +98,7 @@ def answered(entries: Iterable[Entry]) -> int | None:
 
 
 def _by_a_person(entry: Entry) -> bool:
-    return entry.source is not Source.PROBE and entry.kind not in _OURS and entry.text != LEFT
+    return entry.source is not Source.PROBE and entry.kind not in UNANSWERED and entry.text != LEFT
 
 
 def taken(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Taken:

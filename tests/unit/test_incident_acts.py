@@ -19,6 +19,7 @@ from incident.review import milestones
 from incident.standing import status_draft
 from incident.store import Store
 from incident.timeline import Timeline
+from incident.updates import delivery_draft, missed_draft
 from incident.verify import verify_json
 from runbook.plan import Outcome, Verdict
 from runbook.record import intent_of, outcome_draft
@@ -352,3 +353,12 @@ def test_the_json_has_acts_as_they_are() -> None:
     assert (intended["kind"], ended["kind"], ended["refers_to"]) == ("mitigation", "outcome", "e2")
     assert intended["evidence"]["act"]["plan"]["commands"] == [COMMAND]
     assert ended["evidence"]["outcome"]["verdict"] == "worked"
+
+
+def test_an_update_that_nobody_sent_is_nobodys_first_answer() -> None:
+    silence = missed_draft(BEGAN + 1000, text="an update was due")
+    refused = delivery_draft("e3", "ops", kind="slack", ok=False, detail="-", attempts=3, text="not delivered")
+    incident, entries = incident_with([silence, refused, note("on it")])
+
+    assert milestones(incident, Timeline(entries[:3]).lines).first_answer is None
+    assert milestones(incident, Timeline(entries).lines).first_answer == entries[3].recorded_at
