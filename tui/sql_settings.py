@@ -51,8 +51,11 @@ def sql_settings(table: Table, azure: bool) -> SqlSettings:
     )
     if table.empty:
         return settings
+    expected = "a server's name like banking-platform-prod-sql.database.windows.net"
+    if not table.has("server"):
+        raise SettingsError(f"{table.path}: sql.server: missing, expected {expected}")
     if not _HOST.fullmatch(settings.server):
-        raise table.wrong("server", "a server's name like banking-platform-prod-sql.database.windows.net")
+        raise table.wrong("server", expected)
     if not settings.database:
         raise SettingsError(f"{table.path}: sql.database: missing, expected a database's name")
     if bool(settings.user_env) != bool(settings.password_env):
