@@ -75,8 +75,11 @@ class PlanBody(VerticalScroll, can_focus=False):
             self.show_diff(plan)
 
     def _show_commands(self, plan: Plan) -> None:
-        most = FEW_COMMANDS if self.screen.has_class("-short") else MOST_COMMANDS
-        self.query_one("#plan-commands", Paragraphs).show(_commands(plan, most))
+        short = self.screen.has_class("-short")
+        paragraphs = _commands(plan, FEW_COMMANDS if short else MOST_COMMANDS)
+        if short or plan.diff.hunks:  # where there is room, the findings keep their own distance
+            paragraphs.append(Paragraph(EMPTY, EMPTY))
+        self.query_one("#plan-commands", Paragraphs).show(paragraphs)
 
     def show_diff(self, plan: Plan) -> None:
         """What changes, as high as the screen has room for now."""
@@ -122,16 +125,14 @@ def _commands(plan: Plan, most: int) -> list[Paragraph]:
     paragraphs = [
         Paragraph(
             Content.styled("$ " if first else "  ", QUIET),
-            Content.assemble(
-                (plain(line, 600), "$text-accent"), (f"  … {left_out} lines" if left_out else "", QUIET)
-            ),
+            Content.assemble((plain(line, 600), "$text-accent"), (f"  … {left_out} lines" if left_out else "", QUIET)),
             EMPTY if number else Content.styled("y copies", QUIET),
         )
         for number, (line, first, left_out) in enumerate(lines[:most])
     ]
     if len(lines) > most:
         paragraphs.append(Paragraph(Content("  "), Content.styled(f"… {len(lines) - most} more", QUIET)))
-    return [*paragraphs, Paragraph(EMPTY, EMPTY)]
+    return paragraphs
 
 
 def _findings(plan: Plan, read: Collection[str]) -> list[Paragraph]:
