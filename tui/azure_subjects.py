@@ -41,7 +41,7 @@ def _hour(metric: Metric) -> dict[str, Any]:
         "last": _rounded(metric.last),
         "peak": _rounded(metric.peak),
         "from": None if first is None else instant(round(first * 1000)),
-        "each minute": " ".join("–" if value is None else f"{value:.4g}" for _, value in metric.samples),
+        "each minute": " ".join("–" if value is None else f"{value:.3g}" for _, value in metric.samples),
     }
 
 

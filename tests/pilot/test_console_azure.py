@@ -15,7 +15,9 @@ from drill.platform import Running, running
 from tests.pilot.console_harness import NARROW, Console, opened, options_for
 from tests.pilot.test_console_guide import guided
 from tui.azure_settings import AzureSettings
+from tui.palette import commands
 from tui.screens.detail import DetailScreen
+from tui.screens.help import HelpScreen
 from tui.session import AZURE_SOURCES, SOURCES
 from widgets.detail import DetailView
 
@@ -106,10 +108,28 @@ async def test_at_80x24_the_databases_are_a_tab_and_their_loss_is_told(platform:
         await console.press("7")
         await console.says("─ Databases  1 of 3 unhealthy")
         assert f"✗ {ACCOUNTS}" in console.text
-        arm = platform.platform.arm
-        assert arm is not None
         await console.press("5")
         await console.says("azure  firewallRules/write")
+
+        # Every way to the pane is told, and a login that ended is told in it, with what to do.
+        await console.press("question_mark")
+        screen = await console.on(HelpScreen)
+        assert ("7", "Go to databases") in [row for _, rows in screen._sections for row in rows]
+        await console.press("escape")
+        await console.home()
+        assert "go to databases  (7)" in [command.title for command in commands(console.room)]
+        arm, session = platform.platform.arm, console.room.session
+        assert arm is not None
+        arm.faults.logged_out = True
+        try:
+            assert session.view is not None
+            await console.room.look_elsewhere(session.view)
+            await console.press("7")
+            await console.says("✗ UNAVAILABLE")
+            await console.says("the login to Azure has expired")
+            await console.says("write a new token into")
+        finally:
+            arm.faults.logged_out = False
 
 
 async def test_without_azure_in_the_settings_there_is_no_such_pane_and_no_word_of_it(
