@@ -25,7 +25,7 @@ SYSTEM = ("master", "model", "msdb", "tempdb")
 
 NO_AZURE = "this console has no Azure account"
 NO_AZURE_HINT = "name a subscription and resource groups under [azure] in the settings"
-NO_DATABASE = "only for a database of the databases pane"
+NO_DATABASE = "only for a database"
 
 
 class Where(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from probes.errors import NotFound, ProbeError
 from runbook.answers import chosen_in
 from runbook.azure_databases import KIND as DATABASE
+from runbook.azure_databases import NO_DATABASE
 from runbook.errors import Changed, NoPlan
 from runbook.mitigation import Choices, Mitigation, Tell
 from runbook.plan import Aim, Diff, Field, Finding, Hunk, Json, Level, Outcome, Plan, Target, Undo, Verdict
@@ -36,7 +37,7 @@ class KillSession(Mitigation):
     place: ClassVar[Literal["cluster", "account", "sql"]] = "sql"
 
     def refuses(self, aim: Aim) -> str:
-        return "" if aim.kind == DATABASE else "only for a database of the databases pane"
+        return "" if aim.kind == DATABASE else NO_DATABASE
 
     async def plan(self, scene: Scene, aim: Aim, choices: Choices) -> Plan:
         server, elsewhere = _server(scene, aim)
