@@ -6,6 +6,7 @@ Sources: ``activity`` (`Activity`), ``databases`` (`Database`), ``alerts`` (`Fir
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -14,6 +15,14 @@ from probes.rows import Health
 _PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKS = ("list", "get", "check", "validate")
 """How actions begin that hand something out and change nothing: listKeys, listClusterUserCredential."""
+
+
+@lru_cache(maxsize=4096)
+def _changes(category: str, operation: str) -> bool:
+    if category not in ("Administrative", "Autoscale"):
+        return False
+    *_, what, how = ("", *operation.lower().split("/"))
+    return how != "read" and not (how == "action" and what.startswith(_LOOKS))
 
 
 class Activity(Struct, frozen=True, kw_only=True):
@@ -47,10 +56,7 @@ class Activity(Struct, frozen=True, kw_only=True):
     @property
     def change(self) -> bool:
         """Whether somebody or something changed a resource with it: a candidate for the cause."""
-        if self.category not in ("Administrative", "Autoscale"):
-            return False
-        *_, what, how = ("", *self.operation.lower().split("/"))
-        return how != "read" and not (how == "action" and what.startswith(_LOOKS))
+        return _changes(self.category, self.operation)
 
 
 class Metric(Struct, frozen=True, kw_only=True):

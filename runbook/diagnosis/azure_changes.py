@@ -9,12 +9,13 @@ is elsewhere. One that failed changed little, and counts half.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from probes.rows import Health
-from runbook.diagnosis.change import TOUCHES, Change
+from runbook.diagnosis.change import TOUCHES, Change, closeness
 from runbook.diagnosis.findings import Place, Touch
 from runbook.diagnosis.wording import clip
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from probes.azure.rows import Activity
     from runbook.diagnosis.situation import Situation
 
-MOST = 200
-"""Of what changed before the first symptom and of what changed since, so many of the newest are ranked."""
+MOST, BEST, SINCE = 1_000, 12, 8
+"""How many of the newest before the first symptom are weighed, how many of those and of what came since are told."""
 
 FAILED = 0.5
 
@@ -54,17 +55,27 @@ def counts(row: Activity) -> bool:
 
 def azure_changes(now: Situation, oldest: float, began: float) -> Iterator[Change]:
     """The newest before the first symptom (``began``) and the newest since then; none from before ``oldest``."""
-    found = [row for row in now.sight.operations.values() if row.at >= oldest]
-    before = (row for row in found if row.at <= began)
-    since = (row for row in found if row.at > began)
-    for some in (before, since):
-        for row in nlargest(MOST, some, key=lambda row: (row.at, row.key)):
-            yield _change(now, row)
+    rows = now.sight.newest_operations
+    first = bisect_left(rows, -began, key=lambda row: -row.at)
+    before = (row for row in rows[first : first + MOST] if row.at >= oldest)
+    weighed = ((_weight(now, row) * closeness(began - row.at), row.at, row.key, row) for row in before)
+    for *_, row in nlargest(BEST, weighed):
+        yield _change(now, row)
+    for row in rows[: min(first, SINCE)]:
+        yield _change(now, row)
+
+
+def _weight(now: Situation, row: Activity) -> float:
+    return TOUCHES[_touch(now, row)[0]] * (FAILED if _failed(row) else 1.0)
+
+
+def _failed(row: Activity) -> bool:
+    return row.health is Health.FAILING and row.change
 
 
 def _change(now: Situation, row: Activity) -> Change:
     touch, reason = _touch(now, row)
-    failed = row.health is Health.FAILING and row.change
+    failed = _failed(row)
     ending = ", failed" if failed else ""
     about = row.operation_text or row.operation
     return Change(
@@ -75,7 +86,7 @@ def _change(now: Situation, row: Activity) -> Change:
         short=thing(row),
         by=row.caller,
         touch=touch,
-        weight=TOUCHES[touch] * (FAILED if failed else 1.0),
+        weight=_weight(now, row),
         reason=f"{reason}, but it failed" if failed else reason,
         place=Place(pane="changes", kind="Activity", name=row.resource, key=row.key),
     )

@@ -16,6 +16,14 @@ TOUCHES: dict[Touch, float] = {
 }
 
 
+HALF = 600.0  # seconds before, at which closeness is a half
+
+
+def closeness(before: float) -> float:
+    """1 at the first symptom, a half `HALF` seconds before it."""
+    return 1.0 / (1.0 + max(before, 0.0) / HALF)
+
+
 class Change(NamedTuple):
     """``weight`` replaces the touch's, ``reason`` is why it touches what it does."""
 

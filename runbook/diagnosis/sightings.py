@@ -86,6 +86,7 @@ class Sightings:
         self.warnings = Warnings()
         self.changes: dict[str, Event] = {}
         self.operations: dict[str, Activity] = {}  # Azure's, those that may be the cause of something
+        self._newest: tuple[Activity, ...] | None = None
         self._rows: dict[str, Mapping[str, Any]] = {}
         self._sick: dict[WorkKey, dict[str, Pod]] = {}
         self._counted: Counter[WorkKey] = Counter()
@@ -154,6 +155,13 @@ class Sightings:
     @property
     def databases(self) -> Iterable[Database]:
         return self.rows("databases").values()
+
+    @property
+    def newest_operations(self) -> tuple[Activity, ...]:
+        """Azure's operations that may be the cause of something, the newest first."""
+        if self._newest is None:
+            self._newest = tuple(sorted(self.operations.values(), key=lambda row: (-row.at, row.key)))
+        return self._newest
 
     @property
     def has_workloads(self) -> bool:
@@ -231,6 +239,7 @@ class Sightings:
     def _operation(self, key: str, old: Activity | None, new: Activity | None) -> None:
         from runbook.diagnosis.azure_changes import counts
 
+        self._newest = None
         self.operations.pop(key, None)
         if new is not None and counts(new):
             self.operations[key] = new

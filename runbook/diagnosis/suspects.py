@@ -30,14 +30,13 @@ from functools import lru_cache
 
 from probes.rows import Commit, Event, Node, Release, Revision
 from runbook.diagnosis.azure_changes import azure_changes
-from runbook.diagnosis.change import TOUCHES, Change
+from runbook.diagnosis.change import TOUCHES, Change, closeness
 from runbook.diagnosis.findings import ChangeKind, Place, Suspect, Touch
 from runbook.diagnosis.situation import SKEW, Situation, node_place, node_trouble
 from runbook.diagnosis.symptoms import event_place
 from runbook.diagnosis.wording import clip
 
 OLDEST = 24 * 3600.0
-HALF = 600.0  # seconds before, at which closeness is a half
 CARRIED = 120.0
 TOGETHER = 120.0  # seconds between two steps of one rollout
 MOST, MOST_AFTER = 8, 5
@@ -88,11 +87,6 @@ def suspects(now: Situation) -> tuple[tuple[Suspect, ...], tuple[Suspect, ...]]:
     before.sort(key=lambda one: (-one.score, -one.at, one.id))
     after.sort(key=lambda one: (-one.at, one.id))
     return tuple(before[:MOST]), tuple(after[:MOST_AFTER])
-
-
-def closeness(before: float) -> float:
-    """1 at the first symptom, a half `HALF` seconds before it."""
-    return 1.0 / (1.0 + max(before, 0.0) / HALF)
 
 
 def _ranked(change: Change, began: float) -> Suspect:

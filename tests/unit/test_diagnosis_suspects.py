@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runbook.diagnosis.suspects import closeness, names
+from runbook.diagnosis.change import closeness
+from runbook.diagnosis.suspects import names
 from tests.pilot.pane_harness import NOW
 from tests.unit.diagnosis_world import (
     SINCE,
