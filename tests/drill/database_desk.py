@@ -57,10 +57,11 @@ BEGAN = 600.0  # seconds ago, the incident began
 
 @dataclass
 class DatabaseDesk:
-    """``desk`` is the one that everything else is done from."""
+    """``desk`` is the one that everything else is done from; ``began`` is when the incident did."""
 
     desk: Desk
     requests: list[Request]
+    began: float
 
     @property
     def arm(self) -> ArmServer:
@@ -135,4 +136,4 @@ async def database_desk(*, speed: float = 120.0, **settings: Any) -> AsyncIterat
         requests: list[Request] = []
         assert at.running.platform.arm is not None
         at.running.platform.arm.observers.append(requests.append)
-        yield DatabaseDesk(at, requests)
+        yield DatabaseDesk(at, requests, began)
