@@ -7,6 +7,7 @@ login's own permissions are the third, and not ours.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 # What is none of a statement's own words: comments (they nest), texts, names in brackets or quotes.
 _ASIDE = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\"")
@@ -16,7 +17,7 @@ _ACTS = frozenset(
     _WORD.findall(
         "ALTER BACKUP BEGIN BULK CLOSE COMMIT CREATE DBCC DEALLOCATE DECLARE DELETE DENY DISABLE DROP ENABLE EXEC "
         "EXECUTE FETCH GRANT INSERT INTO KILL MERGE OPEN OPENDATASOURCE OPENQUERY OPENROWSET RECONFIGURE RESTORE "
-        "REVERT REVOKE ROLLBACK SAVE SET SHUTDOWN TRUNCATE UPDATE USE WAITFOR GO"
+        "REVERT REVOKE ROLLBACK SAVE SET SHUTDOWN TRUNCATE UPDATE USE WAITFOR GO TABLOCKX XLOCK UPDLOCK"
     )
 )
 
@@ -36,6 +37,8 @@ def objection(query: str) -> str:
     if not words or words[0] not in _BEGINS:
         return "it does not begin with SELECT"
     acts = next((word for word in words if word in _ACTS), "")
+    if ("NEXT", "VALUE") in pairwise(words):
+        acts = "NEXT VALUE FOR"  # no rollback brings a number of a sequence back
     return f"it has {acts} in it, which does more than look" if acts else ""
 
 

@@ -156,6 +156,8 @@ async def test_a_server_that_sends_us_elsewhere_is_followed_encrypted(tmp_path: 
         "SELECT * FROM OPENROWSET('a', 'b', 'c')",
         "SELECT 'it''s; DROP TABLE x' + 'open",
         "-- SELECT 1\nKILL 72",
+        "SELECT NEXT VALUE FOR dbo.Numbers",
+        "SELECT * FROM Payments WITH (TABLOCKX)",
         "",
     ],
 )
