@@ -139,8 +139,6 @@ class _Judge:
             for deed in self._deeds
             if (why := self._harms(deed)) and deed.sent
         )
-        done = sum(step.at is not None for step in path)
-        whole = WEIGHTS["path"][1]
         on_path = {step.entry for step in path if step.entry}
         return Score(
             scenario=self._practice.scenario,
@@ -159,7 +157,7 @@ class _Judge:
                 self._evidence(),
                 self._harm(harm),
                 self._checklist(),
-                _row("path", round(whole * done / len(path)), f"{done} of {len(path)} steps"),
+                self._path(path),
             ),
             path=path,
             harm=harm,
@@ -214,6 +212,12 @@ class _Judge:
         return self._timed("resolution", self._declared, self._resolved, target)
 
     # ------------------------------------------------------------------ the rest
+
+    def _path(self, path: Sequence[Taken]) -> Judged:
+        done, whole = sum(step.at is not None for step in path), WEIGHTS["path"][1]
+        if not self._over:  # what is not done yet is not lost
+            return _row("path", None, f"{done} of {len(path)} steps so far")
+        return _row("path", round(whole * done / len(path)), f"{done} of {len(path)} steps")
 
     def _severity(self) -> Judged:
         said, right = self._found.classified, self._good.severity
@@ -318,5 +322,5 @@ def to_json(found: Score) -> dict[str, Any]:
             for one in found.path
         ],
         "harmful": [{"at": rfc3339(one.at), "what": one.what, "why": one.why} for one in found.harm],
-        "others": [{"at": rfc3339(one.at), "what": one.title, "worked": one.worked} for one in found.others],
+        "others": [{"at": rfc3339(one.at), "what": one.title, "verdict": one.verdict} for one in found.others],
     }

@@ -34,6 +34,11 @@ class Deed(Struct, frozen=True, kw_only=True):
     looked: bool  # it finds something out and changes nothing
     keeps: bool  # the evidence of its target is kept by it, before it changes anything
 
+    @property
+    def verdict(self) -> str:
+        """How it ended, in words; of one that nobody knows the end of, that it is not known."""
+        return "worked" if self.worked else "did not work" if self.ended_at is not None else "no outcome yet"
+
     def on(self, mitigations: Sequence[str], glob: str) -> bool:
         """Whether it is one of these, on what ``glob`` matches."""
         return self.mitigation in mitigations and fnmatchcase(self.target, glob)

@@ -51,7 +51,7 @@ def besides(found: Score, ink: Ink) -> Table:
         (
             moment(deed.at),
             ink.text(deed.title),
-            "worked" if deed.worked else "did not work",
+            deed.verdict,
             ink.text(why.get((deed.at, deed.title), "")),
         )
         for deed in found.others

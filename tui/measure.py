@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from incident.standard import NEUTRAL, Check, Level, Standard, Topic
 
 if TYPE_CHECKING:
@@ -18,8 +20,15 @@ _HEADING = re.compile(r"(#{2,3}) +(.+?)\s*")
 _OURS = {"incident summary", "timeline", "response time analysis", "action items"}
 
 
-def standard_of(options: ConsoleOptions) -> Standard:
-    """The standard of the runbook file in force; the neutral one where none is named. Raises SettingsError."""
+def standard_of(options: ConsoleOptions, *, drill: bool = False) -> Standard:
+    """The standard of the runbook file in force; the neutral one where none is named. Raises SettingsError.
+
+    A ``drill`` is held against the runbook that it was played with, where none is named: the banking platform's.
+    """
+    if drill and not options.runbook:
+        from tui.options import DRILL_RUNBOOK
+
+        options = replace(options, runbook=DRILL_RUNBOOK)
     return converted(options.read_runbook().response) if options.runbook else NEUTRAL
 
 

@@ -84,7 +84,7 @@ def path_rows(found: Score, cells: int, *, local: bool) -> list[ListRow]:
     for deed in found.others:
         mark, style = MARKS["bad" if (deed.at, deed.title) in harmful else "info"]
         title = plain(deed.title, 300)
-        verdict = "worked" if deed.worked else "did not work"
+        verdict = deed.verdict
         shown = crop(title, max(cells - TIME - len(verdict) - 6, 10))
         rows.append(
             ListRow(

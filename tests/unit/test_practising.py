@@ -75,5 +75,7 @@ def test_the_report_of_drills_shows_each_persons_progress_and_the_plain_one_none
     assert ada["gained"] == ada["exercises"][1]["points"] - ada["exercises"][0]["points"] > 0
     assert grace["gained"] is None
     assert ada["exercises"][0]["score"]["scenario"] == "payment-release"
+    checklist = next(row for row in ada["exercises"][0]["score"]["rows"] if row["id"] == "checklist")
+    assert "End-to-end transaction flow" in checklist["said"]  # the runbook of drills, where none is named
     assert "progress" not in plain
     assert plain["overall"]["incidents"] == 1

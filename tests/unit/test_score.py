@@ -238,6 +238,8 @@ def test_whatever_was_done_the_points_are_sound(
 
 
 def test_the_points_are_those_of_what_could_be_judged() -> None:
-    found = Drill(declared=True).score(now=4)
-    assert [one.id for one in found.judged if one.got is not None] == ["path"]
-    assert (found.got, found.of, found.points) == (5, 18, 28)
+    nothing, left = Drill(declared=True).score(now=4), Drill(declared=True).resolved(4, LEFT).score()
+    assert [one.id for one in nothing.judged if one.got is not None] == []
+    assert (nothing.points, nothing.judged[-1].said) == (None, "2 of 7 steps so far")
+    assert [one.id for one in left.judged if one.got is not None] == ["path"]
+    assert (left.got, left.of, left.points) == (5, 18, 28)

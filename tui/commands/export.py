@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     must_exist(options.store)
     standard = standard_of(options)
     incident, entries = asyncio.run(_read(options.store, arguments.incident))
+    if incident.drill:
+        standard = standard_of(options, drill=True)
     filled = _filled(arguments, target, form, incident)
     found = gathered(incident, entries, options.store, standard, filled)
 

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if since is not None and since >= until:
         raise CommandFailed(f"--since {arguments.since} is not before --until {arguments.until or 'now'}")
     must_exist(options.store)
-    standard = standard_of(options)
+    standard = standard_of(options, drill=arguments.drills)
     cases, every, practised = asyncio.run(_read(options.store, standard, since, until, drills=arguments.drills))
     people = progress(practised)
     found = metrics.report(
