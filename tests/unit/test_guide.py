@@ -46,7 +46,7 @@ def test_each_step_says_what_it_can_do_here() -> None:
     assert [(step.id, step.way, step.mitigation) for step in found.steps] == [
         ("payment-health", "logs", ""),
         ("payment-gateway", "plan", "connectivity"),
-        ("payment-tables", "hand", ""),
+        ("payment-tables", "look", ""),
         ("restart-payments", "plan", "restart"),
         ("status-pages", "hand", ""),
         ("payment-queue", "hand", ""),
