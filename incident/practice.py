@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from incident.entry import Entry, Kind
+from incident.instants import EARLIEST, LATEST
 
 DRILL, SEALED = "drill", "sealed"  # keys in the evidence
 
@@ -42,7 +43,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     done: str = ""
     role: str = ""
     update: str = ""
-    times: int = 1
+    times: Annotated[int, Meta(ge=1, le=20)] = 1
     act: tuple[str, ...] = ()
     target: str = "*"
     evidence: str = ""
@@ -63,11 +64,11 @@ class Good(Struct, frozen=True, kw_only=True):
     ``mitigate_within``: seconds from detection. ``evidence_first``: acts before evidence was kept destroy some of it.
     """
 
-    severity: int
-    path: tuple[Wanted, ...]
+    severity: Annotated[int, Meta(ge=1, le=4)]
+    path: Annotated[tuple[Wanted, ...], Meta(min_length=1)]
     harmful: tuple[Harmful, ...] = ()
     evidence_first: bool = False
-    mitigate_within: float | None = None
+    mitigate_within: Annotated[float, Meta(gt=0, le=1e7)] | None = None
 
 
 class NotGood(Exception):
@@ -81,7 +82,7 @@ class Practice(Struct, frozen=True, kw_only=True):
     """
 
     scenario: str
-    opened_at: int
+    opened_at: Annotated[int, Meta(ge=EARLIEST, le=LATEST)]
     declared: bool
     good: Good | None = None
 

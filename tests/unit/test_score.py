@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from incident.score import WEIGHTS, Score, to_json
 from incident.verify import verify_json
 from runbook.plan import Verdict
 from tests.unit.drills import EVIDENCE_FIRST, GOOD, Drill, played_right
+from tests.unit.incident_entries import BEGAN
 
 
 def points(found: Score) -> dict[str, int | None]:
@@ -166,6 +168,28 @@ def test_what_is_good_is_kept_out_of_sight_and_read_back_and_nonsense_is_nothing
     assert practice_of([replace_evidence(entries[0], {"drill": 4})]) is None
     with pytest.raises(NotGood, match=r"`\$.severity`"):
         read_good({"severity": "high", "path": []})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"opened_at": 10**30},
+        {"opened_at": True},
+        {"good": {"severity": 9, "path": [{"id": "a", "say": "b"}]}},
+        {"good": {"severity": 2, "path": []}},
+        {"good": {"severity": 2, "path": [{"id": "a", "say": "b", "update": "team", "times": 0}]}},
+        {"good": {"severity": 2, "path": [{"id": "a", "say": "b"}], "mitigate_within": float("inf")}},
+        {"good": {"severity": 2, "path": [{"id": "a", "say": "b"}], "mitigate_within": float("nan")}},
+        {"good": [[]] * 2_000_000},
+    ],
+)
+def test_what_another_machine_says_is_good_is_taken_only_if_it_can_be_scored(wrong: dict[str, Any]) -> None:
+    told = {"scenario": "x", "opened_at": BEGAN, "declared": False} | wrong
+    packed = zlib.compress(json.dumps(told).encode()).hex()
+    entries = Drill().entries
+    entries[0] = replace_evidence(entries[0], {**(entries[0].evidence or {}), DRILL: {SEALED: packed}})
+
+    assert practice_of(entries) is None
 
 
 def replace_evidence(entry: Any, evidence: dict[str, Any]) -> Any:
