@@ -147,7 +147,7 @@ class DrillProcess:
                 kubeconfig=Path(said["kubeconfig"]),
                 config=Path(said["config"]),
                 urls=dict(said.get("urls") or {}),
-                scenario=self.scenario,
+                scenario=str(said.get("scenario") or self.scenario),
                 title=str(incident.get("title") or self.scenario),
                 severity=incident.get("severity"),
                 good=read_good(said.get("good")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
@@ -14,6 +15,7 @@ from incident.practice import read_good
 from runbook.known import MITIGATIONS
 from runbook.playbook_file import SHIPPED
 from runbook.response_file import load_response
+from tui.drill_process import DrillFailed, DrillProcess
 
 MINIMAL = """
 name: small
@@ -159,7 +161,21 @@ def test_what_is_good_travels_with_the_announcement_and_is_read_by_who_scores() 
     told = scenario.parse(MINIMAL + GOOD)
     assert told.good is not None
     found = read_good(json.loads(json.dumps(msgspec.to_builtins(told.good))))
+    assert found is not None
     assert [(step.id, step.done, step.act, step.target) for step in found.path] == [
         ("declare", "declared", (), "*"),
         ("heal", "", ("restart",), "deployment/api"),
     ]
+
+
+class SaysNonsense(DrillProcess):
+    """A platform of another version, say."""
+
+    async def _first_line(self) -> bytes:
+        said = {"kubeconfig": "k", "config": "c", "urls": {}, "good": {"severity": "high", "path": []}}
+        return json.dumps(said).encode()
+
+
+def test_an_announcement_that_cannot_be_scored_is_refused_with_its_place() -> None:
+    with pytest.raises(DrillFailed, match=r"cannot be scored: .* Expected `int`, got `str` - at `\$.severity`"):
+        asyncio.run(SaysNonsense("small").ready())

@@ -39,6 +39,12 @@ def test_every_key_is_for_the_footer_and_help_stands_at_its_end_anyway() -> None
     assert {hint.action for hint in bar_keys({})} == {key.action for key in KEYS if key.id != "help"}
 
 
+def test_a_key_that_is_of_no_use_here_is_not_in_the_footer() -> None:
+    assert {hint.label for hint in bar_keys({})} - {hint.label for hint in bar_keys({}, without=("score",))} == {
+        "score"
+    }
+
+
 def test_the_footer_shows_the_keys_that_are_in_force() -> None:
     hints = {hint.action: hint.key for hint in bar_keys({"export": "ctrl+x,f9"})}
 
