@@ -80,7 +80,7 @@ def test_no_sample_is_taken_of_pods_that_are_not_seen_live() -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_console_keeps_signs_and_the_screens_of_an_incidents_moments(platform: Running, store: Path) -> None:
-    async with opened(options_for(platform, store)) as console:
+    async with opened(options_for(platform, store), watched=True) as console:
         await console.declare("Payments fail")
         incident = console.room.journal.incident
         assert incident is not None
