@@ -133,7 +133,10 @@ class _Judge:
 
     def score(self) -> Score:
         over = None if self._recovered is None else self._resolved  # it is no step of any path to resolve what is down
-        path = tuple(score_path.taken(step, self._found, self._good, self._deeds, over) for step in self._good.path)
+        path = tuple(
+            score_path.taken(step, self._found, self._practice, self._good, self._deeds, over)
+            for step in self._good.path
+        )
         harm = tuple(
             Harm(at=deed.at, what=deed.title, why=why)
             for deed in self._deeds
@@ -214,10 +217,11 @@ class _Judge:
     # ------------------------------------------------------------------ the rest
 
     def _path(self, path: Sequence[Taken]) -> Judged:
-        done, whole = sum(step.at is not None for step in path), WEIGHTS["path"][1]
-        if not self._over:  # what is not done yet is not lost
-            return _row("path", None, f"{done} of {len(path)} steps so far")
-        return _row("path", round(whole * done / len(path)), f"{done} of {len(path)} steps")
+        counted = [step for step in path if not step.given]
+        done, whole = sum(step.at is not None for step in counted), WEIGHTS["path"][1]
+        if not self._over or not counted:  # what is not done yet is not lost
+            return _row("path", None, f"{done} of {len(counted)} steps so far")
+        return _row("path", round(whole * done / len(counted)), f"{done} of {len(counted)} steps")
 
     def _severity(self) -> Judged:
         said, right = self._found.classified, self._good.severity

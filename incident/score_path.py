@@ -11,7 +11,7 @@ from msgspec import Struct
 from incident.acts import ActRecord
 from incident.dossier import Dossier
 from incident.entry import Entry, Source
-from incident.practice import LEFT, Good, Wanted
+from incident.practice import LEFT, Good, Practice, Wanted
 from incident.review import UNANSWERED
 from incident.told import audience
 
@@ -45,13 +45,17 @@ class Deed(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """A step of the ideal path and, where it was done: when, what was done, and the entry of the act that did it."""
+    """A step of the ideal path and, where it was done: when, what was done, and the entry of the act that did it.
+
+    ``given``: the drill did it itself, which earns nobody points.
+    """
 
     id: str
     say: str
     at: int | None
     what: str = ""
     entry: str = ""
+    given: bool = False
 
 
 def deeds(acts: Iterable[ActRecord]) -> tuple[Deed, ...]:
@@ -106,9 +110,14 @@ def _by_a_person(entry: Entry) -> bool:
     return entry.source is not Source.PROBE and entry.kind not in UNANSWERED and entry.text != LEFT
 
 
-def taken(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Taken:
+def taken(
+    step: Wanted, found: Dossier, practice: Practice, good: Good, done: Sequence[Deed], resolved: int | None
+) -> Taken:
     """What was done about a step. ``resolved``: when somebody resolved what was well again."""
     at, what, entry = _how(step, found, good, done, resolved)
+    mine = practice.declared and at == found.incident.declared_at
+    if mine and step.done in ("declared", "severity"):
+        return Taken(id=step.id, say=step.say, at=at, what="the drill did it itself", given=True)
     return Taken(id=step.id, say=step.say, at=at, what=what, entry=entry)
 
 

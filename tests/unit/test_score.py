@@ -264,6 +264,7 @@ def test_whatever_was_done_the_points_are_sound(
 def test_the_points_are_those_of_what_could_be_judged() -> None:
     nothing, left = Drill(declared=True).score(now=4), Drill(declared=True).resolved(4, LEFT).score()
     assert [one.id for one in nothing.judged if one.got is not None] == []
-    assert (nothing.points, nothing.judged[-1].said) == (None, "2 of 7 steps so far")
+    assert (nothing.points, nothing.judged[-1].said) == (None, "0 of 5 steps so far")
+    assert [step.what for step in nothing.path if step.given] == ["the drill did it itself"] * 2
     assert [one.id for one in left.judged if one.got is not None] == ["path"]
-    assert (left.got, left.of, left.points) == (5, 18, 28)
+    assert (left.got, left.of, left.points) == (0, 18, 0)

@@ -169,6 +169,7 @@ def _exercise(one: Exercise) -> tuple[str, ...]:
     points = won.points if won.points is not None else 0
     said = str(points) if won.finished else f"{points}, {won.state}"
     severity, took = rows["severity"], rows["mitigation"].took
+    counted = [step for step in won.path if not step.given]
     return (
         one.incident.id,
         day,
@@ -177,7 +178,7 @@ def _exercise(one: Exercise) -> tuple[str, ...]:
         "█" * max(1, round(points / 10)) if won.finished else "",
         {"info": "–", "good": "right", "warn": "right late"}.get(severity.level, "wrong"),
         "–" if took is None else duration(took),
-        f"{sum(step.at is not None for step in won.path)}/{len(won.path)}",
+        f"{sum(step.at is not None for step in counted)}/{len(counted)}",
         str(len(won.harm)) if won.harm else "–",
     )
 
