@@ -74,10 +74,8 @@ class Rollback(Mitigation):
             await asyncio.gather(asking, return_exceptions=True)
 
     async def again(self, scene: Scene, plan: Plan) -> Target:
-        target, _ = await asyncio.gather(
-            release_again(scene, plan.target, plan.steps["from"]),
-            release_findings.check_unchanged(scene, plan.steps.get("live", ())),
-        )
+        target = await release_again(scene, plan.target, plan.steps["from"])  # it has the better word for it
+        await release_findings.check_unchanged(scene, plan.steps.get("live", ()))
         return target
 
     async def act(self, hands: Hands, scene: Scene, plan: Plan, tell: Tell) -> Json | Outcome:
