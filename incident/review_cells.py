@@ -14,9 +14,9 @@ UNKNOWN = "outcome unknown"
 
 
 def by_whom(entry: Entry, ink: Ink) -> str:
-    """Who wrote an entry."""
+    """Who wrote an entry, and by what, if that is not a person's word and not said by the name."""
     author = ink.text(entry.author)
-    return author if entry.source is Source.PERSON else f"{author} ({entry.source})"
+    return author if entry.source is Source.PERSON or entry.author == entry.source else f"{author} ({entry.source})"
 
 
 class Cells:

@@ -201,7 +201,8 @@ def ticked(found: Dossier, tick: Tick, ink: Ink) -> str:
     """An item of a checklist in its own words, and who says how it stands."""
     words = _item(found, tick)
     unneeded = " not needed," if tick.state == "not-needed" else ""
-    by = f"by {ink.text(tick.author)}{' (probe)' if tick.by == 'probe' else ''} at {moment(tick.at)}"
+    source = f" ({tick.by})" if tick.by not in ("person", tick.author) else ""
+    by = f"by {ink.text(tick.author)}{source} at {moment(tick.at)}"
     return f"{ink.text(words)} —{unneeded} {by}{_colon(tick.note, ink)}"
 
 
