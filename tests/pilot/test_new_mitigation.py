@@ -48,6 +48,7 @@ async def test_it_is_in_the_footer_and_makes_a_plan_with_the_defaults_of_the_run
         await at.console.says("V hello")
         await at.select("account-service")
         await at.console.press("question_mark")
+        await at.console.press(*["down"] * 8)
         await at.console.says("Say hello to a pod, which changes nothing")
         await at.console.press("escape")
         await at.console.press("right", "down")
