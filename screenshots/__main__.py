@@ -101,7 +101,13 @@ async def themes() -> None:
             save(app, f"console-{theme.removeprefix('warroom-')}")
 
 
+async def declared() -> None:
+    async with console(WIDE, undeclared=True) as (app, pilot):
+        await story.declaring(app, pilot)
+
+
 async def main() -> None:
+    await declared()
     await wide()
     await narrow()
     await themes()

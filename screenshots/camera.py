@@ -34,12 +34,15 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 @asynccontextmanager
-async def console(size: tuple[int, int], theme: str = "warroom") -> AsyncIterator[tuple[WarroomApp, Pilot[None]]]:
-    """The console on a fresh drill, once every pane is live and the timeline has begun."""
+async def console(
+    size: tuple[int, int], theme: str = "warroom", *, undeclared: bool = False
+) -> AsyncIterator[tuple[WarroomApp, Pilot[None]]]:
+    """The console on a fresh drill, once every pane is live and the timeline has begun, if its incident is declared."""
     with tempfile.TemporaryDirectory() as home, DrillProcess("payment-release") as drill:
         settings = Settings(timeline=TimelineSettings(author="tech-lead"))
+        store = Path(home) / "warroom.db"
         options = ConsoleOptions(
-            settings, None, None, (), Path(home) / "warroom.db", None, drill=drill, runbook=DRILL_RUNBOOK
+            settings, None, None, (), store, None, drill=drill, runbook=DRILL_RUNBOOK, undeclared=undeclared
         )
         app = WarroomApp(options)
         async with app.run_test(size=size, notifications=True) as pilot:
@@ -48,7 +51,7 @@ async def console(size: tuple[int, int], theme: str = "warroom") -> AsyncIterato
             assert app.room is not None
             room, desk = app.room, app.room.desk
             await until(lambda: desk.vitals.live >= len(room.session.sources), "every pane live")
-            await until(lambda: len(room.journal.timeline.lines) >= 5, "the timeline's beginning")
+            await until(lambda: undeclared or len(room.journal.timeline.lines) >= 5, "the timeline's beginning")
             await asyncio.sleep(3)  # a latency or two for the sparklines
             yield app, pilot
 

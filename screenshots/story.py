@@ -1,4 +1,4 @@
-"""The pictures of one incident: what is wrong, who is told, and how it is closed."""
+"""The pictures of one incident: how it is declared, what is wrong, who is told, and how it is closed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from screenshots.camera import save, until
 from tui.app import WarroomApp
 from tui.room import ControlRoom
 from tui.screens.choose import ChooseScreen
+from tui.screens.declare import DeclareScreen
 from tui.screens.diagnosis import DiagnosisScreen
 from tui.screens.incident import IncidentScreen
 from tui.screens.update import UpdateScreen
 from widgets.guide import GuidePane
+
+
+async def declaring(app: WarroomApp, pilot: Pilot[None]) -> None:
+    """The declaration: what the probes propose, and the one question that decides."""
+    room = _room(app)
+    await until(lambda: room.response is not None and room.journal.ready, "the runbook and the store")
+    await pilot.press("I")
+    await until(lambda: isinstance(app.screen, DeclareScreen), "the declaration")
+    await pilot.press(*"Payments fail in web and app", "enter", "y")
+    await pilot.pause(0.5)
+    save(app, "declare")
 
 
 async def what_is_wrong(app: WarroomApp, pilot: Pilot[None]) -> None:
