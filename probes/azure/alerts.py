@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from probes.azure import wire
 from probes.azure.account import MONITOR_ALERTS, Account
@@ -113,8 +114,12 @@ class _Group:
                 statuses = await self._items(path, _statuses, f"the alert {name}")
             except ProbeError as error:
                 return error
-        rows = [_row(rule, status) for status in statuses if _is_fired(status)]
-        self._fired[name.lower()] = {row.key: row for row in rows}
+        before = self._fired.get(name.lower(), {})
+        rows = {row.key: row for row in (_row(rule, status) for status in statuses if _is_fired(status))}
+        # A status says when it was looked at last, which moves on every minute: it is fired since it was first seen so.
+        self._fired[name.lower()] = {
+            key: replace(row, at=before[key].at) if key in before else row for key, row in rows.items()
+        }
         return None
 
     async def _items(self, path: str, decoder: msgspec.json.Decoder[ItemT], asked: str) -> list[ItemT]:

@@ -39,7 +39,7 @@ def rule(name: str, severity: int = 1, enabled: bool = True) -> Json:
     }
 
 
-def status(name: str, state: str) -> Json:
+def status(name: str, state: str, looked: str = "2018-01-17T20:17:25.6293237Z") -> Json:
     """As in getMetricAlertStatus.json."""
     return {
         "id": f"{GROUP_ID}/providers/microsoft.insights/metricAlerts/{name}",
@@ -48,7 +48,7 @@ def status(name: str, state: str) -> Json:
         "properties": {
             "dimensions": {"resourceId": DATABASE},
             "status": state,
-            "timestamp": "2018-01-17T20:17:25.6293237Z",
+            "timestamp": looked,
         },
     }
 
@@ -90,6 +90,21 @@ async def test_what_is_fired_is_a_row_and_what_is_healthy_or_switched_off_is_not
     assert (row.target, row.at) == ("banking-sql/Accounts", 1516220245.629323)
     assert row.description == "DTU above 90 % for five minutes"
     assert server.count("switched-off") == 0
+
+
+async def test_an_alert_is_fired_since_it_was_first_seen_so_however_often_it_is_looked_at(
+    server: ArmServer, azure: Account
+) -> None:
+    looks: set[float | None] = set()
+
+    def done(snapshot: Snapshot[FiredAlert]) -> bool:
+        looks.update(row.at for row in snapshot.rows.values())
+        again = status("dtu-high", "Unhealthy", f"2018-01-17T20:{18 + server.count('dtu-high/status'):02}:25Z")
+        server.answers["/metricalerts/dtu-high/status"] = {"value": [again]}
+        return server.count("dtu-high/status") > 4
+
+    await until(azure, done)
+    assert len(looks) == 1
 
 
 async def test_an_alert_that_ends_is_gone(server: ArmServer, azure: Account) -> None:
