@@ -286,7 +286,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """A platform that runs ``speed`` times as fast, and a desk in front of it; ``user`` is admin, viewer or nobody.
 
-    ``scenario`` of `tests.drill.small_scenario` starts ten times as quickly as the one that ships.
+    ``scenario`` of `tests.drill.small_scenario` starts six times as quickly as the one that ships.
     """
     async with running(scenario, speed=speed) as platform:
         cluster = await Cluster.connect(str(platform.kubeconfig), None if user == "admin" else user)

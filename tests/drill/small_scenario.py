@@ -1,7 +1,7 @@
 """A small cluster that starts in a tenth of a second: what tests of mitigations need, and nothing else.
 
 One release that went bad (payment-service 1.5.0 crash-loops), services that are well with a past to go back to, a
-StatefulSet, and a DaemonSet of the cluster's own.
+StatefulSet whose image has no curl, a DaemonSet of the cluster's own, and a host outside that answers.
 """
 
 from __future__ import annotations
@@ -33,10 +33,17 @@ services:
   - {name: account-service, replicas: 3, image: bankingacr.azurecr.io/account-service}
   - {name: card-service, replicas: 3, image: bankingacr.azurecr.io/card-service}
   - {name: api-gateway, replicas: 4, image: bankingacr.azurecr.io/api-gateway}
-  - {name: session-cache, kind: StatefulSet, replicas: 3, image: bankingacr.azurecr.io/session-cache, probe: ""}
+  - name: session-cache
+    kind: StatefulSet
+    replicas: 3
+    image: bankingacr.azurecr.io/session-cache
+    probe: ""
+    curl: false
 addons:
   - {name: kube-proxy, namespace: kube-system, image: "mcr.microsoft.com/oss/kubernetes/kube-proxy:v1.34.2"}
   - {name: coredns, namespace: kube-system, kind: Deployment, image: "mcr.microsoft.com/oss/kubernetes/coredns:v1.12.1"}
+externals:
+  - {host: external-payment-gateway.com, latency: 0.041}
 images:
   bankingacr.azurecr.io/payment-service:1.5.0: crash
 script:

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.drill.mitigation_desk import PROD, Desk, desk, until
+from tests.drill.mitigation_desk import PROD, Desk, until
+from tests.drill.small_scenario import village
 from tests.drill.wire import Answer, Wire
 
 Json = dict[str, Any]
@@ -49,7 +50,7 @@ SPARE: list[tuple[Json, int]] = [
 
 
 async def test_a_budget_says_how_many_of_three_pods_may_go() -> None:
-    async with desk(speed=100) as at:
+    async with village(speed=100) as at:
         for number, (spec, _) in enumerate(SPARE):
             at.put("poddisruptionbudgets", budget(f"b{number}", **spec))
         await until(lambda: all(allowed(at, f"b{number}") is not None for number in range(len(SPARE))))
@@ -60,7 +61,7 @@ async def test_a_budget_says_how_many_of_three_pods_may_go() -> None:
 
 
 async def test_a_second_eviction_waits_until_the_first_pod_has_a_successor_that_is_ready() -> None:
-    async with desk(speed=20) as at:
+    async with village(speed=20) as at:
         at.put("poddisruptionbudgets", budget(minAvailable=2))
         await until(lambda: allowed(at) == 1)
         first, second, _ = (pod["metadata"]["name"] for pod in at.pods("account-service"))
@@ -75,14 +76,14 @@ async def test_a_second_eviction_waits_until_the_first_pod_has_a_successor_that_
 
 
 async def test_a_pod_that_was_replaced_is_not_evicted() -> None:
-    async with desk() as at:
+    async with village() as at:
         name = at.pods("account-service")[0]["metadata"]["name"]
         assert (await evicted(at, name, uid="another")).refusal == (409, "Conflict")
         assert not at.get("pods", name)["metadata"].get("deletionTimestamp")
 
 
 async def test_two_budgets_for_one_pod_are_too_many() -> None:
-    async with desk() as at:
+    async with village() as at:
         for name in ("accounts", "again"):
             at.put("poddisruptionbudgets", budget(name, minAvailable=1))
         refused = await evicted(at, at.pods("account-service")[0]["metadata"]["name"])
@@ -91,7 +92,7 @@ async def test_two_budgets_for_one_pod_are_too_many() -> None:
 
 
 async def test_a_pod_that_is_not_ready_is_evicted_past_a_budget_that_has_what_it_needs() -> None:
-    async with desk() as at:
+    async with village() as at:
         selector = {"matchLabels": {"app.kubernetes.io/name": "payment-service"}}
         at.put("poddisruptionbudgets", {"metadata": {"name": "p"}, "spec": {"selector": selector, "minAvailable": 3}})
         await until(lambda: allowed(at, "p") is not None)
@@ -104,7 +105,7 @@ async def test_a_pod_that_is_not_ready_is_evicted_past_a_budget_that_has_what_it
 
 
 async def test_a_cordoned_node_gets_no_successor_of_what_is_evicted_from_it() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = at.pods("account-service")[0]
         node = at.get("nodes", pod["spec"]["nodeName"])
         at.put("nodes", {**node, "spec": {**node["spec"], "unschedulable": True}})

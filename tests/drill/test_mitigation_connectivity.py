@@ -13,7 +13,8 @@ from runbook.check_url import fault_in
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, desk, finding, told, until, without_cluster
+from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until, without_cluster
+from tests.drill.small_scenario import village
 
 GATEWAY = "https://external-payment-gateway.com/health"
 
@@ -36,7 +37,7 @@ def put_state(at: Desk, pod: Json, **state: Json) -> None:
 
 
 async def test_the_check_runs_in_the_pod_and_says_what_it_found() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = pod_aim(at)
         plan = await at.plan("connectivity", aim)
 
@@ -82,7 +83,7 @@ FINDINGS = (
 
 
 async def test_whatever_it_finds_the_check_has_worked_and_says_it_plainly() -> None:
-    async with desk() as at:
+    async with village() as at:
         external(at, "sick.example", status=503, latency=2.5)
         external(at, "silent.example", fate="silent")
         external(at, "old.example", fate="untrusted")
@@ -113,7 +114,7 @@ def test_a_url_that_is_none_or_holds_a_secret_blocks(url: str, why: str) -> None
 
 
 async def test_wrong_answers_block_and_are_told_apart() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = pod_aim(at)
         plan = await at.plan("connectivity", aim, url="gateway", timeout="ten", container="sidecar")
         assert {one.name for one in plan.blocked} == {"url", "timeout", "container"}
@@ -123,7 +124,7 @@ async def test_wrong_answers_block_and_are_told_apart() -> None:
 
 async def test_the_runbook_file_says_where_to_look() -> None:
     settings = MitigationSettings(defaults={"url": "http://card-service/health", "timeout": "3", "container": "proxy"})
-    async with desk(playbook=Playbook(mitigations={"connectivity": settings})) as at:
+    async with village(playbook=Playbook(mitigations={"connectivity": settings})) as at:
         plan = await at.plan("connectivity", pod_aim(at))
         assert plan.choices == {"url": "http://card-service/health", "container": "api-gateway", "timeout": "3"}
         again = await at.plan("connectivity", pod_aim(at), timeout="5")
@@ -132,7 +133,7 @@ async def test_the_runbook_file_says_where_to_look() -> None:
 
 
 async def test_of_several_containers_the_one_that_kubectl_would_take_is_offered_first() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = at.pods("card-service")[0]
         name = pod["metadata"]["name"]
         containers = [{"name": "istio-proxy", "image": "proxy:1"}, *pod["spec"]["containers"]]
@@ -160,7 +161,7 @@ async def test_of_several_containers_the_one_that_kubectl_would_take_is_offered_
 
 
 async def test_a_pod_without_curl_is_told_so_in_words() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, outcome = await at.carried_out("connectivity", pod_aim(at, "session-cache"))
         assert outcome.verdict is Verdict.FAILED
         assert outcome.text.startswith("there is no curl in container session-cache; choose another container, or: ")
@@ -169,7 +170,7 @@ async def test_a_pod_without_curl_is_told_so_in_words() -> None:
 
 
 async def test_a_pod_that_does_not_run_blocks_and_says_what_holds_it() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = at.pods("card-service")[0]
         put_state(at, pod, waiting={"reason": "CrashLoopBackOff"})
         plan = await at.plan("connectivity", at.aim("Pod", pod["metadata"]["name"]))
@@ -177,29 +178,29 @@ async def test_a_pod_that_does_not_run_blocks_and_says_what_holds_it() -> None:
 
 
 async def test_from_a_workload_a_pod_that_is_ready_is_chosen() -> None:
-    async with desk() as at:
-        first, second, *rest = at.pods("card-service")
+    async with village() as at:
+        first, second, *rest = at.pods("api-gateway")
         put_state(at, first, waiting={"reason": "CrashLoopBackOff"})
         put_state(at, second, running={"startedAt": "2026-11-23T07:38:40Z"})
-        plan = await at.plan("connectivity", at.aim("Deployment", "card-service"))
+        plan = await at.plan("connectivity", at.aim("Deployment", "api-gateway"))
         assert plan.target.kind == "Pod"
         assert plan.target.name == rest[0]["metadata"]["name"]
         assert plan.remark == "from one of its 3 running pods"
 
         for pod in rest:
             put_state(at, pod, terminated={"reason": "Error", "exitCode": 1})
-        plan = await at.plan("connectivity", at.aim("Deployment", "card-service"))
+        plan = await at.plan("connectivity", at.aim("Deployment", "api-gateway"))
         assert plan.target.name == second["metadata"]["name"]
-        assert finding(plan, "container", Level.GREEN).text == "container card-service: running, not ready"
+        assert finding(plan, "container", Level.GREEN).text == "container api-gateway: running, not ready"
 
         put_state(at, second, terminated={"reason": "Error", "exitCode": 1})
-        plan = await at.plan("connectivity", at.aim("Deployment", "card-service"))
+        plan = await at.plan("connectivity", at.aim("Deployment", "api-gateway"))
         assert plan.remark == "none of its 4 pods runs"
         assert plan.blocked
 
 
 async def test_a_workload_without_pods_and_a_row_that_is_neither_have_no_plan() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.change("deployments", "card-service", replicas=0)
         await until(lambda: not at.pods("card-service"), "no pod is left")
         with pytest.raises(NoPlan, match="has no pod to check from"):
@@ -209,7 +210,7 @@ async def test_a_workload_without_pods_and_a_row_that_is_neither_have_no_plan() 
 
 
 async def test_who_may_not_sees_the_plan_and_what_is_missing() -> None:
-    async with desk(user="viewer") as at:
+    async with village(user="viewer") as at:
         plan = await at.plan("connectivity", pod_aim(at))
         said = finding(plan, "allowed", Level.RED)
         assert said.text.startswith(f"viewer may not create pods/exec in namespace {PROD}, get pods/exec")
@@ -217,7 +218,7 @@ async def test_who_may_not_sees_the_plan_and_what_is_missing() -> None:
 
 
 async def test_permission_that_is_taken_away_between_plan_and_act_is_told_as_no_check() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("connectivity", pod_aim(at))
         at.server.faults.error, at.server.faults.only = 403, "/exec"
         outcome = await at.ended(await at.confirm(plan))
@@ -227,7 +228,7 @@ async def test_permission_that_is_taken_away_between_plan_and_act_is_told_as_no_
 
 
 async def test_a_pod_that_was_replaced_since_the_plan_is_not_asked() -> None:
-    async with desk() as at:
+    async with village() as at:
         aim = at.aim("Pod", at.pods("session-cache")[0]["metadata"]["name"])
         plan = await at.plan("connectivity", aim)
         at.drop("pods", aim.name)
@@ -238,7 +239,7 @@ async def test_a_pod_that_was_replaced_since_the_plan_is_not_asked() -> None:
 
 
 async def test_a_container_that_ends_meanwhile_and_a_pod_that_goes_are_no_check() -> None:
-    async with desk() as at:
+    async with village() as at:
         url = external(at, "silent.example", fate="silent")
         pod = at.pods("card-service")[0]
         aim = at.aim("Pod", pod["metadata"]["name"])
@@ -247,7 +248,7 @@ async def test_a_container_that_ends_meanwhile_and_a_pod_that_goes_are_no_check(
         outcome = await at.ended(await at.confirm(plan))
         assert (outcome.verdict, outcome.text) == (Verdict.FAILED, "container card-service does not run any more")
 
-    async with desk(speed=1) as at:
+    async with village(speed=1) as at:
         url = external(at, "silent.example", fate="silent")
         aim = pod_aim(at, "card-service")
         act = await at.confirm(await at.plan("connectivity", aim, url=url, timeout="60"))
@@ -259,7 +260,7 @@ async def test_a_container_that_ends_meanwhile_and_a_pod_that_goes_are_no_check(
 
 
 async def test_our_own_time_limit_ends_what_curl_does_not() -> None:
-    async with desk(speed=1) as at:
+    async with village(speed=1) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="1"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")
@@ -271,7 +272,7 @@ async def test_our_own_time_limit_ends_what_curl_does_not() -> None:
 
 
 async def test_a_request_that_gets_no_answer_is_sent_once_and_stays_unknown() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("connectivity", pod_aim(at))
         at.server.faults.unheard = 1
         outcome = await at.ended(await at.confirm(plan))
@@ -281,7 +282,7 @@ async def test_a_request_that_gets_no_answer_is_sent_once_and_stays_unknown() ->
 
 
 async def test_a_stream_that_breaks_keeps_what_was_heard() -> None:
-    async with desk(speed=1) as at:
+    async with village(speed=1) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="60"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")
@@ -293,7 +294,7 @@ async def test_a_stream_that_breaks_keeps_what_was_heard() -> None:
 
 
 async def test_it_can_be_stopped_while_it_runs() -> None:
-    async with desk(speed=1) as at:
+    async with village(speed=1) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="60"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")
@@ -305,7 +306,7 @@ async def test_it_can_be_stopped_while_it_runs() -> None:
 
 
 async def test_what_a_server_sends_is_capped_and_made_visible() -> None:
-    async with desk() as at:
+    async with village() as at:
         url = external(at, "loud.example", body="\x1b[2J\u202e" + "x" * 200_000)
         _, outcome = await at.carried_out("connectivity", pod_aim(at), url=url)
         assert outcome.text.startswith("loud.example answered 200 in ")

@@ -10,14 +10,15 @@ from runbook.errors import Changed, NoPlan
 from runbook.mitigations import TABLE
 from runbook.nodes import sorted_out, workload_behind
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PROD, desk, finding, told
+from tests.drill.mitigation_desk import INCIDENT, PROD, finding, told
 from tests.drill.nodes_at_desk import BATCH, NODE, cordoned, movable, node, uids
+from tests.drill.small_scenario import village
 
 Json = dict[str, Any]
 
 
 async def test_a_cordoned_node_takes_no_new_pods_and_is_uncordoned_by_the_same_key() -> None:
-    async with desk() as at:
+    async with village() as at:
         before = uids(movable(at))
         plan, outcome = await at.carried_out("cordon", node(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
@@ -36,7 +37,7 @@ async def test_a_cordoned_node_takes_no_new_pods_and_is_uncordoned_by_the_same_k
 
 
 async def test_each_is_the_others_undo_and_an_undo_that_came_too_late_does_nothing() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, _ = await at.carried_out("cordon", node(at))
         back, outcome = await at.undone(plan)
         assert (outcome.verdict, cordoned(at)) == (Verdict.WORKED, False)
@@ -49,7 +50,7 @@ async def test_each_is_the_others_undo_and_an_undo_that_came_too_late_does_nothi
 
 
 async def test_the_plan_says_who_goes_on_there_and_who_else_takes_pods() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at))
         assert finding(plan, "room").text == "2 other nodes take pods"
         assert finding(plan, "pods").text.startswith(f"{len(movable(at))} pods run there and go on")
@@ -64,15 +65,17 @@ async def test_the_plan_says_who_goes_on_there_and_who_else_takes_pods() -> None
 
 
 async def test_a_node_is_production_when_production_runs_on_it() -> None:
-    async with desk(armed=False) as at:
+    async with village(armed=False) as at:
         plan = await at.plan("cordon", node(at))
         assert plan.production
         assert finding(plan, "armed").level is Level.RED
+        another = {key: at.get("nodes", NODE)[key] for key in ("spec", "status")}
+        at.put("nodes", {"metadata": {"name": BATCH}, **another})
         assert not (await at.plan("cordon", node(at, BATCH))).production
 
 
 async def test_what_a_node_changes_by_itself_does_not_matter_and_a_cordon_by_somebody_else_does() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at))
         found = at.get("nodes", NODE)
         labels = {**found["metadata"]["labels"], "new": "label"}
@@ -91,7 +94,7 @@ async def test_what_a_node_changes_by_itself_does_not_matter_and_a_cordon_by_som
 
 
 async def test_a_node_of_the_same_name_is_another_node() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at))
         found = at.get("nodes", NODE)
         at.drop("nodes", NODE)
@@ -102,7 +105,7 @@ async def test_a_node_of_the_same_name_is_another_node() -> None:
 
 
 async def test_a_viewer_gets_plans_that_name_what_is_missing() -> None:
-    async with desk(user="viewer") as at:
+    async with village(user="viewer") as at:
         plan = await at.plan("cordon", node(at))
         assert "may not patch nodes" in finding(plan, "allowed").text
         assert plan.diff.source == "computed"
@@ -114,13 +117,13 @@ async def test_a_viewer_gets_plans_that_name_what_is_missing() -> None:
 async def test_the_key_is_for_nodes_only() -> None:
     assert TABLE["cordon"].refuses(Aim(kind="Pod", name="p")) == "not a node"
     assert TABLE["cordon"].refuses(Aim(kind="Node", name="n")) == ""
-    async with desk() as at:
+    async with village() as at:
         with pytest.raises(NoPlan, match="'reboot' cannot be done to a node"):
             await at.plan("cordon", node(at), act="reboot")
 
 
 async def test_a_lost_answer_is_found_out_by_looking() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.server.faults.unanswered = 1
         _, outcome = await at.carried_out("cordon", node(at))
         assert (outcome.verdict, cordoned(at), len(at.writes)) == (Verdict.WORKED, True, 1)

@@ -11,7 +11,7 @@ from runbook.draining import together
 from runbook.plan import Finding, Level, Plan, Verdict
 from runbook.playbook import Playbook
 from runbook.record import intent_draft
-from tests.drill.mitigation_desk import PERSON, PROD, Desk, desk, finding, told, until
+from tests.drill.mitigation_desk import PERSON, PROD, Desk, finding, told, until
 from tests.drill.nodes_at_desk import (
     ACCOUNTS,
     NODE,
@@ -25,10 +25,11 @@ from tests.drill.nodes_at_desk import (
     pile,
     uids,
 )
+from tests.drill.small_scenario import village
 
 
 async def test_a_drain_evicts_what_the_plan_listed_and_leaves_the_daemons() -> None:
-    async with desk() as at:
+    async with village() as at:
         going = movable(at)
         plan = await at.plan("cordon", node(at), act="drain")
         assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --timeout=15s",)
@@ -53,7 +54,7 @@ async def test_a_drain_evicts_what_the_plan_listed_and_leaves_the_daemons() -> N
 
 
 async def test_a_budget_makes_its_pods_wait_for_one_another() -> None:
-    async with desk(speed=10) as at:
+    async with village(speed=10) as at:
         await pile(at)
         await a_budget(at, minAvailable=2)
         plan = await at.plan("cordon", node(at), act="drain")
@@ -69,7 +70,7 @@ async def test_a_budget_makes_its_pods_wait_for_one_another() -> None:
 
 
 async def test_what_a_budget_never_lets_go_is_left_and_told() -> None:
-    async with desk(playbook=Playbook(quiet_for=0.2, verify_within=1.5)) as at:
+    async with village(playbook=Playbook(quiet_for=0.2, verify_within=1.5)) as at:
         await a_budget(at, maxUnavailable=0)
         (held,) = accounts_on(at)
         plan = await at.plan("cordon", node(at), act="drain")
@@ -91,7 +92,7 @@ async def test_what_a_budget_never_lets_go_is_left_and_told() -> None:
 
 
 async def test_two_budgets_for_one_pod_block_because_the_server_never_evicts_it() -> None:
-    async with desk() as at:
+    async with village() as at:
         await a_budget(at, minAvailable=1)
         at.put(
             "poddisruptionbudgets", {"metadata": {"name": "more"}, "spec": {"selector": ACCOUNTS, "minAvailable": 1}}
@@ -102,7 +103,7 @@ async def test_two_budgets_for_one_pod_block_because_the_server_never_evicts_it(
 
 
 async def test_pods_that_nobody_makes_anew_and_data_in_an_emptydir_block_until_somebody_says_yes() -> None:
-    async with desk() as at:
+    async with village() as at:
         await bare(at, "one-off")
         await bare(at, "scratch", volumes=[{"name": "tmp", "emptyDir": {}}])
         plan = await at.plan("cordon", node(at), act="drain")
@@ -120,7 +121,7 @@ async def test_pods_that_nobody_makes_anew_and_data_in_an_emptydir_block_until_s
 
 
 async def test_a_service_that_loses_all_it_has_is_named() -> None:
-    async with desk() as at:
+    async with village() as at:
         await pile(at)
         plan = await at.plan("cordon", node(at), act="drain")
         assert (
@@ -130,7 +131,7 @@ async def test_a_service_that_loses_all_it_has_is_named() -> None:
 
 
 async def test_a_pod_that_came_after_the_plan_is_not_evicted_and_is_told() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at), act="drain")
         await bare(at, "latecomer")
         outcome = await at.ended(await at.confirm(plan))
@@ -142,7 +143,7 @@ async def test_a_pod_that_came_after_the_plan_is_not_evicted_and_is_told() -> No
 
 
 async def test_a_drain_stops_between_two_evictions_and_says_what_it_leaves() -> None:
-    async with desk() as at:
+    async with village() as at:
         await a_budget(at, maxUnavailable=0)
         plan = await at.plan("cordon", node(at), act="drain")
         total = len(plan.steps["pods"])
@@ -164,7 +165,7 @@ async def test_a_drain_stops_between_two_evictions_and_says_what_it_leaves() -> 
 
 
 async def test_a_console_that_is_left_in_the_middle_says_so() -> None:
-    async with desk() as at:
+    async with village() as at:
         await a_budget(at, maxUnavailable=0)
         act = await at.confirm(await at.plan("cordon", node(at), act="drain"))
         await until(lambda: any("waits" in text for _, text in act.progress))
@@ -175,7 +176,7 @@ async def test_a_console_that_is_left_in_the_middle_says_so() -> None:
 
 
 async def test_a_drain_found_after_a_crash_is_watched_and_nothing_is_sent_again() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at), act="drain")
         await crashed(at, plan, evict=2)
         sent = len(at.writes)
@@ -189,7 +190,7 @@ async def test_a_drain_found_after_a_crash_is_watched_and_nothing_is_sent_again(
 
 
 async def test_a_drain_that_never_reached_the_server_is_told_so_after_a_crash() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at), act="drain")
         await at.book.intend(elsewhere(plan))
         (act,) = at.gate.resume(at.book.entries)
@@ -218,7 +219,7 @@ async def crashed(at: Desk, plan: Plan, *, evict: int) -> None:
 
 
 async def test_an_eviction_without_an_answer_is_not_sent_again() -> None:
-    async with desk(playbook=Playbook(quiet_for=0.2, verify_within=3.0)) as at:
+    async with village(playbook=Playbook(quiet_for=0.2, verify_within=3.0)) as at:
         plan = await at.plan("cordon", node(at), act="drain")
 
         def lose_the_first(request: Request) -> None:
@@ -235,7 +236,7 @@ async def test_an_eviction_without_an_answer_is_not_sent_again() -> None:
 
 
 async def test_a_drain_waits_until_the_workloads_have_what_they_had() -> None:
-    async with desk(playbook=Playbook(quiet_for=0.2, verify_within=2.0)) as at:
+    async with village(playbook=Playbook(quiet_for=0.2, verify_within=2.0)) as at:
         await pile(at)
         plan = await at.plan("cordon", node(at), act="drain")
         for name in ("aks-system-00001", "aks-system-00002"):

@@ -14,7 +14,8 @@ from runbook.istio import abort_of, complaints, holds, in_the_mesh, maintenance,
 from runbook.media import APPLY
 from runbook.mitigations import TABLE
 from runbook.plan import Aim, Level, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, agreed, desk, finding, told, without_cluster
+from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, agreed, finding, told, without_cluster
+from tests.drill.small_scenario import village
 
 Json = dict[str, Any]
 VS, NAME = "virtualservices", "payment-service-maintenance"
@@ -30,7 +31,7 @@ def payments(at: Desk) -> Aim:
 
 
 async def test_the_runbooks_abort_is_applied_and_a_second_press_takes_it_away() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, outcome = await at.carried_out("redirect", payments(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert "a caller without an Istio sidecar is not affected" in outcome.text
@@ -57,7 +58,7 @@ async def test_the_runbooks_abort_is_applied_and_a_second_press_takes_it_away() 
 
 
 async def test_the_plan_shows_the_object_and_a_command_that_makes_the_same() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("redirect", payments(at), status="429", match="all")
         (command,) = told(plan)
         first, *body, last = command.splitlines()
@@ -88,7 +89,7 @@ async def kubectl(at: Desk, command: str) -> None:
 
 
 async def test_every_request_takes_the_name_and_a_warning_of_its_own() -> None:
-    async with desk() as at:
+    async with village() as at:
         some = await at.plan("redirect", payments(at))
         assert (some.wide, some.phrase) == (False, "")
         every = await at.plan("redirect", payments(at), match="all")
@@ -105,7 +106,7 @@ async def test_every_request_takes_the_name_and_a_warning_of_its_own() -> None:
 
 
 async def test_an_answer_that_is_no_error_status_blocks() -> None:
-    async with desk() as at:
+    async with village() as at:
         for said in ("200", "", "0600", "５０３", "teapot"):
             plan = await at.plan("redirect", payments(at), status=said)
             assert finding(plan, "status").level is Level.RED, said
@@ -114,7 +115,7 @@ async def test_an_answer_that_is_no_error_status_blocks() -> None:
 
 
 async def test_both_are_undone_by_their_recipes() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan, _ = await at.carried_out("redirect", payments(at), status="502", match="all")
         removal, outcome = await at.undone(plan)
         assert outcome.verdict is Verdict.WORKED, outcome.text
@@ -129,7 +130,7 @@ async def test_both_are_undone_by_their_recipes() -> None:
 
 
 async def test_a_row_of_a_pod_a_service_or_a_set_means_the_service_before_it() -> None:
-    async with desk() as at:
+    async with village() as at:
         pod = at.pods("payment-service")[0]["metadata"]["name"]
         for aim in (at.aim("Pod", pod), at.aim("Service", "payment-service"), payments(at)):
             plan = await at.plan("redirect", aim)
@@ -141,7 +142,7 @@ async def test_a_row_of_a_pod_a_service_or_a_set_means_the_service_before_it() -
 
 
 async def test_a_choice_is_offered_where_several_services_send_traffic_and_none_is_told() -> None:
-    async with desk() as at:
+    async with village() as at:
         spec = at.get("services", "payment-service")["spec"]
         at.put("services", {"metadata": {"name": "payments-internal"}, "spec": {**spec, "clusterIP": "None"}})
         plan = await at.plan("redirect", payments(at))
@@ -159,7 +160,7 @@ async def test_a_choice_is_offered_where_several_services_send_traffic_and_none_
 
 
 async def test_one_of_that_name_that_somebody_else_made_blocks() -> None:
-    async with desk() as at:
+    async with village() as at:
         body = maintenance("networking.istio.io/v1", PROD, "payment-service", 503, everybody=False)
         at.put(VS, body, manager="argocd-controller")
         plan = await at.plan("redirect", payments(at))
@@ -169,7 +170,7 @@ async def test_one_of_that_name_that_somebody_else_made_blocks() -> None:
 
 
 async def test_others_that_speak_for_the_same_host_are_named() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("redirect", payments(at))
         assert finding(plan, "routes").level is Level.GREEN
         at.put(VS, {"metadata": {"name": "payments"}, "spec": {"hosts": ["payment-service"], "http": []}})
@@ -190,7 +191,7 @@ async def test_others_that_speak_for_the_same_host_are_named() -> None:
 
 
 async def test_an_older_istio_is_spoken_to_in_its_version_and_without_one_there_is_no_plan() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.server.without("networking.istio.io")
         with pytest.raises(NoPlan, match="no Istio here") as none:
             await at.plan("redirect", payments(at))
@@ -203,7 +204,7 @@ async def test_an_older_istio_is_spoken_to_in_its_version_and_without_one_there_
 
 
 async def test_a_viewer_gets_a_plan_that_names_what_is_missing() -> None:
-    async with desk(user="viewer") as at:
+    async with village(user="viewer") as at:
         plan = await at.plan("redirect", payments(at))
         missing = finding(plan, "allowed")
         assert missing.level is Level.RED
@@ -213,7 +214,7 @@ async def test_a_viewer_gets_a_plan_that_names_what_is_missing() -> None:
 
 
 async def test_nothing_is_sent_when_somebody_was_faster() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("redirect", payments(at))
         body = maintenance("networking.istio.io/v1", PROD, "payment-service", 500, everybody=True)
         at.put(VS, body)
@@ -239,7 +240,7 @@ async def test_nothing_is_sent_when_somebody_was_faster() -> None:
 
 
 async def test_what_somebody_else_made_of_it_is_told_before_it_goes() -> None:
-    async with desk() as at:
+    async with village() as at:
         await at.carried_out("redirect", payments(at))
         made = at.get(VS, NAME)
         at.put(VS, {**made, "spec": {**made["spec"], "hosts": ["account-service"]}}, manager="kubectl-edit")
@@ -249,7 +250,7 @@ async def test_what_somebody_else_made_of_it_is_told_before_it_goes() -> None:
 
 
 async def test_a_verdict_is_about_what_is_there_and_waits_for_istio_where_it_says_so() -> None:
-    async with desk() as at:
+    async with village() as at:
         mitigation, scene = TABLE["redirect"], at.gate._scene
         plan = await at.plan("redirect", payments(at))
         told: list[str] = []
@@ -264,7 +265,7 @@ async def test_a_verdict_is_about_what_is_there_and_waits_for_istio_where_it_say
 
 
 async def test_an_answer_that_is_lost_is_found_out_and_nothing_is_sent_twice() -> None:
-    async with desk() as at:
+    async with village() as at:
         at.server.faults.unanswered = 1
         plan, outcome = await at.carried_out("redirect", payments(at))
         assert outcome.verdict is Verdict.WORKED, outcome.text
@@ -280,7 +281,7 @@ async def test_an_answer_that_is_lost_is_found_out_and_nothing_is_sent_twice() -
 
 
 async def test_an_api_that_cannot_be_looked_at_is_not_written_to() -> None:
-    async with desk() as at:
+    async with village() as at:
         plan = await at.plan("redirect", payments(at))
         at.server.faults.closed.add(PROD)
         with pytest.raises(NotSent):
