@@ -46,6 +46,7 @@ def help_sections(app: App[Any], acts: Sequence[Key] = (), *, databases: bool = 
         ("In a guide", _rows(keymap, GuidePane)),
         ("On the incident's card", _card_rows(keymap)),
         ("On a drill's score", _score_rows(keymap)),
+        ("On the rows of a query", _query_rows(keymap)),
         ("In a plan", _plan_rows(keymap)),
         ("In a status update", _update_rows(keymap)),
         MARKS,
@@ -78,6 +79,12 @@ def _score_rows(keymap: Any) -> list[tuple[str, str]]:
     from tui.screens.score import ScoreScreen
 
     return _rows(keymap, ScoreScreen)
+
+
+def _query_rows(keymap: Any) -> list[tuple[str, str]]:
+    from tui.screens.rows import RowsScreen
+
+    return _rows(keymap, RowsScreen)
 
 
 def _update_rows(keymap: Any) -> list[tuple[str, str]]:
