@@ -48,7 +48,14 @@ def test_a_console_that_never_held_collections_leaves_them_as_they_are() -> None
 
 
 def test_without_azure_in_the_settings_nothing_of_it_is_imported() -> None:
-    unwanted = ("azure", "msrest", "probes.azure.rows", "widgets.databases", "widgets.azure_changes", "tui.azure_probes")
+    unwanted = (
+        "azure",
+        "msrest",
+        "probes.azure.rows",
+        "widgets.databases",
+        "widgets.azure_changes",
+        "tui.azure_probes",
+    )
     modules = "tui.lookout, tui.room, tui.screens.console, tui.acting, tui.writing, probes.transitions, tui.vital_signs"
     assert imported(modules, unwanted) == ""
     assert imported("tui.look_text, tui.look, tui.diagnosis", unwanted[:3]) == ""
