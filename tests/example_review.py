@@ -237,9 +237,7 @@ def told() -> Dossier:
         namespace=NAMESPACE,
         name="payment-service",
     )
-    story.tell(
-        "06:30", _refused(restart, "blocked: cause: the same image would crash again: revision 12 is 26 min old", LEAD)
-    )
+    story.tell("06:30", _refused(restart, "blocked: armed: this is production and the console is disarmed", LEAD))
     story.tell("07:00", status_draft(Status.MITIGATING, COMMANDER))
     back = _plan(
         "rollback",
