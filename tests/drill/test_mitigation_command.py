@@ -24,7 +24,8 @@ from runbook.plan import Aim, Level, Outcome, Verdict
 from runbook.playbook import CommandSettings, Playbook
 from runbook.playbook_file import find
 from runbook.response_file import load
-from tests.drill.mitigation_desk import PROD, Book, Desk, desk, finding, until
+from tests.drill.mitigation_desk import PROD, Book, Desk, finding, until
+from tests.drill.small_scenario import village
 
 PYTHON = sys.executable
 
@@ -38,7 +39,7 @@ def playbook(*argv: str, **more: Any) -> Playbook:
 @asynccontextmanager
 async def a_desk(tmp_path: Path, *argv: str, read_only: bool = False, **more: Any) -> AsyncIterator[Desk]:
     told = playbook(*argv, **more)
-    async with desk(playbook=told, table=table_of(told), read_only=read_only, jobs=tmp_path / "acts") as at:
+    async with village(playbook=told, table=table_of(told), read_only=read_only, jobs=tmp_path / "acts") as at:
         yield at
 
 
@@ -179,7 +180,7 @@ async def test_an_object_that_changed_since_the_plan_is_not_acted_on(tmp_path: P
 
 async def test_a_cluster_tool_that_would_act_elsewhere_is_blocked(tmp_path: Path) -> None:
     told = playbook("kubectl", "get", "pods")
-    async with desk(user="viewer", playbook=told, table=table_of(told)) as at:
+    async with village(user="viewer", playbook=told, table=table_of(told)) as at:
         plan = await at.plan("flush-cache", pod_aim(at))
         said = finding(plan, "context", Level.RED)
         assert said.text == "it would act on the context drill-prod, and this console is on viewer"
@@ -222,7 +223,7 @@ async def test_a_console_after_a_crash_finds_out_what_became_of_it(tmp_path: Pat
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> None:
     told = load(find("banking-platform")).playbook
-    async with desk(playbook=told, table=table_of(told), jobs=tmp_path / "acts") as at:
+    async with village(playbook=told, table=table_of(told), jobs=tmp_path / "acts") as at:
         plan, outcome = await at.carried_out("cluster-info", Aim())
         assert "kubectl --context drill-prod --request-timeout 10s cluster-info" in plan.commands[0]
         assert outcome.verdict is Verdict.WORKED
@@ -232,7 +233,7 @@ async def test_the_command_that_ships_asks_the_control_plane(tmp_path: Path) -> 
 
 async def test_the_banking_platforms_file_makes_plans_more_careful_and_breaks_none() -> None:
     told = load(find("banking-platform")).playbook
-    async with desk(playbook=told, table=table_of(told)) as at:
+    async with village(playbook=told, table=table_of(told)) as at:
         pod = at.aim("Pod", at.pods("card-service")[0]["metadata"]["name"])
         redirect = await at.plan("redirect", at.aim("Deployment", "card-service"))
         quarantine = await at.plan("quarantine", pod)
