@@ -201,27 +201,31 @@ HARD = [
 
 
 def cost(text: str) -> float:
-    """Processor seconds, the fastest of three: the machine may be busy; the pattern may not."""
-    fastest = float("inf")
-    for _ in range(3):
-        began = time.thread_time()
-        redact(text)
-        redact_json(text)
-        fastest = min(fastest, time.thread_time() - began)
-    return fastest
+    """Processor seconds."""
+    began = time.thread_time()
+    redact(text)
+    redact_json(text)
+    return time.thread_time() - began
+
+
+def grows_evenly(text: str) -> bool:
+    """Whether ten times as much takes about ten times as long; if it were quadratic, it would be a hundred times.
+
+    Seen once it is true: a busy machine may be slow now and then, a slow pattern is slow every time.
+    """
+    return any(cost(text) < 30 * cost(text[: len(text) // 10]) + 0.02 for _ in range(5))
 
 
 @pytest.mark.parametrize("piece", HARD)
 def test_ten_times_as_much_of_anything_takes_about_ten_times_as_long(piece: str) -> None:
     text = (piece * (MUCH // len(piece) + 1))[:MUCH]
 
-    assert cost(text) < 30 * cost(text[: MUCH // 10]) + 0.02  # quadratic would be a hundred times
+    assert grows_evenly(text)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(HARD), min_size=2, max_size=4, unique=True))
 def test_no_mixture_is_slow_either(pieces: list[str]) -> None:
     text = "".join(pieces) * (100_000 // sum(map(len, pieces)))
-    began = time.thread_time()
-    redact(text)
-    assert time.thread_time() - began < 0.25
+
+    assert grows_evenly(text)
