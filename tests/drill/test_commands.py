@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.drill.shell import fresh_user, warroom
 
@@ -18,6 +20,21 @@ from tests.drill.shell import fresh_user, warroom
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Where somebody has declared an incident, and its id."""
+    home = tmp_path_factory.mktemp("first")
+    return home, await declared(fresh_user(home))
+
+
+@pytest.fixture
+def incident(user: dict[str, str], first: tuple[Path, str]) -> str:
+    """The incident that this user has declared, as a copy of what the first one has."""
+    home, found = first
+    shutil.copytree(home, user["HOME"], dirs_exist_ok=True)
+    return found
 
 
 async def declared(user: dict[str, str], *title: str) -> str:
@@ -45,9 +62,7 @@ async def test_without_an_open_incident_log_says_how_to_declare_one(user: dict[s
     assert "warroom declare" in done.err
 
 
-async def test_a_declared_incident_is_listed_and_open(user: dict[str, str]) -> None:
-    incident = await declared(user)
-
+async def test_a_declared_incident_is_listed_and_open(user: dict[str, str], incident: str) -> None:
     listed = await warroom(user, "incidents", "--json")
     table = await warroom(user, "incidents")
 
@@ -65,9 +80,8 @@ async def test_no_store_is_an_empty_list_and_creates_nothing(user: dict[str, str
     assert not (tmp_path / "state" / "warroom" / "warroom.db").exists()
 
 
+@pytest.mark.usefixtures("incident")
 async def test_log_appends_and_prints_the_saved_line(user: dict[str, str]) -> None:
-    await declared(user)
-
     done = await warroom(user, "log", "rolled", "back", "payment-service", "--author", "ben")
     entry = (await exported(user))["entries"][-1]
 
@@ -81,31 +95,29 @@ async def test_log_appends_and_prints_the_saved_line(user: dict[str, str]) -> No
     )
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+@pytest.mark.usefixtures("incident")
+async def test_log_takes_the_time_it_happened(user: dict[str, str]) -> None:
+    before = time.time()
+
+    for arguments in (
         ("-5m deploy finished",),
         ("-5m", "deploy", "finished"),
         ("deploy finished", "--at", "-5m"),
         ("--at=-5m", "deploy finished"),
-    ],
-)
-async def test_log_takes_the_time_it_happened(user: dict[str, str], arguments: tuple[str, ...]) -> None:
-    await declared(user)
-    before = time.time()
+    ):
+        done = await warroom(user, "log", *arguments)
+        assert done.status == 0, (arguments, done.err)
 
-    done = await warroom(user, "log", *arguments)
-    entry = (await exported(user))["entries"][-1]
-
-    assert done.status == 0, done.err
-    assert entry["text"] == "deploy finished"
-    happened = datetime.fromisoformat(entry["happened_at"]).timestamp()
-    assert before - 301 <= happened <= time.time() - 299
-    assert entry["recorded_at"] > entry["happened_at"]
+    entries = (await exported(user))["entries"][1:]
+    assert [entry["text"] for entry in entries] == ["deploy finished"] * 4
+    for entry in entries:
+        happened = datetime.fromisoformat(entry["happened_at"]).timestamp()
+        assert before - 301 <= happened <= time.time() - 299
+        assert entry["recorded_at"] > entry["happened_at"]
 
 
+@pytest.mark.usefixtures("incident")
 async def test_log_takes_an_exact_instant(user: dict[str, str]) -> None:
-    await declared(user)
     instant = datetime.fromtimestamp(int(time.time()) - 3600, UTC).isoformat(timespec="milliseconds")
 
     done = await warroom(user, "log", "the alert fired", "--at", instant.replace("+00:00", "Z"))
@@ -114,27 +126,25 @@ async def test_log_takes_an_exact_instant(user: dict[str, str]) -> None:
     assert (await exported(user))["entries"][-1]["happened_at"] == instant.replace("+00:00", "Z")
 
 
+@pytest.mark.usefixtures("incident")
 async def test_a_todo_becomes_a_follow_up(user: dict[str, str]) -> None:
-    await declared(user)
-
     done = await warroom(user, "log", "TODO add an alert on 5xx")
 
     assert done.status == 0, done.err
     assert (await exported(user))["entries"][-1]["kind"] == "followup"
 
 
-@pytest.mark.parametrize("arguments", [("",), ("   ",), ("-5m",), ("text", "--at", "25:99"), ("text", "--at", "soon")])
-async def test_log_refuses_what_cannot_be_an_entry(user: dict[str, str], arguments: tuple[str, ...]) -> None:
-    await declared(user)
+@pytest.mark.usefixtures("incident")
+async def test_log_refuses_what_cannot_be_an_entry(user: dict[str, str]) -> None:
+    for arguments in (("",), ("   ",), ("-5m",), ("text", "--at", "25:99"), ("text", "--at", "soon")):
+        done = await warroom(user, "log", *arguments)
+        assert (done.status, done.out) == (2, ""), arguments
 
-    done = await warroom(user, "log", *arguments)
-
-    assert (done.status, done.out) == (2, "")
     assert len((await exported(user))["entries"]) == 1
 
 
+@pytest.mark.usefixtures("incident")
 async def test_a_line_for_a_locked_store_is_kept_and_written_by_the_next(user: dict[str, str], tmp_path: Path) -> None:
-    await declared(user)
     with closing(sqlite3.connect(tmp_path / "state" / "warroom" / "warroom.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         kept = await warroom(user, "log", "while it was locked")
@@ -147,15 +157,14 @@ async def test_a_line_for_a_locked_store_is_kept_and_written_by_the_next(user: d
     assert [entry["text"] for entry in (await exported(user))["entries"][1:]] == ["while it was locked", "afterwards"]
 
 
-async def test_a_real_incident_gets_the_line_before_a_drill(user: dict[str, str]) -> None:
-    real = await declared(user)
+async def test_a_real_incident_gets_the_line_before_a_drill(user: dict[str, str], incident: str) -> None:
     practice = await warroom(user, "declare", "Practice", "--drill")
-    assert f"{real} is open too" in practice.err
+    assert f"{incident} is open too" in practice.err
 
     await warroom(user, "log", "for the real one")
     await warroom(user, "log", "for the drill", "--incident", practice.out.strip())
 
-    assert (await exported(user, real))["entries"][-1]["text"] == "for the real one"
+    assert (await exported(user, incident))["entries"][-1]["text"] == "for the real one"
     assert (await exported(user, practice.out.strip()))["entries"][-1]["text"] == "for the drill"
 
 
@@ -176,9 +185,8 @@ async def test_an_incident_is_found_by_prefix_and_as_latest(user: dict[str, str]
 
 
 async def test_an_export_goes_to_a_private_file_and_never_overwrites_unasked(
-    user: dict[str, str], tmp_path: Path
+    user: dict[str, str], incident: str, tmp_path: Path
 ) -> None:
-    incident = await declared(user)
     file = tmp_path / "review.md"
 
     first = await warroom(user, "export", incident, "-o", str(file))
@@ -200,17 +208,15 @@ async def test_an_export_goes_to_a_private_file_and_never_overwrites_unasked(
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.usefixtures("incident")
 async def test_a_file_that_ends_in_json_is_json(user: dict[str, str], tmp_path: Path) -> None:
-    await declared(user)
-
     await warroom(user, "export", "latest", "-o", str(tmp_path / "incident.json"))
 
     assert json.loads((tmp_path / "incident.json").read_text(encoding="utf-8"))["schema"] == "warroom/incident/1"
 
 
+@pytest.mark.usefixtures("incident")
 async def test_an_export_into_nowhere_is_one_sentence(user: dict[str, str], tmp_path: Path) -> None:
-    await declared(user)
-
     done = await warroom(user, "export", "latest", "-o", str(tmp_path / "no" / "such" / "review.md"))
 
     assert done.status == 2
@@ -219,9 +225,8 @@ async def test_an_export_into_nowhere_is_one_sentence(user: dict[str, str], tmp_
 
 
 async def test_verify_accepts_the_store_and_its_export_and_names_what_was_changed(
-    user: dict[str, str], tmp_path: Path
+    user: dict[str, str], incident: str, tmp_path: Path
 ) -> None:
-    incident = await declared(user)
     for text in ("one", "two", "three"):
         await warroom(user, "log", text)
     document = await exported(user)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from runbook.known import MITIGATIONS
 from tests.drill.shell import Done, document, fresh_user, platform, warroom
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Checks = list[dict[str, str]]
 
@@ -15,6 +19,13 @@ Checks = list[dict[str, str]]
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def where() -> AsyncIterator[tuple[str, ...]]:
+    """A platform that is only looked at."""
+    async with platform() as found:
+        yield found
 
 
 def checks(done: Done) -> Checks:
@@ -30,10 +41,9 @@ def program(directory: Path, name: str, says: str) -> str:
     return str(directory)
 
 
-async def test_doctor_finds_everything_on_the_platform(user: dict[str, str]) -> None:
-    async with platform() as where:
-        done = await warroom(user, "doctor", "--json", *where)
-        table = await warroom(user, "doctor", *where)
+async def test_doctor_finds_everything_on_the_platform(user: dict[str, str], where: tuple[str, ...]) -> None:
+    done = await warroom(user, "doctor", "--json", *where)
+    table = await warroom(user, "doctor", *where)
 
     seen = document(done)
     assert (done.status, seen["ok"], table.status) == (0, True, 0), done.out
@@ -56,14 +66,15 @@ async def test_doctor_finds_everything_on_the_platform(user: dict[str, str]) -> 
         assert name in table.out
 
 
-async def test_doctor_reads_the_runbook_file_and_goes_on_when_it_is_wrong(user: dict[str, str]) -> None:
+async def test_doctor_reads_the_runbook_file_and_goes_on_when_it_is_wrong(
+    user: dict[str, str], where: tuple[str, ...]
+) -> None:
     file = Path(user["HOME"]) / "runbook.yaml"
     command = "{key: F, label: flush, sentence: Flush it, argv: [flush-the-cache, x]}"
-    async with platform() as where:
-        file.write_text(f"commands:\n  flush-cache: {command}\n", encoding="utf-8")
-        fine = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
-        file.write_text("mitigations:\n  rolback: {}\n", encoding="utf-8")
-        wrong = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
+    file.write_text(f"commands:\n  flush-cache: {command}\n", encoding="utf-8")
+    fine = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
+    file.write_text("mitigations:\n  rolback: {}\n", encoding="utf-8")
+    wrong = await warroom(user, "doctor", "--json", "--runbook", str(file), *where)
 
     found = [check["found"] for check in checks(fine) if check["name"] == "runbook"]
     assert found[0] == f"{file}: settings for 0 mitigations, 1 command of its own"
@@ -108,14 +119,13 @@ async def test_doctor_compiles_the_templates_and_names_the_line_of_a_wrong_one(u
 
 
 async def test_doctor_tells_of_every_mitigation_whether_it_is_allowed_and_with_which_program(
-    user: dict[str, str], tmp_path: Path
+    user: dict[str, str], where: tuple[str, ...], tmp_path: Path
 ) -> None:
     bare = user | {"PATH": "/nonexistent"}
     helm = user | {"PATH": program(tmp_path, "helm", "v3.19.0")}
-    async with platform() as where:
-        cluster = where[:2]  # without its settings, which name a helm of its own
-        admin = await warroom(helm, "doctor", "--json", *cluster)
-        viewer = await warroom(bare, "doctor", "--json", "--context", "viewer", "--read-only", *cluster)
+    cluster = where[:2]  # without its settings, which name a helm of its own
+    admin = await warroom(helm, "doctor", "--json", *cluster)
+    viewer = await warroom(bare, "doctor", "--json", "--context", "viewer", "--read-only", *cluster)
 
     told = {check["name"]: check for check in checks(admin)}
     databases = {"restore-database", "scale-database", "kill-session"}

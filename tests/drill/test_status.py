@@ -6,12 +6,17 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.drill.shell import document, fresh_user, platform, warroom
 from tui.drill_process import DrillFailed, DrillProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENTED = {
     "cluster": {"context", "server", "version"},
@@ -34,12 +39,22 @@ def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
 
 
-async def test_the_scenario_is_unhealthy_and_the_document_keeps_its_promised_keys(user: dict[str, str]) -> None:
-    async with platform() as where:
-        done = await warroom(user, "status", "--json", *where)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def where() -> AsyncIterator[tuple[str, ...]]:
+    """A platform that is only looked at."""
+    async with platform() as found:
+        yield found
 
-    seen = document(done)
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen(where: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The document of one look at it."""
+    done = await warroom(fresh_user(tmp_path_factory.mktemp("seen")), "status", "--json", *where)
     assert done.status == 1, done.err
+    return document(done)
+
+
+async def test_the_scenario_is_unhealthy_and_the_document_keeps_its_promised_keys(seen: dict[str, Any]) -> None:
     for name, keys in DOCUMENTED.items():
         assert keys <= seen[name].keys()
     for name, keys in ROWS.items():
@@ -53,9 +68,8 @@ async def test_the_scenario_is_unhealthy_and_the_document_keeps_its_promised_key
         assert all(len(at) == len("2026-11-23T14:02:05.120Z") and at.endswith("Z") for at in times)
 
 
-async def test_the_table_names_the_sick_and_their_release(user: dict[str, str]) -> None:
-    async with platform() as where:
-        done = await warroom(user, "status", *where)
+async def test_the_table_names_the_sick_and_their_release(user: dict[str, str], where: tuple[str, ...]) -> None:
+    done = await warroom(user, "status", *where)
 
     assert done.status == 1, done.err
     assert "✗ unhealthy" in done.out
@@ -65,22 +79,23 @@ async def test_the_table_names_the_sick_and_their_release(user: dict[str, str]) 
     assert "\x1b" not in done.out
 
 
-async def test_a_namespace_that_does_not_exist_is_not_healthy_but_exit_2(user: dict[str, str]) -> None:
-    async with platform() as where:
-        done = await warroom(user, "status", "-n", "no-such-place", *where)
+async def test_a_namespace_that_does_not_exist_is_not_healthy_but_exit_2(
+    user: dict[str, str], where: tuple[str, ...]
+) -> None:
+    done = await warroom(user, "status", "-n", "no-such-place", *where)
 
     assert (done.status, done.out) == (2, "")
     assert "no-such-place" in done.err
     assert "does not exist" in done.err
 
 
-async def test_all_namespaces_see_more_than_one(user: dict[str, str]) -> None:
-    async with platform() as where:
-        one = document(await warroom(user, "status", "--json", *where))
-        everything = document(await warroom(user, "-A", "status", "--json", *where))
+async def test_all_namespaces_see_more_than_one(
+    user: dict[str, str], where: tuple[str, ...], seen: dict[str, Any]
+) -> None:
+    everything = document(await warroom(user, "-A", "status", "--json", *where))
 
     assert everything["namespace"] == "*"
-    assert everything["pods"]["total"] > one["pods"]["total"] > 0
+    assert everything["pods"]["total"] > seen["pods"]["total"] > 0
 
 
 async def test_a_platform_that_went_away_is_exit_2_and_one_sentence(user: dict[str, str]) -> None:
