@@ -25,7 +25,7 @@ from runbook.mitigations import TABLE
 from runbook.plan import Plan, Verdict
 from runbook.playbook import Playbook
 from runbook.record import intent_of
-from tests.drill.mitigation_desk import INCIDENT, PROD, Desk, until, without_cluster
+from tests.drill.mitigation_desk import INCIDENT, PATIENCE, PROD, Desk, until, without_cluster
 from tests.drill.releases import (
     RELEASE,
     STANDIN,
@@ -248,7 +248,7 @@ async def test_leaving_the_console_does_not_end_helm_and_the_next_console_has_th
     async with at_desk(speed=4.0, jobs=tmp_path / "acts") as at:
         act = await at.confirm(await at.plan("rollback", aim()))
         await until(lambda: 4 in statuses(at), "the pending revision")
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(PATIENCE):
             await at.gate.close()
         assert Jobs(tmp_path / "acts").of(act.plan.id).running
         assert at.book.outcomes == []
