@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4  # requests under way
 PAUSES = (1.0, 2.0, 5.0)  # seconds between two tries of one pod; kubectl's are 5
-NOT_NOW, NOT_FOUND, CONFLICT = 429, 404, 409
+NOT_NOW, NOT_FOUND, CONFLICT, FORBIDDEN = 429, 404, 409, 403
+TERMINATING = "because it is being terminated"  # the API server's words (NamespaceLifecycle), in every version
 EVICTION = "policy/v1"  # since Kubernetes 1.22
 
 Victim = tuple[str, str, str]  # namespace, name, UID
@@ -129,6 +130,8 @@ class Evictor:
         except Refused as refusal:
             if refusal.status == NOT_NOW:  # refused before anything was done, so it may be asked again
                 return "its disruption budget allows no eviction now" if "budget" in str(refusal) else str(refusal)
+            if refusal.status == FORBIDDEN and TERMINATING in str(refusal):  # the pod goes by itself; as kubectl waits
+                return "its namespace is being deleted, and takes it along"
             if refusal.status == NOT_FOUND or (refusal.status == CONFLICT and "UID" in str(refusal)):
                 tally.gone.append(place)
                 self._tell(f"{place} was gone already")
