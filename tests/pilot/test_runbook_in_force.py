@@ -35,7 +35,7 @@ async def test_brackets_in_what_a_runbook_says_are_no_markup_in_the_palette(tmp_
     runbook.write_text(
         "commands:\n"
         "  zap:\n"
-        "    key: Z\n"
+        "    key: V\n"
         "    label: zap [/] it\n"
         "    sentence: Look at [all] of [/b] it\n"
         "    argv: [echo, hello]\n"
@@ -48,7 +48,7 @@ async def test_brackets_in_what_a_runbook_says_are_no_markup_in_the_palette(tmp_
         await console.press("ctrl+p")
         await console.on(CommandPalette)
         await console.typed("zap")
-        await console.says("zap [/] it  (Z)")
+        await console.says("zap [/] it  (V)")
         await console.says("Look at [all] of [/b] it")
         await console.press(*["backspace"] * 3)
         await console.typed("theme ansi-dark")

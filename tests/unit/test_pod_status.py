@@ -207,7 +207,7 @@ CASES: list[tuple[str, dict[str, Any], str, str, int, Health]] = [
         0,
         Health.DEGRADED,
     ),
-    ("terminating", pod(running(), deletionTimestamp=stamp(-20)), "Terminating", "1/1", 0, Health.HEALTHY),
+    ("terminating", pod(running(), deletionTimestamp=stamp(-7200)), "Terminating", "1/1", 0, Health.HEALTHY),
     ("terminating for long", pod(running(), deletionTimestamp=stamp(60)), "Terminating", "1/1", 0, Health.DEGRADED),
     (
         "finished and being deleted",

@@ -40,7 +40,7 @@ async def test_an_update_is_recorded_word_for_word_and_each_channel_says_how_it_
         async with office(path, response(slack("a"), slack("b"), slack("c")), values) as desk:
             text = "Cards fail for <everybody>.\n\nNext Update: soon"
             sending = await desk.updates.send(text, [one.channel for one in desk.updates.recipients("team")])
-            await desk.until(lambda: sending.finished)
+            await desk.recorded(sending)
             await desk.until(lambda: not desk.updates.told.silent)
             (entry,) = await desk.entries(Kind.UPDATE)
             deliveries = [delivery_of(one) for one in await desk.entries(Kind.DELIVERY)]
@@ -65,7 +65,7 @@ async def test_no_token_is_in_the_store_the_log_or_what_is_told(path: Path, capl
         with pytest.raises(NotSent, match=r"the text holds a secret of Slack a \(OPS_A\)"):
             await desk.updates.send(f"the hook is {TOKEN}", channels)
         sending = await desk.updates.send("all is well", channels)
-        await desk.until(lambda: sending.finished)
+        await desk.recorded(sending)
         said = "\n".join(desk.said)
     for file in path.parent.glob("warroom*"):
         assert TOKEN.encode() not in file.read_bytes()
@@ -77,7 +77,7 @@ async def test_a_secret_in_the_words_is_taken_out_of_what_is_sent_too(path: Path
     async with receiver(200) as at, office(path, response(slack("a")), {"OPS_A": at.url}) as desk:
         channels = [one.channel for one in desk.updates.recipients("team")]
         sending = await desk.updates.send("log in with password=hunter2hunter2", channels)
-        await desk.until(lambda: sending.finished)
+        await desk.recorded(sending)
         (entry,) = await desk.entries(Kind.UPDATE)
     assert "hunter2" not in entry.text
     assert at.asked[0].body["text"] == entry.text
@@ -120,7 +120,7 @@ async def test_what_the_store_cannot_take_is_sent_and_kept_and_still_counts(path
         finally:
             holder.rollback()
             holder.close()
-        await desk.until(lambda: sending.finished)
+        await desk.recorded(sending)
         await desk.journal.flush()
         await desk.until(lambda: desk.updates.told.last is not None)
         assert texts(await desk.entries(Kind.UPDATE)) == ["the disk is busy"]
@@ -235,7 +235,7 @@ async def test_a_customers_update_and_a_page_leave_the_countdown_alone(path: Pat
             await desk.updates.send("We are sorry.", [], audience="customers")
             for event in ("trigger", "acknowledge", "resolve"):
                 sending = await desk.updates.page(event)
-                await desk.until(lambda sending=sending: sending.finished)  # type: ignore[misc]
+                await desk.recorded(sending)
                 paged = event != "resolve"
                 await desk.until(lambda paged=paged: desk.updates.told.paged is paged)  # type: ignore[misc]
             incident = desk.journal.incident

@@ -13,6 +13,7 @@ from incident.channels.deliver import Patience
 from incident.entry import Draft, Entry, Kind
 from runbook.response import Channel, Party, Response, Role, SeverityLevel
 from tui.journal import Journal
+from tui.update_sending import Sending
 from tui.updates import Updates
 
 START = 1_800_000_000_000
@@ -93,6 +94,10 @@ class Office:
                 waiting = asyncio.ensure_future(self.changes.wait())
                 await asyncio.wait({waiting}, timeout=0.02)
                 waiting.cancel()
+
+    async def recorded(self, sending: Sending) -> None:
+        """Wait until every outcome of it is on the record."""
+        await self.until(lambda: sending.finished and not any(outcome.draft for outcome in sending.outcomes))
 
     async def ticks(self, count: int = 5) -> None:
         for _ in range(count):
