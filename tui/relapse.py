@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 WATCH_FOR = 7200.0
 """Seconds, while the runbook that says it is still being read."""
 
+COARSE = 1.0
+"""Seconds that Kubernetes' instants are coarse: what turned right after the resolution seems to have right before."""
+
 TURNS = ("unhealthy", "notready", "down")
 """How the keys end of what counts: a workload unhealthy, a node not ready, an endpoint failing."""
 
@@ -155,14 +158,14 @@ class RelapseWatch:
 
     def _counts(self, watched: Watched, turn: Transition, subject: str) -> bool:
         after = turn.at - (watched.incident.resolved_at or 0) / 1000
-        return subject not in watched.before and 0 <= after <= self._seconds
+        return subject not in watched.before and -COARSE <= after <= self._seconds
 
     async def _report(self, watched: Watched, turn: Transition, subject: str, count: int) -> None:
         from probes.turns import plainly
         from runbook.diagnosis.wording import span
 
         incident = watched.incident
-        after = span(turn.at - (incident.resolved_at or 0) / 1000)
+        after = span(max(turn.at - (incident.resolved_at or 0) / 1000, 0.0))
         text = plainly(turn.text)
         draft = relapse_draft(incident, turn.key, int(turn.at * 1000), text, after, dict(turn.evidence))
         watched.again[subject] = Relapse(subject=subject, text=text, at=int(turn.at * 1000)), count
@@ -200,4 +203,4 @@ def summary(found: Iterable[Relapse], resolved_at: int) -> str:
     first = known[0]
     more = f" and {len(known) - 1} more" if len(known) > 1 else ""
     text = first.text.partition(", ")[0]
-    return f"{text}{more} {span((first.at - resolved_at) / 1000)} after resolution"
+    return f"{text}{more} {span(max((first.at - resolved_at) / 1000, 0.0))} after resolution"

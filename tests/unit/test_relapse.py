@@ -108,6 +108,20 @@ async def test_what_falls_ill_again_is_recorded_on_the_resolved_incident_and_tol
         assert (await store.verify(incident.id)).ok
 
 
+async def test_what_turns_in_the_second_of_the_resolution_counts_although_the_cluster_tells_whole_seconds(
+    tmp_path: Path,
+) -> None:
+    async with watching(tmp_path / "w.db") as room:
+        room.at = START + 0.4
+        await room.resolve()
+        room.at += 3
+        await room.sees("node/aks-1/notready", "aks-1 NotReady", at=START)
+        await room.sees("node/aks-2/notready", "aks-2 NotReady", at=START - 5)  # not after the resolution
+        (entry,) = await room.relapses()
+        assert entry.text == "RELAPSE 0 s after resolution: aks-1 NotReady"
+        assert room.banner == "aks-1 NotReady 0 s after resolution"
+
+
 async def test_well_again_is_quiet_again_and_the_next_time_is_another_relapse(tmp_path: Path) -> None:
     async with watching(tmp_path / "w.db") as room:
         await room.resolve()
