@@ -15,17 +15,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from incident.adoption import adopt
-from incident.carving import carve
 from incident.database import immediate
 from incident.errors import Damaged, StoreFault, Unusable, explain
 from incident.instants import now_ms
 from incident.recorder import Recorder
-from incident.salvage import Salvaged, salvage
 from incident.schema import APPLICATION_ID, migrate
+
+if TYPE_CHECKING:
+    from incident.salvage import Salvaged
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,10 @@ def recover(path: Path, fault: Damaged, now: int) -> Recovery | None:
         StoreFault: there is nothing of ours in the file, so it was left alone (``fault``); or the new store could not
             be made, and everything is as it was.
     """
+    # Every start imports this module, and next to none has a damaged store.
+    from incident.carving import carve
+    from incident.salvage import salvage
+
     path = path.absolute()
     with _alone(path):
         if path.stat().st_size > 0 and not damage_of(path):

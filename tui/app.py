@@ -96,11 +96,12 @@ class WarroomApp(App[None]):
         with self.batch_update():  # nothing on the outline changes: Textual would paint it twice more, for 8 ms
             self.lookout = await asyncio.to_thread(_lookout, self)
             self._looking = asyncio.create_task(self.lookout.look(), name="look")
-            await self.lookout.session.asking(HEAD_START)
-            self._journal = await asyncio.to_thread(_journal, self, self.lookout)
+            importing = asyncio.to_thread(_journal, self, self.lookout)
+            journal, _ = await asyncio.gather(importing, self.lookout.session.asking(HEAD_START))
+            self._journal = journal
             if not self.lookout.refusal:  # where there is nothing to look at, no store is touched
-                self._journal.begin()
-            self.room = await asyncio.to_thread(_control_room, self, self.lookout, self._journal)
+                journal.begin()
+            self.room = await asyncio.to_thread(_control_room, self, self.lookout, journal)
         await self.room.open(self._looking)
 
     async def on_unmount(self) -> None:

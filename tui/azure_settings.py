@@ -21,12 +21,13 @@ __all__ = ["AzureSettings", "azure_settings"]
 
 PUBLIC_CLOUD = "https://management.azure.com"
 
-_SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# Compiled when they are asked for: most settings have none of this, and every start reads settings.
+_SUBSCRIPTION = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
-_SERVER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
-_DATABASE = re.compile(r"[^<>*%&:\\/?\x00-\x1f]{0,127}[^<>*%&:\\/?\x00-\x1f. ]")
-_SPAN = re.compile(r"(\d{1,4})(m|h|d)")
+_GROUP = r"[\w.()-]{0,89}[\w()-]"
+_SERVER = r"(?i)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DATABASE = r"[^<>*%&:\\/?\x00-\x1f]{0,127}[^<>*%&:\\/?\x00-\x1f. ]"
+_SPAN = r"(\d{1,4})(m|h|d)"
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 14 * 86400.0  # seconds; Azure keeps 90 days, which are no incident's
 
@@ -78,7 +79,7 @@ def azure_settings(table: Table) -> AzureSettings:
 
 def _subscription(table: Table) -> str:
     value = table.text("subscription").strip()
-    if value and not _SUBSCRIPTION.fullmatch(value):
+    if value and not re.fullmatch(_SUBSCRIPTION, value):
         raise table.wrong("subscription", "a subscription's id (az account show --query id), 8-4-4-4-12 hex digits")
     if not value and not table.has("subscription") and not table.empty:
         raise SettingsError(
@@ -89,7 +90,7 @@ def _subscription(table: Table) -> str:
 
 def _groups(table: Table) -> tuple[str, ...]:
     groups = table.texts("resource_groups")
-    if any(not _GROUP.fullmatch(group) for group in groups):
+    if any(not re.fullmatch(_GROUP, group) for group in groups):
         raise table.wrong("resource_groups", 'names of resource groups, e.g. ["banking-prod-rg"]')
     return tuple({group.lower(): group for group in groups}.values())
 
@@ -98,7 +99,7 @@ def _databases(table: Table) -> tuple[str, ...]:
     names = table.texts("databases")
     for name in names:
         server, slash, database = name.partition("/")
-        if not slash or not _SERVER.fullmatch(server) or not _DATABASE.fullmatch(database):
+        if not slash or not re.fullmatch(_SERVER, server) or not re.fullmatch(_DATABASE, database):
             raise table.wrong("databases", 'a list of "server/database", e.g. ["banking-sql/Accounts"]')
     return tuple({name.lower(): name for name in names}.values())
 
@@ -151,7 +152,7 @@ def _window(table: Table, default: float) -> float:
     if not table.has("activity_window"):
         table.text("activity_window")  # so that it counts as known
         return default
-    match = _SPAN.fullmatch(table.text("activity_window"))
+    match = re.fullmatch(_SPAN, table.text("activity_window"))
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0.0
     if not 600.0 <= seconds <= _LONGEST:
         raise table.wrong("activity_window", 'a time from "10m" to "14d", e.g. "2h"')

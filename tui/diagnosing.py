@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SEARCHED = 600  # characters of a line
-_ERROR = re.compile(r"\b(?:fatal|panic|critical|severe|error|exception|traceback|fail(?:ed|ure)?)\b", re.IGNORECASE)
+_ERROR = r"(?i)\b(?:fatal|panic|critical|severe|error|exception|traceback|fail(?:ed|ure)?)\b"
 
 NOT_YET = "not ready yet: the runbook is being read"
 LOOK_EVERY, LOOK_AGAIN = 2.0, 15.0
@@ -153,7 +153,7 @@ class Diagnosing:
                 continue
             count += 1
             telling = of_database(text)
-            if telling or _ERROR.search(text):
+            if telling or re.search(_ERROR, text):
                 errors += 1
                 frame = text[:1].isspace()  # of a stack: it names the place and not the fault
                 if not excerpt or telling or (not frame and not of_database(excerpt)):

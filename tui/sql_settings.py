@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSettings", "sql_settings"]
 
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = r"(?i)[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class SqlSettings(Struct, frozen=True):
@@ -54,7 +54,7 @@ def sql_settings(table: Table, azure: bool) -> SqlSettings:
     expected = "a server's name like banking-platform-prod-sql.database.windows.net"
     if not table.has("server"):
         raise SettingsError(f"{table.path}: sql.server: missing, expected {expected}")
-    if not _HOST.fullmatch(settings.server):
+    if not re.fullmatch(_HOST, settings.server):
         raise table.wrong("server", expected)
     if not settings.database:
         raise SettingsError(f"{table.path}: sql.database: missing, expected a database's name")
@@ -70,7 +70,7 @@ def sql_settings(table: Table, azure: bool) -> SqlSettings:
 
 def _variable(table: Table, key: str) -> str:
     value = table.text(key).strip()
-    if value and not _VARIABLE.fullmatch(value):
+    if value and not re.fullmatch(_VARIABLE, value):
         # Not `wrong`: somebody may have put the secret itself here.
         raise SettingsError(f"{table.path}: sql.{key}: expected the name of an environment variable")
     return value

@@ -6,9 +6,9 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from incident.identity import named_id
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Outcome:
+class Outcome(Struct):
     """One channel of one update. ``state``: waiting, trying, ok, failed."""
 
     channel: Channel
@@ -37,8 +36,7 @@ class Outcome:
         return self.state in ("ok", "failed")
 
 
-@dataclass
-class Sending:
+class Sending(Struct):
     """An update on its way. ``trouble``: it is not in the store yet, but kept."""
 
     update: str
