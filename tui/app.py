@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 TERMINATED = 128 + signal.SIGTERM  # what a shell reports
 
-HEAD_START = 0.1
+HEAD_START = 0.02
 """Seconds that connecting may have for itself. Then the panes are imported, with the first answers on their way."""
 
 OUR_THEMES = tuple(theme.name for theme in THEMES)
