@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from drill import chart, helm, kinds, pods, stored_form
+from drill import chart, kinds, pods, stored_form
 from drill.chart import Chart
 from drill.controllers import ControlPlane
 from drill.kinds import Kind
 from drill.nodes import conditions
-from drill.scenario import Node, NodeFate, PodFate, Rollback, Say, Scenario, Step, Upgrade, seconds
+from drill.revisions import Revisions
+from drill.scenario import Node, Scenario, seconds
+from drill.script import NodeFate, PodFate, Rollback, Say, Step, Upgrade
 from drill.world import (
     CONFIG_MAP,
     DAEMON_SET,
@@ -17,7 +19,6 @@ from drill.world import (
     NAMESPACE,
     NODE,
     POD,
-    SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
     STATEFUL_SET,
@@ -42,9 +43,8 @@ class Director:
         self._plane = plane
         self._world = plane.world
         release = scenario.release
-        self._chart = Chart(release.name, scenario.namespace, release.chart, scenario.services)
-        self._revisions: list[Json] = []  # the releases, as encoded into their Secrets
-        self._tags: dict[str, str] = {}
+        chart_of_release = Chart(release.name, scenario.namespace, release.chart, scenario.services)
+        self._revisions = Revisions(chart_of_release, self._world)
         self._addresses = 10
 
     def play(self) -> None:
@@ -103,11 +103,9 @@ class Director:
     def _carry_out(self, step: Step) -> None:
         match step:
             case Upgrade():
-                self._tags = {**self._tags, **step.tags}
-                status = helm.FAILED if step.failed else helm.DEPLOYED
-                self._release(step.chart, step.app or step.chart, self._tags, status, step.description)
+                self._apply(self._revisions.upgrade(step))
             case Rollback(to=to):
-                self._rollback(to)
+                self._apply(self._revisions.roll_back(to))
             case PodFate():
                 self._doom(step)
             case NodeFate(node=node, fate=fate):
@@ -115,54 +113,11 @@ class Director:
             case Say():
                 self._say(step, step.times)
 
-    def _release(self, version: str, app: str, tags: dict[str, str], status: str, description: str) -> None:
-        """Apply the chart with these tags and store the revision, as `helm upgrade` without --wait does."""
-        world, scenario = self._world, self.scenario
-        now, number = world.clock.wall(), len(self._revisions) + 1
-        packed = helm.chart_of(
-            scenario.release.chart,
-            version,
-            app,
-            values=self._chart.values(tags),
-            templates={f"{service.name}.yaml": '{{- include "service" . }}\n' for service in scenario.services},
-        )
-        first = helm.parse_instant(self._revisions[0]["info"]["first_deployed"]) if self._revisions else now
-        release = helm.release(
-            name=scenario.release.name,
-            namespace=scenario.namespace,
-            revision=number,
-            chart=packed,
-            config={"release": {"by": "ci-deploy"}},
-            manifest=self._chart.manifest(tags),
-            status=status,
-            description=description,
-            first_deployed=first,
-            last_deployed=now,
-        )
-        if status == helm.DEPLOYED:
-            self._supersede(now)
-        self._revisions.append(release)
-        world.create(SECRET, helm.secret(release, now))
-        marks = dict(zip(_RELEASE_MARKS, (scenario.release.name, scenario.namespace), strict=True))
-        for obj in self._chart.objects(tags):
+    def _apply(self, objects: list[Json]) -> None:
+        """What the release consists of now, as `helm upgrade` without --wait applies it."""
+        marks = dict(zip(_RELEASE_MARKS, (self.scenario.release.name, self.scenario.namespace), strict=True))
+        for obj in objects:
             self._put(obj, marks=marks)
-
-    def _supersede(self, now: float) -> None:
-        store, scenario = self._world.store, self.scenario
-        for release in self._revisions:
-            if release["info"]["status"] == helm.DEPLOYED:
-                release["info"]["status"] = helm.SUPERSEDED
-                name = helm.secret_name(scenario.release.name, release["version"])
-                held = store.get(SECRET, scenario.namespace, name)
-                if held is not None:
-                    store.update(SECRET, helm.with_status(held, helm.SUPERSEDED, now))
-
-    def _rollback(self, to: int) -> None:
-        target = self._revisions[to - 1]
-        meta = target["chart"]["metadata"]
-        tags = {name: values["image"]["tag"] for name, values in target["chart"]["values"].items()}
-        self._tags = tags
-        self._release(meta["version"], meta["appVersion"], tags, helm.DEPLOYED, f"Rollback to {to}")
 
     def _put(self, obj: Json, *, marks: Json) -> None:
         """Create an object, or give the one that is there its new spec."""

@@ -18,6 +18,7 @@ from drill.fates import Fate
 from drill.good import Good
 from drill.offsets import Name, Offset
 from drill.offsets import seconds as seconds
+from drill.script import NodeFate, PodFate, Rollback, Say, Step, Upgrade
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -74,63 +75,6 @@ class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "50m", "memory": "64Mi"})
     cpu: float = 0.02
     memory: float = 60.0
-
-
-class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
-    """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service."""
-
-    at: Offset
-    chart: str
-    tags: dict[str, str] = {}
-    app: str = ""
-    description: str = "Upgrade complete"
-    failed: bool = False
-
-
-class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="rollback", tag_field="do"):
-    """`helm rollback` to a revision."""
-
-    at: Offset
-    to: int
-
-
-class PodFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="pod-fate", tag_field="do"):
-    """So many running pods of a service meet a fate; with ``while_down`` only until that service is available again."""
-
-    at: Offset
-    service: Name
-    fate: Fate
-    pods: int = 1
-    while_down: str = ""
-
-
-class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
-    """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it."""
-
-    at: Offset
-    node: Name
-    fate: Literal["memory-pressure", "not-ready", ""]
-
-
-class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="event", tag_field="do"):
-    """An event that no controller of ours would write.
-
-    It recurs ``every`` so often if given, at most ``times``, and with ``while_down`` only while that service is down.
-    """
-
-    at: Offset
-    kind: Literal["Deployment", "StatefulSet", "Node", "Service", "Pod"]
-    name: str  # of a Pod: the name of its service
-    reason: str
-    message: str
-    component: str
-    warning: bool = False
-    every: str = ""
-    times: int = 1_000_000
-    while_down: str = ""
-
-
-Step = Upgrade | Rollback | PodFate | NodeFate | Say
 
 
 class Commit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

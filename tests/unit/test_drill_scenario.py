@@ -10,7 +10,8 @@ import pytest
 
 from drill import scenario
 from drill.fates import Fate
-from drill.scenario import ScenarioError, Upgrade
+from drill.scenario import ScenarioError
+from drill.script import Rollback, Upgrade
 from incident.practice import read_good
 from runbook.known import MITIGATIONS
 from runbook.playbook_file import SHIPPED
@@ -40,7 +41,7 @@ def test_every_scenario_that_ships_can_be_read() -> None:
 
 def test_the_payment_release_is_the_twelfth_revision_twenty_minutes_ago() -> None:
     told = scenario.load("payment-release")
-    releases = [(at, step) for at, step in told.steps() if isinstance(step, (Upgrade, scenario.Rollback))]
+    releases = [(at, step) for at, step in told.steps() if isinstance(step, (Upgrade, Rollback))]
     at, last = releases[-1]
     assert len(releases) == 12
     assert at == -20 * 60

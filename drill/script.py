@@ -1,0 +1,67 @@
+"""What befalls a platform: the steps of a scenario's script, each a struct with the offset ``at`` which it happens."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from drill.fates import Fate
+from drill.offsets import Name, Offset
+
+
+class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
+    """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service."""
+
+    at: Offset
+    chart: str
+    tags: dict[str, str] = {}
+    app: str = ""
+    description: str = "Upgrade complete"
+    failed: bool = False
+
+
+class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="rollback", tag_field="do"):
+    """`helm rollback` to a revision."""
+
+    at: Offset
+    to: int
+
+
+class PodFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="pod-fate", tag_field="do"):
+    """So many running pods of a service meet a fate; with ``while_down`` only until that service is available again."""
+
+    at: Offset
+    service: Name
+    fate: Fate
+    pods: int = 1
+    while_down: str = ""
+
+
+class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
+    """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it."""
+
+    at: Offset
+    node: Name
+    fate: Literal["memory-pressure", "not-ready", ""]
+
+
+class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="event", tag_field="do"):
+    """An event that no controller of ours would write.
+
+    It recurs ``every`` so often if given, at most ``times``, and with ``while_down`` only while that service is down.
+    """
+
+    at: Offset
+    kind: Literal["Deployment", "StatefulSet", "Node", "Service", "Pod"]
+    name: str  # of a Pod: the name of its service
+    reason: str
+    message: str
+    component: str
+    warning: bool = False
+    every: str = ""
+    times: int = 1_000_000
+    while_down: str = ""
+
+
+Step = Upgrade | Rollback | PodFate | NodeFate | Say
