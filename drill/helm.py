@@ -20,6 +20,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 DEPLOYED: Final = "deployed"
 SUPERSEDED: Final = "superseded"
 FAILED: Final = "failed"
+PENDING_UPGRADE: Final = "pending-upgrade"
 
 
 def secret_name(release: str, revision: int) -> str:

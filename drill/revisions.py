@@ -24,6 +24,8 @@ class Revisions:
     def upgrade(self, step: Upgrade) -> list[Json]:
         """A new revision with the tags of a step; the objects of the release from now on."""
         self._tags = {**self._tags, **step.tags}
+        if step.pending:
+            return self._write(step.chart, step.app or step.chart, helm.PENDING_UPGRADE, "Preparing upgrade")
         status = helm.FAILED if step.failed else helm.DEPLOYED
         return self._write(step.chart, step.app or step.chart, status, step.description)
 

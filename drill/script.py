@@ -11,7 +11,10 @@ from drill.offsets import Name, Offset
 
 
 class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
-    """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service."""
+    """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service.
+
+    ``pending``: its helm was killed while it waited, and never wrote how it ended.
+    """
 
     at: Offset
     chart: str
@@ -19,6 +22,7 @@ class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag
     app: str = ""
     description: str = "Upgrade complete"
     failed: bool = False
+    pending: bool = False
 
 
 class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="rollback", tag_field="do"):

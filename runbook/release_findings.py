@@ -23,11 +23,13 @@ from runbook.workloads import PLURALS
 if TYPE_CHECKING:
     from runbook.scene import Scene
 
+HELM_GIVES_UP = 300.0  # seconds; helm's own --timeout, unless somebody gives another one
 MOST_LIVE = 12  # objects that are looked at in the cluster
 CONFLICT = 409
 _BROUGHT_HERE = ("pre-install", "post-install", "pre-upgrade", "post-upgrade")
 _RUNS = ("Job", "Pod")
 _HELM = "helm"  # its field manager
+_LEFT_BEHIND = ("pending-upgrade", "pending-rollback")  # of what can be pending, what helm itself rolls back from
 
 
 async def standing(scene: Scene, history: History) -> Finding:
@@ -40,6 +42,12 @@ async def standing(scene: Scene, history: History) -> Finding:
     since = current.stored.updated
     when = f" since {age(scene.now() - since)}" if since is not None else ""
     who = await _writer(scene, current)
+    if current.status in _LEFT_BEHIND and since is not None and scene.now() - since > HELM_GIVES_UP:
+        text = (
+            f"{what}{when}{who}: its helm was killed, or waits longer than usual; helm refuses every upgrade "
+            "(another operation is in progress) until the release is rolled back"
+        )
+        return Finding("release", Level.AMBER, text, "make sure that no pipeline's helm is at it any more")
     advice = (
         f"wait until it ended; if nobody's helm runs there any more: "
         f"kubectl delete secret {current.stored.secret} -n {history.namespace}"

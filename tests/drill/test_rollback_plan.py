@@ -137,6 +137,20 @@ async def test_a_pending_release_is_refused_with_who_and_when_and_what_to_do() -
         assert f"kubectl delete secret {helm.secret_name(RELEASE, 4)} -n {PROD}" in without_cluster(said.advice)
 
 
+async def test_a_release_that_a_killed_helm_left_pending_can_be_rolled_back_by_who_knows_it() -> None:
+    async with at_desk() as at:
+        upgrade(at, status="pending-upgrade", description="Preparing upgrade")
+        left = secret_of(at, 4)
+        labels = {**left["metadata"]["labels"], "modifiedAt": str(int(time.time() - 480))}
+        at.put("secrets", {**left, "metadata": {**left["metadata"], "labels": labels}}, manager="Helm")
+        plan = await at.plan("rollback", aim())
+        assert plan.blocked == ()
+        said = finding(plan, "release")
+        assert said.level is Level.AMBER
+        assert said.text.startswith("revision 4 is pending-upgrade since 8m")
+        assert "helm refuses every upgrade (another operation is in progress) until the release is rolled" in said.text
+
+
 async def test_without_helm_it_is_told_how_to_get_one(tmp_path: Path) -> None:
     broken = a_helm(tmp_path / "broken", rollback="", version="2.17.0")
     mute = a_helm(tmp_path / "mute", rollback="", version="''")
