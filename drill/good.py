@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from drill.document import Place
 from drill.offsets import Name
 
 Words = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -70,18 +71,19 @@ class Good(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     evidence_first: bool = False
     mitigate_within: Annotated[float, Meta(gt=0)] | None = None
 
-    def mistakes(self) -> Iterator[str]:
-        """What the types cannot say; a sentence each."""
-        for step in self.path:
+    def mistakes(self) -> Iterator[tuple[Place, str]]:
+        """What the types cannot say: a place below ``good``, and a sentence."""
+        times = Counter(step.id for step in self.path)
+        for index, step in enumerate(self.path):
+            here: Place = ("path", index)
             if len(step.counts) != 1:
                 found = " and ".join(step.counts) or "none"
-                yield f"good: step {step.id!r} needs exactly one of {', '.join(COUNTS)}, and has {found}"
+                yield here, f"step {step.id!r} needs exactly one of {', '.join(COUNTS)}, and has {found}"
             if step.target != "*" and not step.act:
-                yield f"good: step {step.id!r} has a target, and no act"
+                yield (*here, "target"), f"step {step.id!r} has a target, and no act"
             if step.times != 1 and not step.update:
-                yield f"good: step {step.id!r} says how often, and no update"
-        for name, times in Counter(step.id for step in self.path).items():
-            if times > 1:
-                yield f"good: {times} steps have the id {name!r}"
+                yield (*here, "times"), f"step {step.id!r} says how often, and no update"
+            if times.pop(step.id, 1) > 1:
+                yield (*here, "id"), f"there is more than one step {step.id!r}"
         if self.evidence_first and not any(step.evidence for step in self.path):
-            yield "good: evidence_first needs a step that says which evidence"
+            yield ("evidence_first",), "it needs a step that says which evidence"

@@ -6,25 +6,25 @@ already happened when somebody looks; what lies after it happens while they watc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
+from yaml.nodes import MappingNode
 
+from drill import document, shape
 from drill.azure.part import Azure
+from drill.document import Mistake
+from drill.document import ScenarioError as ScenarioError
 from drill.fates import Fate
 from drill.good import Good
 from drill.offsets import Name, Offset
 from drill.offsets import seconds as seconds
-from drill.script import NodeFate, PodFate, Rollback, Say, Step, Upgrade
+from drill.script import NodeFate, PodFate, Rollback, Say, Step, Traffic, Upgrade
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-
-
-class ScenarioError(ValueError):
-    """A scenario that cannot be played: which one, where in it, and what was expected."""
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +61,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log: str = "request"  # which voice it logs in, see drill.logs
     curl: bool = True  # whether its image has one
     database: str = ""  # the database of the part ``azure`` that it cannot do without
+    load: float = 0.0  # how many of its pods the work that arrives takes; 0: never too much
 
 
 class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -152,60 +153,82 @@ def load(name: str) -> Scenario:
 
 
 def parse(text: str, *, source: str = "scenario") -> Scenario:
-    """A scenario out of YAML text. Raises `ScenarioError`, naming ``source`` and the place in it."""
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        scenario = msgspec.convert(yaml.load(text, Loader=loader), Scenario)  # noqa: S506 (both are safe loaders)
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{source}: not YAML: {error}") from None
-    except msgspec.ValidationError as error:
-        raise ScenarioError(f"{source}: {error}") from None
-    _check(scenario, source)
+    """A scenario out of YAML text. Raises `ScenarioError`: ``source``, line, key, and what was expected."""
+    root = document.compose(text, source)
+    scenario, mistakes = read(root)
+    if scenario is None:
+        raise ScenarioError(document.told(mistakes[0], root, source))
     return scenario
 
 
-def _check(scenario: Scenario, source: str) -> None:
+def read(root: MappingNode) -> tuple[Scenario | None, list[Mistake]]:
+    """A scenario out of its nodes, or all that is wrong with it; names are only looked at once every value is right."""
+    found = [*document.misread(root)]
+    scenario = None
+    try:
+        scenario = msgspec.convert(document.plain(root), Scenario)
+    except msgspec.ValidationError as error:
+        found += shape.mistakes(root, Scenario)
+        found = found or [Mistake((), str(error))]
+    else:
+        found += _mistakes(scenario)
+    return (None if found else scenario), found
+
+
+def _mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What the types cannot say: that every name in the script means something, and that revisions come in order."""
     services = {service.name for service in scenario.services}
     nodes = {node.name for node in scenario.nodes}
+    for part in ("nodes", "services"):
+        yield from _twice(part, [one.name for one in getattr(scenario, part)])
     revisions = 0
-    tagged: set[str] = set()
-    for _, step in scenario.steps():
+    order = sorted(enumerate(scenario.script), key=lambda item: seconds(item[1].at))
+    for index, step in order:
+        here = ("script", index)
         match step:
             case Upgrade(tags=tags):
                 revisions += 1
-                tagged |= tags.keys()
                 for unknown in sorted(tags.keys() - services):
-                    raise ScenarioError(f"{source}: upgrade at {step.at}: there is no service {unknown!r}")
-                if revisions == 1 and tagged != services:
-                    missing = ", ".join(sorted(services - tagged))
-                    raise ScenarioError(
-                        f"{source}: the first upgrade must give every service a tag; missing: {missing}"
-                    )
+                    yield Mistake((*here, "tags", unknown), _no("service", unknown, services))
+                if revisions == 1 and (missing := sorted(services - tags.keys())):
+                    every = "the first upgrade must give every service a tag; missing: "
+                    yield Mistake((*here, "tags"), every + ", ".join(missing))
             case Rollback(to=to):
                 if not 1 <= to <= revisions:
-                    raise ScenarioError(f"{source}: rollback at {step.at}: there is no revision {to} by then")
+                    yield Mistake((*here, "to"), f"there is no revision {to} by then")
                 revisions += 1
-            case PodFate(service=service) if service not in services:
-                raise ScenarioError(f"{source}: pod-fate at {step.at}: there is no service {service!r}")
+            case PodFate(service=service) | Traffic(service=service) if service not in services:
+                yield Mistake((*here, "service"), _no("service", service, services))
             case PodFate(while_down=other) | Say(while_down=other) if other and other not in services:
-                raise ScenarioError(f"{source}: while_down at {step.at}: there is no service {other!r}")
+                yield Mistake((*here, "while_down"), _no("service", other, services))
             case NodeFate(node=node) if node not in nodes:
-                raise ScenarioError(f"{source}: node-fate at {step.at}: there is no node {node!r}")
+                yield Mistake((*here, "node"), _no("node", node, nodes))
             case _:
                 pass
-    if revisions == 0:
-        raise ScenarioError(f"{source}: the script must begin with an upgrade, the installation")
-    for mistake in scenario.good.mistakes() if scenario.good is not None else ():
-        raise ScenarioError(f"{source}: {mistake}")
-    _check_azure(scenario, source)
+    if not order or not isinstance(order[0][1], Upgrade):
+        yield Mistake(("script",), "the script must begin with an upgrade, the installation")
+    if scenario.good is not None:
+        for place, what in scenario.good.mistakes():
+            yield Mistake(("good", *place), what)
+    yield from _mistakes_in_azure(scenario, services)
 
 
-def _check_azure(scenario: Scenario, source: str) -> None:
+def _mistakes_in_azure(scenario: Scenario, services: set[str]) -> Iterator[Mistake]:
     azure = scenario.azure
     databases = {database.name for database in azure.databases} if azure is not None else set()
-    for service in scenario.services:
+    for index, service in enumerate(scenario.services):
         if service.database and service.database not in databases:
-            raise ScenarioError(f"{source}: service {service.name}: there is no database {service.database!r}")
-    for mistake in azure.mistakes({service.name for service in scenario.services}) if azure is not None else ():
-        raise ScenarioError(f"{source}: {mistake}")
+            yield Mistake(("services", index, "database"), _no("database", service.database, databases))
+    if azure is not None:
+        for place, what in azure.mistakes(services):
+            yield Mistake(("azure", *place), what)
+
+
+def _twice(part: str, names: list[str]) -> Iterator[Mistake]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Mistake((part, index, "name"), f"{name!r} is there already")
+
+
+def _no(what: str, name: str, known: set[str]) -> str:
+    return f"there is no {what} {name!r}{shape.close_to(name, sorted(known))}"

@@ -12,9 +12,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from drill.azure import tiers
+from drill.document import Place
 from drill.offsets import Name, Offset, Span, seconds
 
-Guid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Guid = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="a GUID such as 3f1c6a52-8b0d-4e57-9a41-6c2d7e90b318",
+    ),
+]
 Amount = Annotated[float, Meta(ge=0.0)]
 Whole = Annotated[int, Meta(ge=0)]
 
@@ -153,45 +160,49 @@ class Azure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         blockers = [blocker.at for database in self.databases for blocker in database.blockers]
         return min((0.0, *(seconds(at) for at in (*surges, *blockers))))
 
-    def mistakes(self, services: set[str]) -> Iterator[str]:
-        """What the types cannot say: each a sentence that begins with the place."""
+    def mistakes(self, services: set[str]) -> Iterator[tuple[Place, str]]:
+        """What the types cannot say: a place below ``azure``, and a sentence."""
         names = [database.name for database in self.databases]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"azure: databases: there are two named {name!r}"
-        for database in self.databases:
-            yield from _mistakes_of(database, services)
-        for alert in self.alerts:
+        for index, database in enumerate(self.databases):
+            if database.name in names[:index]:
+                yield ("databases", index, "name"), f"there are two named {database.name!r}"
+            for place, what in _mistakes_of(database, services):
+                yield ("databases", index, *place), what
+        for index, alert in enumerate(self.alerts):
+            here: Place = ("alerts", index)
             if alert.database not in names:
-                yield f"azure: alert {alert.name}: there is no database {alert.database!r}"
+                yield (*here, "database"), f"alert {alert.name}: there is no database {alert.database!r}"
             if alert.metric not in METRICS:
-                yield f"azure: alert {alert.name}: expected one of {', '.join(METRICS)}, not {alert.metric!r}"
-        for entry in self.activity:
-            if seconds(entry.at) > 0:
-                yield f"azure: activity at {entry.at}: expected something of the past"
-            if len(entry.resource.split("/")) % 2 == 0 or "." not in entry.resource.split("/")[0]:
                 yield (
-                    f"azure: activity at {entry.at}: expected a resource such as Microsoft.Sql/servers/NAME, "
-                    f"not {entry.resource!r}"
+                    (*here, "metric"),
+                    f"alert {alert.name}: expected one of {', '.join(METRICS)}, not {alert.metric!r}",
                 )
+        for index, entry in enumerate(self.activity):
+            if seconds(entry.at) > 0:
+                yield ("activity", index, "at"), "expected something of the past"
+            if len(entry.resource.split("/")) % 2 == 0 or "." not in entry.resource.split("/")[0]:
+                wanted = f"expected a resource such as Microsoft.Sql/servers/NAME, not {entry.resource!r}"
+                yield ("activity", index, "resource"), wanted
 
 
-def _mistakes_of(database: SqlDatabase, services: set[str]) -> Iterator[str]:
-    place = f"azure: database {database.name}"
+def _mistakes_of(database: SqlDatabase, services: set[str]) -> Iterator[tuple[Place, str]]:
     tier = tiers.TIERS.get(database.objective)
     if tier is None:
-        yield f"{place}: there is no service objective {database.objective!r}, but {', '.join(tiers.TIERS)}"
+        yield ("objective",), f"there is no service objective {database.objective!r}, but {', '.join(tiers.TIERS)}"
     elif database.max_gb > tier.max_gb:
-        yield f"{place}: {database.objective} holds at most {tier.max_gb} GB, not {database.max_gb}"
+        yield ("max_gb",), f"{database.objective} holds at most {tier.max_gb} GB, not {database.max_gb}"
     if database.used_gb > database.max_gb:
-        yield f"{place}: it uses {database.used_gb:g} GB of {database.max_gb}"
-    for surge in database.surges:
+        yield ("used_gb",), f"it uses {database.used_gb:g} GB of {database.max_gb}"
+    for index, surge in enumerate(database.surges):
+        here: Place = ("surges", index)
         if surge.while_down and surge.while_down not in services:
-            yield f"{place}: surge at {surge.at}: there is no service {surge.while_down!r}"
+            yield (*here, "while_down"), f"there is no service {surge.while_down!r}"
         if surge.until is not None and seconds(surge.until) <= seconds(surge.at):
-            yield f"{place}: surge at {surge.at}: it ends at {surge.until}, before it begins"
+            yield (*here, "until"), f"the surge at {surge.at} ends at {surge.until}, before it begins"
     numbers = [blocker.session for blocker in database.blockers]
-    if len({*numbers}) != len(numbers):
-        yield f"{place}: two blockers have the same session number"
+    for index, number in enumerate(numbers):
+        if number in numbers[:index]:
+            yield ("blockers", index, "session"), f"two blockers have the session number {number}"
 
 
 def of(data: object) -> Azure:

@@ -48,23 +48,32 @@ def test_a_scenario_can_have_a_part_for_azure() -> None:
     [
         (
             ("objective: S3", "objective: S5"),
-            "azure: database Accounts: there is no service objective 'S5', but Basic, S0",
+            r"small\.yaml:19: azure\.databases\[0\]\.objective: there is no service objective 'S5', but Basic, S0",
         ),
-        (("objective: S3", "objective: Basic"), "azure: database Accounts: Basic holds at most 2 GB, not 250"),
-        (("objective: S3", "objective: S3\n      used_gb: 300"), "azure: database Accounts: it uses 300 GB of 250"),
-        (("while_down: api", "while_down: web"), "surge at -20m: there is no service 'web'"),
-        (("at: -20m, while_down: api", "at: -20m, until: -21m"), "surge at -20m: it ends at -21m, before it begins"),
-        (("session: 87", "session: 7"), r"small\.yaml: .*session"),
+        (("objective: S3", "objective: Basic"), r"azure\.databases\[0\]\.max_gb: Basic holds at most 2 GB, not 250"),
+        (
+            ("objective: S3", "objective: S3\n      used_gb: 300"),
+            r"small\.yaml:20: azure\.databases\[0\]\.used_gb: it uses 300 GB of 250",
+        ),
+        (("while_down: api", "while_down: web"), r"surges\[0\]\.while_down: there is no service 'web'"),
+        (("at: -20m, while_down: api", "at: -20m, until: -21m"), "the surge at -20m ends at -21m, before it begins"),
+        (
+            ("session: 87", "session: 7"),
+            r"^small\.yaml:21: .*session: expected a whole number of at least 51, found 7$",
+        ),
         (("database: Accounts, metric", "database: Nothing, metric"), "alert high: there is no database 'Nothing'"),
         (("metric: dtu_consumption_percent", "metric: dtu"), "alert high: expected one of dtu_consumption_percent"),
-        (("at: -27m", "at: +5m"), r"activity at \+5m: expected something of the past"),
+        (("at: -27m", "at: +5m"), r"activity\[0\]\.at: expected something of the past"),
         (
             ("resource: Microsoft.Sql/servers/prod-sql/firewallRules/x", "resource: prod-sql"),
             "expected a resource such as",
         ),
         (("image: example/api, database: Accounts", "image: example/api, database: Ledger"), "no database 'Ledger'"),
-        (("subscription: 3f1c6a52", "subscription: 3f1c"), r"small\.yaml: .*azure\.subscription"),
-        (("group: prod-rg", "gruppe: prod-rg"), r"small\.yaml: .*gruppe"),
+        (("subscription: 3f1c6a52", "subscription: 3f1c"), r"^small\.yaml:14: azure\.subscription: expected a GUID"),
+        (
+            ("group: prod-rg", "gruppe: prod-rg"),
+            r"^small\.yaml:15: azure\.gruppe: there is no such key; did you mean group\?$",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(change: tuple[str, str], complaint: str) -> None:

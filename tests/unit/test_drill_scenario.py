@@ -77,14 +77,23 @@ def test_steps_come_in_the_order_of_time() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (("severity: 3", "severity: 5"), r"small\.yaml: .*severity"),
-        (("title:", "titel:"), r"small\.yaml: .*titel"),
-        (("replicas: 2", "replicas: many"), r"small\.yaml: .*services"),
-        (("tags: {api: 1.0.0}", "tags: {apy: 1.0.0}"), "upgrade at -1h: there is no service 'apy'"),
+        (("severity: 3", "severity: 5"), r"^small\.yaml:4: severity: expected a whole number from 1 to 4, found 5$"),
+        (("title:", "titel:"), r"^small\.yaml:3: titel: there is no such key; did you mean title\?$"),
+        (
+            ("replicas: 2", "replicas: many"),
+            r"^small\.yaml:10: services\[0\]\.replicas: expected a whole number of at least 0, found 'many'$",
+        ),
+        (
+            ("tags: {api: 1.0.0}", "tags: {apy: 1.0.0}"),
+            r"^small\.yaml:12: script\[0\]\.tags\.apy: there is no service 'apy'; did you mean api\?$",
+        ),
         (("tags: {api: 1.0.0}", "tags: {}"), "first upgrade must give every service a tag; missing: api"),
-        (("do: upgrade", "do: rollback"), r"small\.yaml: "),
-        (("at: -1h", "at: yesterday"), r"small\.yaml: .*script"),
-        (("name: small", "name: [small"), r"small\.yaml: not YAML"),
+        (("do: upgrade", "do: rollback"), r"^small\.yaml:12: script\[0\]\.chart: there is no such key"),
+        (
+            ("at: -1h", "at: yesterday"),
+            r"^small\.yaml:12: script\[0\]\.at: expected an offset such as -20m, .*, found 'yesterday'$",
+        ),
+        (("name: small", "name: [small"), r"^small\.yaml:3: not YAML"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(change: tuple[str, str], complaint: str) -> None:
@@ -135,20 +144,36 @@ def test_every_scenario_that_ships_says_what_a_good_response_is_in_names_that_th
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("done: declared", "done: perhaps", r"small: Invalid enum value 'perhaps' - at `\$.good.path\[0\].done`"),
-        (", done: declared", "", "small: good: step 'declare' needs exactly one of done, .*, and has none"),
+        (
+            "done: declared",
+            "done: perhaps",
+            r"small:17: good\.path\[0\]\.done: expected one of declared, .*, found 'perhaps'",
+        ),
+        (
+            ", done: declared",
+            "",
+            r"small:17: good\.path\[0\]: step 'declare' needs exactly one of done, .*, and has none",
+        ),
         (
             "done: declared",
             "done: declared, role: ic",
-            "small: good: step 'declare' needs .*done and role",
+            "step 'declare' needs .*done and role",
         ),
-        ("id: heal", "id: declare", "small: good: 2 steps have the id 'declare'"),
-        ("act: [restart], ", "update: team, ", "small: good: step 'heal' has a target, and no act"),
-        ("severity: 3\n  path", "severity: 5\n  path", r"small: Expected `int` <= 4 - at `\$.good.severity`"),
+        ("id: heal", "id: declare", r"small:17: good\.path\[0\]\.id: there is more than one step 'declare'"),
+        (
+            "act: [restart], ",
+            "update: team, ",
+            r"small:18: good\.path\[1\]\.target: step 'heal' has a target, and no act",
+        ),
+        (
+            "severity: 3\n  path",
+            "severity: 5\n  path",
+            r"small:15: good\.severity: expected a whole number from 1 to 4, found 5",
+        ),
         (
             "severity: 3\n  path",
             "severity: 3\n  evidence_first: true\n  path",
-            "small: good: evidence_first needs a step",
+            r"small:16: good\.evidence_first: it needs a step that says which evidence",
         ),
     ],
 )
