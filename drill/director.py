@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drill import chart, kinds, pods, stored_form
@@ -35,11 +36,21 @@ _RELEASE_MARKS: Final = ("meta.helm.sh/release-name", "meta.helm.sh/release-name
 
 
 class Director:
-    """Carries out the script of one scenario. ``start`` is the world instant that its offsets are relative to."""
+    """Carries out the script of one scenario. ``start`` is the world instant that its offsets are relative to.
 
-    def __init__(self, scenario: Scenario, plane: ControlPlane, start: float) -> None:
+    ``others`` carry out the steps that are not about the cluster itself, by the steps' type.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        plane: ControlPlane,
+        start: float,
+        others: Mapping[type[Any], Callable[[Any], None]] | None = None,
+    ) -> None:
         self.scenario = scenario
         self.start = start
+        self._others = dict(others or {})
         self._plane = plane
         self._world = plane.world
         release = scenario.release
@@ -112,6 +123,8 @@ class Director:
                 self._plane.nodes.afflict(node, fate)
             case Say():
                 self._say(step, step.times)
+            case _:
+                self._others[type(step)](step)
 
     def _apply(self, objects: list[Json]) -> None:
         """What the release consists of now, as `helm upgrade` without --wait applies it."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from drill.ailing import Ailing, Complaint
 from drill.clock import Clock
 from drill.store import ObjectStore
 from drill.strain import Felt, Strain
@@ -39,6 +40,7 @@ class HealthEndpoints:
         self._strain = strain
         self._chance = random.Random(11)  # noqa: S311 (latencies)
         self._runners: list[web.AppRunner] = []
+        self.complaints: list[Complaint] = []  # what else can ail a service
         self.urls: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -71,6 +73,9 @@ class HealthEndpoints:
         worst = max((felt.pressed.get(service, 0.0) for service in self._checks.values()), default=0.0)
         if worst > 1.0:
             return min(self._chance.uniform(*_CRAWLS) * worst, _MOST), self._chance.random() < _TIRES
+        slow = max((one.seconds for service in self._checks.values() for one in self._ailing(service)), default=0.0)
+        if slow:
+            return self._chance.uniform(0.9, 1.1) * slow, False
         down = self.report()["status"] == _UNHEALTHY
         return self._chance.uniform(*(_WAITS if down else _QUICK)), False
 
@@ -86,9 +91,15 @@ class HealthEndpoints:
         if service in felt.pressed:
             took = round(sum(_CRAWLS) / 2 * felt.pressed[service] * 1000)
             return _part(_DEGRADED, f"{service}: SELECT 1 on {database} took {took} ms")
+        ailing = sorted(self._ailing(service), key=lambda one: one.status != _UNHEALTHY)
+        if ailing:
+            return _part(ailing[0].status, ailing[0].words)
         if unready:
             return _part(_DEGRADED, f"{service}: {ready} of {ready + unready} endpoints ready")
         return {"status": _HEALTHY}
+
+    def _ailing(self, service: str) -> list[Ailing]:
+        return [found for complaint in self.complaints if (found := complaint(service)) is not None]
 
     def _addresses(self, service: str) -> tuple[int, int]:
         endpoints = self._store.get(ENDPOINTS, self._namespace, service) or {}

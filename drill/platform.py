@@ -27,12 +27,14 @@ from drill.controllers import ControlPlane
 from drill.director import Director
 from drill.fleet import Churn, Fleet
 from drill.health import HealthEndpoints
+from drill.loads import Loads
 from drill.logs import Logs
 from drill.metrics import Load, Metrics
 from drill.network import Network
 from drill.outages import Outages
 from drill.programs import Programs
 from drill.scenario import Scenario
+from drill.script import Traffic
 from drill.server import ApiServer
 from drill.store import ObjectStore
 from drill.strain import Strain, Unreadiness
@@ -99,7 +101,8 @@ class Platform:
         trouble = self.scenario.azure.trouble if self.scenario.azure is not None else 0.0
         probed = [service.name for service in self.scenario.services if service.probe]
         Unreadiness(self.strain, self.plane, space, probed).watch(now + trouble)
-        director = Director(self.scenario, self.plane, now)
+        loads = Loads(self.store, space, {service.name: service.load for service in self.scenario.services})
+        director = Director(self.scenario, self.plane, now, {Traffic: loads.turn})
         director.play()
         self.fleet = Fleet(self.plane.world, director)
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
@@ -109,6 +112,7 @@ class Platform:
         self.metrics = self._metrics()
         checks = {service.check: service.name for service in self.scenario.services if service.check}
         self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain)
+        self.health.complaints.append(loads.complaint)
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)

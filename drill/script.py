@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from drill.fates import Fate
 from drill.offsets import Name, Offset
@@ -42,6 +42,14 @@ class PodFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag
     while_down: str = ""
 
 
+class Traffic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="traffic", tag_field="do"):
+    """So much work arrives at a service from then on, counted in pods that it takes (see `drill.loads`)."""
+
+    at: Offset
+    service: Name
+    pods: Annotated[float, Meta(ge=0)]
+
+
 class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
     """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it."""
 
@@ -68,4 +76,4 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="ev
     while_down: str = ""
 
 
-Step = Upgrade | Rollback | PodFate | NodeFate | Say
+Step = Upgrade | Rollback | PodFate | NodeFate | Say | Traffic
