@@ -95,7 +95,7 @@ class Person:
         else:
             await self.console.press("exclamation_mark")
 
-    async def act(self, key: str) -> None:
+    async def do(self, key: str) -> None:
         """The whole way from the key to an act under way."""
         screen = await self.plan(key)
         await self.confirm(screen)

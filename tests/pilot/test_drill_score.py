@@ -9,17 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from drill.good import Good, Harmful, Step
-from drill.platform import Running, running
-from drill.serve import announcement
-from incident.entry import Status
+from drill.platform import running
 from tests.drill.small_scenario import SMALL
-from tests.pilot.console_harness import NARROW, Console, opened
-from tui.drill_process import DrillProcess
+from tests.pilot.commanding import resolve, scored
+from tests.pilot.console_harness import NARROW, opened
+from tests.pilot.playing import HereDrill
 from tui.options import ConsoleOptions
 from tui.screens.choose import ChooseScreen
-from tui.screens.incident import IncidentScreen
-from tui.screens.resolve import ResolveScreen
-from tui.screens.score import ScoreScreen
 from tui.settings import Settings
 
 PRACTISED = replace(
@@ -37,53 +33,8 @@ PRACTISED = replace(
 )
 
 
-class HereDrill(DrillProcess):
-    """A drill whose platform is in this process: what it announces is what a child would write."""
-
-    def __init__(self, platform: Running) -> None:
-        super().__init__(platform.scenario)
-        self._platform = platform
-
-    def start(self) -> None:
-        """It serves already."""
-
-    async def _first_line(self) -> bytes:
-        return announcement(self._platform).encode() + b"\n"
-
-
-async def scored(console: Console) -> ScoreScreen:
-    screen = await console.on(ScoreScreen)
-    await console.says(" of 100")
-    return screen
-
-
-async def resolve(console: Console) -> None:
-    """Through the card, with whatever is open on the checklist."""
-    await console.press("v")
-    screen = await console.on(IncidentScreen)
-    await console.until(lambda: console.room.commanding.checklists.ready, "the checklists")
-    await console.press("home")
-    for _ in range(5):
-        if screen.card.chosen == "status":
-            break
-        await console.press("down")
-    await console.press("enter")
-    await console.on(ChooseScreen)
-    await console.typed("RESOLVED\n")
-    dialog = await console.on(ResolveScreen)
-    await console.until(lambda: dialog.focused is not None, "the focus")
-    dialog.query_one("#resolve-yes").focus()
-    await console.press("enter")
-    await console.until(lambda: shown_status(console) is Status.RESOLVED, "resolved")
-
-
 def written(directory: Path, extension: str) -> str:
     return next(directory.glob(f"INC-*-DRILL.{extension}")).read_text()
-
-
-def shown_status(console: Console) -> Status | None:
-    incident = console.room.journal.incident
-    return incident.status if incident is not None else None
 
 
 @pytest.mark.asyncio
@@ -113,7 +64,6 @@ async def test_a_drill_is_scored_at_its_key_and_when_it_is_resolved(
             await console.home()
 
             await resolve(console)
-            await console.on(ChooseScreen)
             await console.press("escape")
             screen = await scored(console)
             await console.says("Roll the release back")

@@ -10,16 +10,15 @@ import pytest
 
 from incident.entry import Kind, Status
 from runbook.playbook_file import SHIPPED
-from tests.pilot.acting import READ, Stage, stage
+from tests.pilot.acting import Stage, stage
+from tests.pilot.commanding import card, told
 from tests.pilot.console_harness import Console
 from tests.unit.channel_servers import TOKEN, Receiver, receiver
 from tui.cli import main
 from tui.screens.choose import ChooseScreen
 from tui.screens.declare import DeclareScreen
 from tui.screens.diagnosis import DiagnosisScreen
-from tui.screens.incident import IncidentScreen
 from tui.screens.resolve import ResolveScreen
-from tui.screens.update import UpdateScreen
 from widgets.guide import GuidePane
 
 CHANNELS = """
@@ -70,39 +69,12 @@ async def understood(console: Console) -> None:
     await console.notes("^(Done|Looked): Check payment service health\n")
 
 
-async def card(console: Console, row: str) -> IncidentScreen:
-    """The incident's card with the cursor on a row."""
-    await console.press("v")
-    screen = await console.on(IncidentScreen)
-    await console.until(lambda: console.room.commanding.checklists.ready, "the checklists")
-    await console.press("home")
-    for _ in range(30):
-        if screen.card.chosen == row:
-            return screen
-        await console.press("down")
-    raise AssertionError(f"{row} is not on the card")
-
-
-async def told(console: Console, *words: str) -> None:
-    """A status update as it is drafted, to everybody whom the matrix wants told."""
-    screen = await console.on(UpdateScreen)
-    await console.until(lambda: screen.area.text, "a draft")
-    for part in words:
-        assert part in screen.area.text
-    await console.press("ctrl+s")
-    await asyncio.sleep(READ)
-    await console.press("exclamation_mark")
-    await console.until(lambda: screen.sending is not None and screen.sending.finished, "delivered")
-    await console.says("recorded and delivered")
-    await console.press("escape")
-
-
 async def rolled_back(on: Stage) -> None:
     """By its own key, with the mitigation phase open as a guide: the guide's step is taken as well."""
     console = on.console
     console.desk.action_guide("mitigation")
     await on.select("payment-service")
-    await on.act("B")
+    await on.do("B")
     line = await console.notes("^Roll back banking-platform-prod from revision 3 to revision 2")
 
     def outcome() -> str:

@@ -94,7 +94,7 @@ async def test_enter_right_after_the_key_cancels_and_that_is_on_the_record(tmp_p
 async def test_one_deliberate_key_carries_out_what_is_small_and_the_line_grows_to_its_outcome(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         await at.select("account-service")
-        await at.act("R")
+        await at.do("R")
         await at.console.until(lambda: len(at.writes) == 1, "one write")
         await at.console.until(lambda: at.console.desk.query_one(ActsStrip).rows, "the act over the keys")
         await at.console.says("Restart deployment/account-service")
@@ -197,7 +197,7 @@ async def test_production_is_disarmed_until_somebody_arms_it(tmp_path: Path) -> 
 
         await at.console.press("A")
         await at.console.says("ARMED")
-        await at.act("R")
+        await at.do("R")
         await at.console.until(lambda: len(at.writes) == 1, "one write")
 
 
@@ -268,9 +268,9 @@ async def test_what_changed_since_the_plan_was_shown_is_not_touched_and_the_new_
 async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_path: Path) -> None:
     async with stage(tmp_path, speed=0.1) as at:  # neither rollout comes to its end meanwhile
         await at.select("account-service")
-        await at.act("R")
+        await at.do("R")
         await at.select("card-service")
-        await at.act("R")
+        await at.do("R")
         await at.console.write("both restarted")
         await at.console.until(lambda: len(at.console.room.gates.acts) == 2, "two acts")
         await at.console.press("w")
@@ -299,7 +299,7 @@ async def test_undo_lists_what_was_done_and_says_why_a_restart_stays(tmp_path: P
         await at.console.press("U")
         await at.console.tells("nothing was done in this incident")
         await at.select("account-service")
-        await at.act("R")
+        await at.do("R")
         await at.console.notes("Restart deployment/account-service")
         await at.console.until(lambda: not any(act.outcome is None for act in at.console.room.gates.acts), "the end")
         await at.console.press("U")
