@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
-from rich.style import Style
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,6 +13,7 @@ from textual.widget import Widget
 from widgets.banner_state import countdown
 from widgets.pieces import Piece, laid_out
 from widgets.plain import crop, plain
+from widgets.themed import Ink, Inks
 
 MOST = 4  # rows
 
@@ -33,26 +33,31 @@ class ActRow(Struct, frozen=True):
 class ActsStrip(Widget):
     """Shows the rows it is handed, the newest last; more than `MOST` are counted."""
 
-    NAMES: ClassVar[tuple[str, ...]] = ("strong", "text", "dim", "good", "bad", "warn", "key")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"acts--{name}" for name in NAMES}
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "strong": Ink(bold=True),
+        "dim": Ink("$foreground 60%"),
+        "good": Ink("$text-success"),
+        "bad": Ink("$text-error", bold=True),
+        "warn": Ink("$text-warning", bold=True),
+        "key": Ink("$text-accent", bold=True),
+    }
 
     DEFAULT_CSS = """
     ActsStrip {
         height: auto;
         background: $panel;
-        & > .acts--strong { text-style: bold; }
-        & > .acts--dim { color: $foreground 60%; }
-        & > .acts--good { color: $text-success; }
-        & > .acts--bad { color: $text-error; text-style: bold; }
-        & > .acts--warn { color: $text-warning; text-style: bold; }
-        & > .acts--key { color: $text-accent; text-style: bold; }
     }
     """
 
     def __init__(self, *, key: str = "w", name: str | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(name=name, id=id)
+        self.inks = Inks(self, self.INKS)
         self._rows: tuple[ActRow, ...] = ()
         self._key = key
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.inks.forget()
 
     def show(self, rows: Sequence[ActRow]) -> None:
         """Draws other rows."""
@@ -74,8 +79,7 @@ class ActsStrip(Widget):
         shown = self._rows[-MOST:]
         if y >= len(shown):
             return Strip.blank(cells, base)
-        styles: dict[str, Style] = {name: self.get_component_rich_style(f"acts--{name}") for name in self.NAMES}
-        return laid_out(self._pieces(shown[y], last=y == len(shown) - 1), cells, styles, base)
+        return laid_out(self._pieces(shown[y], last=y == len(shown) - 1), cells, self.inks.style, base)
 
     def _pieces(self, row: ActRow, *, last: bool) -> list[Piece]:
         title, news = plain(row.title, 200), plain(row.news, 300)

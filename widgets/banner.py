@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import ClassVar
 
-from rich.style import Style
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -15,6 +15,7 @@ from widgets.banner_state import BannerState, countdown, stopwatch
 from widgets.bars import sparkline
 from widgets.pieces import Piece, laid_out
 from widgets.plain import ago, clock, crop, middle, plain
+from widgets.themed import Ink, Inks
 
 WIDE = 120  # cells; from here on there are three rows
 _TREND_CELLS = 22
@@ -26,32 +27,28 @@ class Banner(Widget):
     Only rows that read differently are painted again.
     """
 
-    NAMES: ClassVar[tuple[str, ...]] = (
-        *("text", "strong", "dim", "bad", "warn", "good"),
-        *("severe", "moderate", "minor", "production", "environment", "read-only", "armed", "drill", "due"),
-    )
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"banner--{name}" for name in NAMES}
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "strong": Ink(bold=True),
+        "dim": Ink("$foreground 70%"),
+        "bad": Ink("$text-error", bold=True),
+        "warn": Ink("$text-warning", bold=True),
+        "good": Ink("$text-success"),
+        "severe": Ink("auto", on="$error", bold=True),
+        "moderate": Ink("auto", on="$warning", bold=True),
+        "minor": Ink("auto", on="$secondary", bold=True),
+        "production": Ink("#ffffff", on="#c8102e", bold=True),
+        "environment": Ink("auto", on="$success", bold=True),
+        "read-only": Ink("auto", on="$secondary", bold=True),
+        "armed": Ink("$text-warning", bold=True),
+        "due": Ink("$text-error", bold=True, reverse=True),
+        "drill": Ink("auto", on="$accent", bold=True),
+    }
 
     DEFAULT_CSS = """
     Banner {
         height: auto;
         background: $panel;
         &.-production { background: $error 22%; }
-        & > .banner--strong { text-style: bold; }
-        & > .banner--dim { color: $foreground 70%; }
-        & > .banner--bad { color: $text-error; text-style: bold; }
-        & > .banner--warn { color: $text-warning; text-style: bold; }
-        & > .banner--good { color: $text-success; }
-        & > .banner--severe { background: $error; color: auto; text-style: bold; }
-        & > .banner--moderate { background: $warning; color: auto; text-style: bold; }
-        & > .banner--minor { background: $secondary; color: auto; text-style: bold; }
-        & > .banner--production { background: #c8102e; color: #ffffff; text-style: bold; }
-        & > .banner--environment { background: $success; color: auto; text-style: bold; }
-        & > .banner--read-only { background: $secondary; color: auto; text-style: bold; }
-        & > .banner--armed { color: $text-warning; text-style: bold; }
-        & > .banner--due { color: $text-error; text-style: bold reverse; }
-        & > .banner--drill { background: $accent; color: auto; text-style: bold; }
     }
     """
 
@@ -61,7 +58,7 @@ class Banner(Widget):
         self._now = time.time()
         self._local = False
         self._strips: list[Strip] = []
-        self._inks: dict[str, Style] = {}  # resolved once per theme: asking for them every second is half of a tick
+        self.inks = Inks(self, self.INKS)
 
     # Data in.
 
@@ -102,7 +99,7 @@ class Banner(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips = []
-        self._inks = {}
+        self.inks.forget()
 
     def on_resize(self) -> None:
         self._strips = []
@@ -127,15 +124,12 @@ class Banner(Widget):
 
     def _compose_rows(self) -> list[Strip]:
         base = self.rich_style
-        styles = self._inks = self._inks or {
-            name: self.get_component_rich_style(f"banner--{name}") for name in self.NAMES
-        }
         cells = max(self.size.width, 1)
         if self.wide:
             rows = [self._incident(), self._place(), self._platform()]
         else:
             rows = [self._incident(), [*self._place(), *self._platform()]]
-        return [laid_out(row, cells, styles, base) for row in rows]
+        return [laid_out(row, cells, self.inks.style, base) for row in rows]
 
     def _incident(self) -> list[Piece]:
         state = self._state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,6 +16,7 @@ from widgets.filter_line import SearchableView
 from widgets.ink import Span, breaks, found, painted
 from widgets.plain import plain, width
 from widgets.table_standing import fitting
+from widgets.themed import Ink
 
 LONGEST = 16_384  # characters of a line that are drawn; the rest is said
 _SIDEWAYS = 16  # cells
@@ -38,20 +39,11 @@ class DetailView(SearchableView):
         Binding("right", "sideways(1)", "right", id="detail.right", show=False, tooltip="Scroll long lines"),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "detail--text",
-        "detail--key",
-        "detail--comment",
-        "detail--found",
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "key": Ink("$text-accent"),
+        "comment": Ink("$foreground 60%"),
+        "found": Ink(reverse=True),
     }
-
-    DEFAULT_CSS = """
-    DetailView {
-        & > .detail--key { color: $text-accent; }
-        & > .detail--comment { color: $foreground 60%; }
-        & > .detail--found { text-style: reverse; }
-    }
-    """
 
     def __init__(
         self,
@@ -101,15 +93,15 @@ class DetailView(SearchableView):
         text = plain(raw, LONGEST)
         if len(raw) > LONGEST:
             text += f" ({len(raw):,} characters)"
-        base, spans = self.ink("detail--text"), []
+        base, spans = self.ink("text"), []
         indent = 0
         if self._yaml:
             indent = min(len(text) - len(text.lstrip(" -")), cells // 2)
             if key := _KEY.match(text):
-                spans.append(Span(*key.span("key"), self.ink("detail--key")))
+                spans.append(Span(*key.span("key"), self.ink("key")))
             elif _HEADING.match(text):
-                base = self.ink("detail--comment")
-        spans += [Span(start, end, self.ink("detail--found")) for start, end in found(text, self.query_text)]
+                base = self.ink("comment")
+        spans += [Span(start, end, self.ink("found")) for start, end in found(text, self.query_text)]
         if not self.wrap:
             return [Strip(painted(text, 0, len(text), base, spans)).crop(self._offset, self._offset + cells)]
         if width(text) <= cells:

@@ -5,7 +5,7 @@ It draws the `DiagnosisView` it is handed, and tells what the person wants to se
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from rich.segment import Segment
@@ -17,6 +17,7 @@ from widgets.diagnosis_lines import Item, gap, side, tree
 from widgets.diagnosis_view import DiagnosisView, PlaceView
 from widgets.item_view import ItemView
 from widgets.plain import plain
+from widgets.themed import Ink
 
 Part = Literal["tree", "side", "all"]
 """What a pane shows: on a wide terminal the tree and what is beside it have a pane each."""
@@ -37,25 +38,18 @@ class DiagnosisPane(ItemView):
         Binding("y", "copy", "copy", id="diagnosis.copy", tooltip="Copy what the cursor is on (OSC 52)"),
     ]
 
-    NAMES: ClassVar[tuple[str, ...]] = (
-        *("path", "lit", "text", "evidence", "dim", "yes", "no", "unknown", "here", "heading", "span"),
-    )
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"diagnosis--{name}" for name in NAMES}
-
-    DEFAULT_CSS = """
-    DiagnosisPane {
-        & > .diagnosis--path { color: $text-accent; text-style: bold; }
-        & > .diagnosis--lit { text-style: bold; }
-        & > .diagnosis--evidence { color: $foreground 85%; }
-        & > .diagnosis--dim { color: $foreground 60%; }
-        & > .diagnosis--yes { color: $text-success; text-style: bold; }
-        & > .diagnosis--no { color: $text-error; text-style: bold; }
-        & > .diagnosis--unknown { color: $text-warning; text-style: bold; }
-        & > .diagnosis--here { color: $text-accent; text-style: bold; }
-        & > .diagnosis--heading { color: $foreground 60%; }
-        & > .diagnosis--span { color: $text-warning; text-style: bold; }
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "path": Ink("$text-accent", bold=True),
+        "lit": Ink(bold=True),
+        "evidence": Ink("$foreground 85%"),
+        "dim": Ink("$foreground 60%"),
+        "yes": Ink("$text-success", bold=True),
+        "no": Ink("$text-error", bold=True),
+        "unknown": Ink("$text-warning", bold=True),
+        "here": Ink("$text-accent", bold=True),
+        "heading": Ink("$foreground 60%"),
+        "span": Ink("$text-warning", bold=True),
     }
-    """
 
     class Jump(Message):
         """Show this row. ``place`` None: there is nothing that could be shown."""
@@ -165,10 +159,7 @@ class DiagnosisPane(ItemView):
         return self._items[index].key
 
     def item_rows(self, index: int, cells: int) -> Sequence[Strip]:
-        return [
-            Strip([Segment(text, self.ink(f"diagnosis--{style}")) for text, style in row])
-            for row in self._items[index].rows
-        ]
+        return [Strip([Segment(text, self.ink(style)) for text, style in row]) for row in self._items[index].rows]
 
     def current_item(self) -> int | None:
         return self._index() if self.has_focus else None

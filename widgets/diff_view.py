@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,9 +12,10 @@ from textual.strip import Strip
 from widgets.ink import breaks, painted
 from widgets.item_view import ItemView
 from widgets.plain import plain
+from widgets.themed import Ink
 
 LONGEST = 4_096  # characters of a line that are drawn
-_STYLES = {"-": "diff--minus", "+": "diff--plus", " ": "diff--same"}
+_STYLES = {"-": "minus", "+": "plus", " ": "same"}
 
 
 class DiffView(ItemView, can_focus=False):
@@ -22,16 +23,12 @@ class DiffView(ItemView, can_focus=False):
 
     FOLLOWS = False
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--title", "diff--minus", "diff--plus", "diff--same"}
-
-    DEFAULT_CSS = """
-    DiffView {
-        & > .diff--title { color: $text-accent; }
-        & > .diff--minus { color: $text-error; }
-        & > .diff--plus { color: $text-success; }
-        & > .diff--same { color: $foreground 60%; }
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "title": Ink("$text-accent"),
+        "minus": Ink("$text-error"),
+        "plus": Ink("$text-success"),
+        "same": Ink("$foreground 60%"),
     }
-    """
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(name=name, id=id, classes=classes)
@@ -64,7 +61,7 @@ class DiffView(ItemView, can_focus=False):
 
     def item_rows(self, index: int, cells: int) -> Sequence[Strip]:
         kind, text = self._lines[index]
-        style = self.ink("diff--title" if kind == "title" else _STYLES[kind])
+        style = self.ink("title" if kind == "title" else _STYLES[kind])
         indent = 0 if kind == "title" else 4
         rows: list[Strip] = []
         for start, end in breaks(text, max(cells - indent, 8)):

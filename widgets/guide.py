@@ -5,7 +5,7 @@ It draws the `GuideView` it is handed, and tells what the person wants done with
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -23,6 +23,7 @@ from widgets.guide_view import GuideView, StepView
 from widgets.item_view import ItemView
 from widgets.plain import crop, plain, width
 from widgets.table_standing import fitting
+from widgets.themed import Ink
 
 _ENTER = {"look": "enter looks", "logs": "enter reads", "plan": "enter plans", "hand": ""}
 _NOTING = ("enter saves the note", "esc leaves, the text stays")
@@ -45,22 +46,20 @@ class GuidePane(ItemView):
         Binding("pagedown,ctrl+f", "pages(1)", "page down", show=False),
     ]
 
-    NAMES: ClassVar[tuple[str, ...]] = (
-        *("text", "current", "done", "dim", "heading", "mark", "good", "way", "hand", "code", "found", "warn", "doing"),
-    )
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"guide--{name}" for name in NAMES}
-
-    DEFAULT_CSS = """
-    GuidePane {
-        & > .guide--current { text-style: bold; }
-        & > .guide--done, & > .guide--dim, & > .guide--heading, & > .guide--hand { color: $foreground 60%; }
-        & > .guide--good { color: $text-success; text-style: bold; }
-        & > .guide--mark, & > .guide--way { color: $text-accent; text-style: bold; }
-        & > .guide--code { color: $text-accent; }
-        & > .guide--found { color: $foreground 85%; }
-        & > .guide--warn, & > .guide--doing { color: $text-warning; }
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "current": Ink(bold=True),
+        "done": Ink("$foreground 60%"),
+        "dim": Ink("$foreground 60%"),
+        "heading": Ink("$foreground 60%"),
+        "hand": Ink("$foreground 60%"),
+        "good": Ink("$text-success", bold=True),
+        "mark": Ink("$text-accent", bold=True),
+        "way": Ink("$text-accent", bold=True),
+        "code": Ink("$text-accent"),
+        "found": Ink("$foreground 85%"),
+        "warn": Ink("$text-warning"),
+        "doing": Ink("$text-warning"),
     }
-    """
 
     class Asked(Message):
         """The person wants something done with a step. ``what``: run, tick, show, copy."""
@@ -171,10 +170,7 @@ class GuidePane(ItemView):
         return self._items[index].key
 
     def item_rows(self, index: int, cells: int) -> Sequence[Strip]:
-        return [
-            Strip([Segment(text, self.ink(f"guide--{style}")) for text, style in row])
-            for row in self._items[index].rows
-        ]
+        return [Strip([Segment(text, self.ink(style)) for text, style in row]) for row in self._items[index].rows]
 
     def current_item(self) -> int | None:
         return self._index() if self.has_focus else None

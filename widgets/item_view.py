@@ -6,8 +6,8 @@ is added or dropped elsewhere cannot move what somebody is reading. Timeline, lo
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from widgets.kept_lines import KeptLines
 from widgets.table_draw import READABLE, contrast
+from widgets.themed import Ink, Inks
 
 _CACHED_ITEMS = 2048
 _WHEEL_ROWS = 3
@@ -24,6 +25,13 @@ _THUMB = "▐"
 _CURRENT = "▌"  # with a colour or without one, the current item is told by this
 
 BLANK = Strip([Segment("")], 0)
+
+
+_INKS: Final = {
+    "item-dim": Ink("$foreground 60%"),
+    "item-place": Ink("$foreground 60%", on="$foreground 8%"),
+    "item-here": Ink("$primary", on="$primary 35%"),
+}
 
 
 class ItemView(KeptLines, can_focus=True):
@@ -45,7 +53,8 @@ class ItemView(KeptLines, can_focus=True):
         Binding("end,G", "end", "last", show=False),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"item--thumb", "item--current", "item--dim"}
+    INKS: ClassVar[Mapping[str, Ink]] = {}
+    """What a subclass draws its items in, beside its own text."""
 
     DEFAULT_CSS = """
     ItemView {
@@ -55,9 +64,6 @@ class ItemView(KeptLines, can_focus=True):
         border-title-color: $foreground;
         border-subtitle-color: $foreground 60%;
         &:focus { border: round $border; }
-        & > .item--thumb, & > .item--dim { color: $foreground 60%; }
-        & > .item--current { background: $foreground 8%; color: $foreground 60%; }
-        &:focus > .item--current { background: $primary 35%; color: $primary; }
     }
     """
 
@@ -69,7 +75,8 @@ class ItemView(KeptLines, can_focus=True):
         self._drawn: dict[Hashable, Sequence[Strip]] = {}
         self._drawn_width = -1
         self._window: list[tuple[int, Strip]] | None = None
-        self._inks: dict[str, Style] = {}
+        self.inks = Inks(self, {**_INKS, **self.INKS})
+        self._flat: dict[str, Style] = {}  # inks without their background
         self._dragging = False
 
     # What a subclass provides.
@@ -108,11 +115,11 @@ class ItemView(KeptLines, can_focus=True):
         """Cells for text: the first column belongs to the current item's mark, the last to the scroll bar's thumb."""
         return max(self.size.width - 2, 1)
 
-    def ink(self, component: str) -> Style:
-        """A component's foreground and attributes, without its background: the current item's shows through."""
-        style = self._inks.get(component)
+    def ink(self, name: str) -> Style:
+        """An ink's colour and attributes, without its background: the current item's shows through."""
+        style = self._flat.get(name)
         if style is None:
-            full = self.get_component_rich_style(component)
+            full = self.inks.style(name)
             style = Style(
                 color=full.color,
                 bold=full.bold,
@@ -122,12 +129,13 @@ class ItemView(KeptLines, can_focus=True):
                 strike=full.strike,
                 reverse=full.reverse,
             )
-            self._inks[component] = style
+            self._flat[name] = style
         return style
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._inks.clear()
+        self.inks.forget()
+        self._flat.clear()
         self._drawn.clear()
         self._window = None
 
@@ -183,14 +191,14 @@ class ItemView(KeptLines, can_focus=True):
             index, row = visible[y]
             row = row.crop_extend(offset, offset + cells, None)
             if index == self.current_item():
-                current = self.get_component_rich_style("item--current")
+                current = self.inks.style("item-here" if self.has_focus else "item-place")
                 gutter = Segment(_CURRENT, current)
                 row = readable(row, base + current.background_style)
             else:
                 row = row.apply_style(base)
         thumb = self._thumb()
         if thumb is not None and thumb[0] <= y < thumb[1]:
-            edge = Segment(_THUMB, base + self.ink("item--thumb"))
+            edge = Segment(_THUMB, base + self.ink("item-dim"))
         else:
             edge = Segment(" ", base)
         return Strip([gutter, *row, edge], cells + 2)

@@ -5,19 +5,19 @@ Dim where a key does nothing now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar
 
 from msgspec import Struct
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.plain import crop, plain, width
+from widgets.themed import Ink, Inks
 
 _HELP_CELLS = 4  # "  ? "
 _GAP, _CLOSE = "   ", "  "
@@ -43,16 +43,17 @@ class KeyHint(Struct, frozen=True):
 class KeyBar(Widget):
     """Shows the hints it is handed. ``?`` is always at the right end; a click on a hint is reported, not run."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key--look", "key--act", "key--label", "key--off"}
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "look": Ink("$text-accent", bold=True),
+        "act": Ink("$text-error", bold=True),
+        "label": Ink("$foreground 80%"),
+        "off": Ink("$foreground 40%", italic=True),
+    }
 
     DEFAULT_CSS = """
     KeyBar {
         height: 1;
         background: $panel;
-        & > .key--look { color: $text-accent; text-style: bold; }
-        & > .key--act { color: $text-error; text-style: bold; }
-        & > .key--label { color: $foreground 80%; }
-        & > .key--off { color: $foreground 40%; text-style: italic; }
     }
     """
 
@@ -73,6 +74,7 @@ class KeyBar(Widget):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.inks = Inks(self, self.INKS)
         self._hints = tuple(hints)
         self._help = KeyHint(help_key, "", action="help")
         self._places: dict[int, list[tuple[int, int, KeyHint]]] = {}  # by row
@@ -83,9 +85,12 @@ class KeyBar(Widget):
             self._hints = tuple(hints)
             self.refresh()
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.inks.forget()
+
     def render_line(self, y: int) -> Strip:
-        cells, base = self.size.width, self.rich_style
-        styles = {name: base + self.get_component_rich_style(name) for name in sorted(self.COMPONENT_CLASSES)}
+        cells, base, ink = self.size.width, self.rich_style, self.inks.style
         segments = [Segment("  ", base)]
         places: list[tuple[int, int, KeyHint]] = []
         at, before = 2, None
@@ -96,10 +101,10 @@ class KeyBar(Widget):
         for hint in self._fitting(hints, room, between):
             if before is not None:
                 gap = _DIVIDER if hint.act and not before.act else between
-                segments.append(Segment(gap, styles["key--label"]))
+                segments.append(Segment(gap, ink("label")))
                 at += len(gap)
             texts = self._texts(hint)
-            segments += _drawn(hint, texts, styles)
+            segments += _drawn(hint, texts, self.inks)
             length = sum(map(width, texts))
             places.append((at, at + length, hint))
             at += length
@@ -107,7 +112,7 @@ class KeyBar(Widget):
         if last:
             shown_help = crop(plain(self._help.key, 3), 2)
             blank = max(cells - at - width(shown_help) - 1, 0)
-            segments += [Segment(" " * blank, base), Segment(shown_help, styles["key--look"]), Segment(" ", base)]
+            segments += [Segment(" " * blank, base), Segment(shown_help, ink("look")), Segment(" ", base)]
             places.append((at + blank, cells, self._help))
         self._places[y] = places
         return Strip(segments).adjust_cell_length(cells, base)
@@ -162,8 +167,8 @@ def _quiet(hint: KeyHint) -> KeyHint:
     return KeyHint(hint.key, hint.label, hint.weight, hint.act, _UNSAID if hint.disabled else "", hint.action)
 
 
-def _drawn(hint: KeyHint, texts: tuple[str, str], styles: dict[str, Style]) -> list[Segment]:
+def _drawn(hint: KeyHint, texts: tuple[str, str], inks: Inks) -> list[Segment]:
     key, label = texts
     if hint.disabled:
-        return [Segment(key + label, styles["key--off"])]
-    return [Segment(key, styles["key--act" if hint.act else "key--look"]), Segment(label, styles["key--label"])]
+        return [Segment(key + label, inks.style("off"))]
+    return [Segment(key, inks.style("act" if hint.act else "look")), Segment(label, inks.style("label"))]

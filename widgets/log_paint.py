@@ -91,9 +91,9 @@ def log_rows(
     text = plain(line.text, LONGEST)
     if len(line.text) > LONGEST:
         text += f" ({len(line.text):,} characters)"
-    base = ink("log--text")
-    spans = [Span(*match.span(), ink("log--bad" if match["bad"] else "log--warn")) for match in _TROUBLE.finditer(text)]
-    spans += [Span(start, end, ink("log--found")) for start, end in found(text, needle)]
+    base = ink("text")
+    spans = [Span(*match.span(), ink("bad" if match["bad"] else "warn")) for match in _TROUBLE.finditer(text)]
+    spans += [Span(start, end, ink("found")) for start, end in found(text, needle)]
     taken = sum(width(segment.text) for segment in prefix)
     room = max(cells - taken, 8)
     if not wrap:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,9 +13,10 @@ from textual.strip import Strip
 
 from widgets.cursor_view import CursorView
 from widgets.log_buffer import MOST_CHARACTERS, MOST_LINES, LogBuffer, LogLineLike
-from widgets.log_paint import SOURCE_STYLES, Source, colour, labels, log_rows, notice_row, stamp
+from widgets.log_paint import Source, colour, labels, log_rows, notice_row, stamp
 from widgets.plain import clock, fit, plain, width
 from widgets.table_standing import fitting
+from widgets.themed import Ink
 
 _SIDEWAYS = 16  # cells
 _SHOWN_OF_LONGEST = 16_384
@@ -38,38 +39,20 @@ class LogView(CursorView):
         Binding("right", "sideways(1)", "right", id="logs.right", show=False, tooltip="Scroll long lines"),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "log--text",
-        "log--time",
-        "log--bad",
-        "log--warn",
-        "log--found",
-        "log--gap",
-        "log--notice",
-        *(f"log--source-{number}" for number in range(SOURCE_STYLES)),
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "time": Ink("$foreground 60%"),
+        "notice": Ink("$foreground 60%"),
+        "bad": Ink("$text-error", bold=True),
+        "warn": Ink("$text-warning", bold=True),
+        "found": Ink(reverse=True),
+        "gap": Ink("$text-warning", bold=True),
+        "source-0": Ink("#7fb4ff", light="#0550ae"),
+        "source-1": Ink("#8fd18a", light="#116329"),
+        "source-2": Ink("#d7a6ff", light="#6f2da8"),
+        "source-3": Ink("#5fd7d7", light="#00605f"),
+        "source-4": Ink("#e6b673", light="#7d4e00"),
+        "source-5": Ink("#ff9ec7", light="#99286e"),
     }
-
-    DEFAULT_CSS = """
-    LogView {
-        & > .log--time, & > .log--notice { color: $foreground 60%; }
-        & > .log--bad { color: $text-error; text-style: bold; }
-        & > .log--warn { color: $text-warning; text-style: bold; }
-        & > .log--found { text-style: reverse; }
-        & > .log--gap { color: $text-warning; text-style: bold; }
-        & > .log--source-0 { color: #7fb4ff; }
-        & > .log--source-1 { color: #8fd18a; }
-        & > .log--source-2 { color: #d7a6ff; }
-        & > .log--source-3 { color: #5fd7d7; }
-        & > .log--source-4 { color: #e6b673; }
-        & > .log--source-5 { color: #ff9ec7; }
-        &:light > .log--source-0 { color: #0550ae; }
-        &:light > .log--source-1 { color: #116329; }
-        &:light > .log--source-2 { color: #6f2da8; }
-        &:light > .log--source-3 { color: #00605f; }
-        &:light > .log--source-4 { color: #7d4e00; }
-        &:light > .log--source-5 { color: #99286e; }
-    }
-    """
 
     class RunAsked(Message):
         """Show the logs of the previous run (``previous``) or of the current one."""
@@ -221,19 +204,19 @@ class LogView(CursorView):
     def item_rows(self, index: int, cells: int) -> Sequence[Strip]:
         number = self._number(index)
         if number is None:
-            return notice_row(self._dropped_sentence(), cells, self.ink("log--gap"), "!")
+            return notice_row(self._dropped_sentence(), cells, self.ink("gap"), "!")
         line = self._buffer[number]
         time = f"{stamp(line.at, self._local)} " if self.timestamps else ""
         if line.kind != "log":
             label = "/".join(filter(None, (line.pod, line.container)))
             text = f"{time.strip()}  {label}  {line.text}" if label else f"{time.strip()}  {line.text}"
             gap = line.kind == "gap"
-            return notice_row(text.strip(), cells, self.ink("log--gap" if gap else "log--notice"), "!" if gap else "·")
+            return notice_row(text.strip(), cells, self.ink("gap" if gap else "notice"), "!" if gap else "·")
         source = (line.pod, line.container)
-        prefix = [Segment(time, self.ink("log--time"))] if time else []
+        prefix = [Segment(time, self.ink("time"))] if time else []
         if self._label_cells:
             shown = fit(self._labels[source], self._label_cells)
-            prefix.append(Segment(f"{shown} ", self.ink(f"log--source-{self._sources[source]}")))
+            prefix.append(Segment(f"{shown} ", self.ink(f"source-{self._sources[source]}")))
         return log_rows(line, prefix, cells, self.ink, self._buffer.needle, wrap=self.wrap, offset=self._offset)
 
     def _dropped_sentence(self) -> str:

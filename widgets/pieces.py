@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rich.segment import Segment
@@ -53,12 +53,14 @@ def chosen(pieces: Sequence[Piece], cells: int) -> list[tuple[str, Piece]]:
     return [(pieces[index].texts[pick], pieces[index]) for index, pick in picks.items()]
 
 
-def laid_out(pieces: Sequence[Piece], cells: int, styles: dict[str, Style], base: Style, *, indent: int = 1) -> Strip:
-    """The pieces as a strip of exactly ``cells`` cells."""
+def laid_out(
+    pieces: Sequence[Piece], cells: int, ink: Callable[[str], Style], base: Style, *, indent: int = 1
+) -> Strip:
+    """The pieces as a strip of exactly ``cells`` cells; ``ink`` is what a piece's style by name looks like."""
     segments = [Segment(" " * indent, base)]
     room = max(cells - 2 * indent, 1)
     for text, piece in chosen(pieces, room):
         if len(segments) > 1:
             segments.append(Segment(" " * piece.gap, base))
-        segments.append(Segment(crop(text, room), base + styles.get(piece.style, Style.null())))
+        segments.append(Segment(crop(text, room), base + ink(piece.style)))
     return Strip(segments).adjust_cell_length(cells, base)

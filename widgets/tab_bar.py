@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.plain import crop, plain, width
+from widgets.themed import Ink, Inks
 
 
 class Tab(Struct, frozen=True):
@@ -32,15 +33,16 @@ class Tab(Struct, frozen=True):
 class TabBar(Widget):
     """Shows the tabs it is handed and which one is active. A click is reported."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tab--name", "tab--active", "tab--bad", "tab--warn"}
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "name": Ink("$foreground 70%"),
+        "active": Ink(bold=True, reverse=True),
+        "bad": Ink("$text-error", bold=True),
+        "warn": Ink("$text-warning", bold=True),
+    }
 
     DEFAULT_CSS = """
     TabBar {
         height: 1;
-        & > .tab--name { color: $foreground 70%; }
-        & > .tab--active { text-style: bold reverse; }
-        & > .tab--bad { color: $text-error; text-style: bold; }
-        & > .tab--warn { color: $text-warning; text-style: bold; }
     }
     """
 
@@ -61,6 +63,7 @@ class TabBar(Widget):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.inks = Inks(self, self.INKS)
         self._tabs = tuple(tabs)
         self._active = active
         self._places: list[tuple[int, int, Tab]] = []
@@ -75,9 +78,12 @@ class TabBar(Widget):
     def active(self) -> str:
         return self._active
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.inks.forget()
+
     def render_line(self, y: int) -> Strip:
-        cells, base = self.size.width, self.rich_style
-        styles = {name: base + self.get_component_rich_style(name) for name in sorted(self.COMPONENT_CLASSES)}
+        cells, base, ink = self.size.width, self.rich_style, self.inks.style
         # Every tab stays, whatever the width: it is names that give way, and the active one's last.
         for shorten in range(4):
             texts = [self._texts(tab, shorten) for tab in self._tabs]
@@ -86,10 +92,10 @@ class TabBar(Widget):
         segments: list[Segment] = []
         self._places, at = [], 0
         for tab, (head, sick) in zip(self._tabs, texts if self._tabs else [], strict=True):
-            style = styles["tab--active" if tab.id == self._active else "tab--name"]
+            style = ink("active" if tab.id == self._active else "name")
             segments.append(Segment(head, style))
             if sick:
-                segments.append(Segment(sick, styles["tab--bad" if tab.mark == "✗" else "tab--warn"]))
+                segments.append(Segment(sick, ink("bad" if tab.mark == "✗" else "warn")))
             length = width(head) + width(sick)
             self._places.append((at, at + length, tab))
             at += length

@@ -28,14 +28,6 @@ class TablePane(TableCanvas[RowT], can_focus=True):
     TablePane { border: round $border-blurred; border-title-color: $foreground; border-subtitle-color: $text-muted; }
     TablePane:focus { border: round $border; }
     TablePane.-stale { border: round $border-blurred; border-subtitle-color: $warning; }
-    TablePane > .table--strong { text-style: bold; }
-    TablePane > .table--dim, TablePane > .table--dormant, TablePane > .table--header { color: $text-muted; }
-    TablePane > .table--failing { color: $error; text-style: bold; }
-    TablePane > .table--degraded { color: $warning; }
-    TablePane > .table--healthy { color: $success; }
-    TablePane > .table--accent, TablePane > .table--mark { color: $accent; }
-    TablePane > .table--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
-    TablePane > .table--place { background: $foreground 8%; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

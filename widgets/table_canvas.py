@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -18,8 +18,9 @@ from widgets.columns import Column, share
 from widgets.kept_lines import KeptLines
 from widgets.plain import clock, crop, plain, width
 from widgets.table_data import RowT, TableData
-from widgets.table_draw import NAMES, THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
+from widgets.table_draw import THUMB, Cursor, Palette, draw_header, draw_row, draw_sentences
 from widgets.table_standing import SEPARATOR, fitting, sentences, standing
+from widgets.themed import Ink, Inks
 
 Parts = list[str | tuple[str, str]]  # of a label: text, or text and its style
 Shown = list[tuple[str, RowT, object]]  # key, row, and what varies in its cells, for each line of the screen
@@ -38,7 +39,19 @@ class TableCanvas(TableData[RowT], KeptLines):
     ``clock_now`` is where it takes the time from between ticks.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{name}" for name in NAMES}
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "strong": Ink(bold=True),
+        "dim": Ink("$text-muted"),
+        "dormant": Ink("$text-muted"),
+        "header": Ink("$text-muted"),
+        "failing": Ink("$error", bold=True),
+        "degraded": Ink("$warning"),
+        "healthy": Ink("$success"),
+        "accent": Ink("$accent"),
+        "mark": Ink("$accent"),
+        "cursor": Ink("$block-cursor-foreground", on="$block-cursor-background"),
+        "place": Ink(on="$foreground 8%"),
+    }
 
     local_time: reactive[bool] = reactive(False, repaint=False, init=False)
 
@@ -54,6 +67,7 @@ class TableCanvas(TableData[RowT], KeptLines):
         TableData.__init__(self, where)
         self.clock_now: Callable[[], float] = time.time
         self.typing = False  # the filter is being typed
+        self.inks = Inks(self, self.INKS)
         self._palette = Palette(self._resolve)
         self._drawn_columns: tuple[Column, ...] = ()
         self._natural: list[int] = []
@@ -130,17 +144,18 @@ class TableCanvas(TableData[RowT], KeptLines):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self.inks.forget()
         self._palette = Palette(self._resolve)
         self._strips.clear()
         self._header = self._sentence_strips = None
 
     def _resolve(self, name: str) -> Style:
-        style = self.get_component_rich_style(f"table--{name}")
+        style = self.inks.style(name)
         if not self.app.no_color:
             return style
         # Without colours red is a dark grey and a blue row hardly one: the loudest must not become the faintest.
         if name in ("failing", "degraded"):
-            return style + Style(color=self.get_component_rich_style("table--text").color)
+            return style + Style(color=self.inks.style("text").color)
         return style + Style(reverse=True) if name == "cursor" else style
 
     def _blank(self, total: int) -> Strip:

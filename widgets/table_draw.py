@@ -17,12 +17,6 @@ from widgets.plain import Align, crop, middle, plain, width
 CURSOR_MARK = "▌"
 THUMB = "▐"
 
-#: The names a cell may be drawn in; each is a component class ``table--NAME`` of `TablePane`. ``cursor`` is the row
-#: that has it, ``place`` the row that would have it if the pane had the focus.
-NAMES = (
-    *("text", "strong", "dim", "failing", "degraded", "healthy", "dormant", "accent", "header", "mark"),
-    *("cursor", "place"),
-)
 READABLE = 3.0  # WCAG AA for bold text: with less contrast a text gives way to the cursor row's own colour
 
 
@@ -35,7 +29,7 @@ class Cursor(IntEnum):
 
 
 class Palette:
-    """Component styles, resolved once and combined with the cursor's background and the dimming of stale rows."""
+    """A table's inks, resolved once and combined with the cursor's background and the dimming of stale rows."""
 
     def __init__(self, resolve: Callable[[str], Style]) -> None:
         self._resolve = resolve

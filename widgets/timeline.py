@@ -5,7 +5,7 @@ It draws what `show` and `update` hand it and reports what the person wants done
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -18,6 +18,7 @@ from incident.entry import Line
 from widgets.cursor_view import CursorView
 from widgets.ink import Span, breaks, found, painted
 from widgets.plain import ago, crop, width
+from widgets.themed import Ink
 from widgets.timeline_line import as_text, clock_of, day_of, mark_of, rows, tone
 from widgets.timeline_shown import CHOICES, Lines, Shown
 
@@ -42,36 +43,20 @@ class TimelinePane(CursorView):
         Binding("ctrl+o", "choose(-1)", "only …", id="timeline.only-back", show=False, tooltip="Only …, one back"),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "timeline--time",
-        "timeline--note",
-        "timeline--bad",
-        "timeline--warn",
-        "timeline--good",
-        "timeline--act",
-        "timeline--unknown",
-        "timeline--declared",
-        "timeline--update",
-        "timeline--retracted",
-        "timeline--remark",
-        "timeline--day",
-        "timeline--found",
+    INKS: ClassVar[Mapping[str, Ink]] = {
+        "time": Ink("$foreground 60%"),
+        "remark": Ink("$foreground 60%"),
+        "day": Ink("$foreground 60%"),
+        "retracted": Ink("$foreground 60%", strike=True),
+        "bad": Ink("$text-error", bold=True),
+        "warn": Ink("$text-warning"),
+        "declared": Ink("$text-warning"),
+        "good": Ink("$text-success"),
+        "act": Ink(bold=True),
+        "unknown": Ink("$text-warning", bold=True, reverse=True),
+        "update": Ink("$text-accent"),
+        "found": Ink(reverse=True),
     }
-
-    DEFAULT_CSS = """
-    TimelinePane {
-        & > .timeline--time, & > .timeline--remark { color: $foreground 60%; }
-        & > .timeline--day, & > .timeline--retracted { color: $foreground 60%; }
-        & > .timeline--bad { color: $text-error; text-style: bold; }
-        & > .timeline--warn, & > .timeline--declared { color: $text-warning; }
-        & > .timeline--good { color: $text-success; }
-        & > .timeline--act { text-style: bold; }
-        & > .timeline--unknown { color: $text-warning; text-style: bold reverse; }
-        & > .timeline--update { color: $text-accent; }
-        & > .timeline--retracted { text-style: strike; }
-        & > .timeline--found { text-style: reverse; }
-    }
-    """
 
     class Asked(Message):
         """The person wants something done with an entry, captured when the key was pressed."""
@@ -269,21 +254,21 @@ class TimelinePane(CursorView):
         if not self._shown.lines:
             return self._apology(cells)
         line = self._shown.lines[index]
-        quiet, time, spot = self.ink("timeline--remark"), self.ink("timeline--time"), self.ink("timeline--found")
+        quiet, time, spot = self.ink("remark"), self.ink("time"), self.ink("found")
         clock = clock_of(line.happened_at, self._local)[: 8 if cells >= _NARROW else 5]
         indent = Segment(" " * (len(clock) + 3))
         room = max(cells - len(clock) - 3, 2)
         strips: list[Strip] = []
         if self._begins_day(index):
             day = f"── {day_of(line.happened_at, self._local)} "
-            strips.append(Strip([Segment(crop(day + "─" * (cells - width(day)), cells), self.ink("timeline--day"))]))
+            strips.append(Strip([Segment(crop(day + "─" * (cells - width(day)), cells), self.ink("day"))]))
         # The mark is not struck through, or it could not be told from another.
         head = [
             Segment(f"{clock} ", time),
-            Segment(f"{mark_of(line)} ", quiet if line.retracted is not None else self.ink(f"timeline--{tone(line)}")),
+            Segment(f"{mark_of(line)} ", quiet if line.retracted is not None else self.ink(tone(line))),
         ]
         for text, name in rows(line, self._local, line.id in self._attended):
-            style = self.ink(f"timeline--{name}")
+            style = self.ink(name)
             spans = [Span(start, end, spot) for start, end in found(text, self.query_text)]
             for start, end in breaks(text, room):
                 strips.append(Strip([*head, *painted(text, start, end, style, spans)]))
@@ -301,7 +286,7 @@ class TimelinePane(CursorView):
             )
         else:
             text = self._placeholder
-        style = self.ink("timeline--remark")
+        style = self.ink("remark")
         return [Strip(painted(text, start, end, style)) for start, end in breaks(text, cells)]
 
     # What the person wants.

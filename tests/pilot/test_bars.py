@@ -126,4 +126,4 @@ async def test_a_click_on_a_tab_is_reported() -> None:
 )
 def test_a_bar_is_exactly_as_wide_as_it_is_told(texts: list[tuple[str, int]], cells: int) -> None:
     pieces = [Piece((text, text[:3]), "", weight) for text, weight in texts]
-    assert laid_out(pieces, cells, {}, Style.null()).cell_length == cells
+    assert laid_out(pieces, cells, lambda _: Style.null(), Style.null()).cell_length == cells

@@ -329,12 +329,12 @@ COMMAND = "kubectl rollout restart deployment/payment-service -n prod"
 
 
 def style_of(pane: TimelinePane, part: str) -> str:
-    """The component style of the row with this part: its name, as the pane's CSS has it."""
+    """The ink of the row with this part: its name, as the pane's table has it."""
     for _, row in pane.in_window():
         for segment in row:
             if part in segment.text:
-                names = [name for name in TimelinePane.COMPONENT_CLASSES if pane.ink(name) == segment.style]
-                return ", ".join(sorted(name.removeprefix("timeline--") for name in names))
+                names = [name for name in ("note", *TimelinePane.INKS) if pane.ink(name) == segment.style]
+                return ", ".join(sorted(names))
     raise AssertionError(f"{part!r} is not shown")
 
 
