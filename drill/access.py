@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -42,9 +43,10 @@ class Access:
     closed: set[str] = field(default_factory=set)
 
     @classmethod
-    def with_new_tokens(cls) -> Access:
-        """Users admin, viewer and nobody, each with a fresh random token."""
-        return cls({secrets.token_urlsafe(24): User(role.value, role) for role in Role})
+    def with_new_tokens(cls, people: Sequence[str] = ()) -> Access:
+        """Users admin, viewer and nobody, and an admin for each of ``people``; each with a fresh random token."""
+        users = [*(User(role.value, role) for role in Role), *(User(name, Role.ADMIN) for name in people)]
+        return cls({secrets.token_urlsafe(24): user for user in users})
 
     @property
     def tokens(self) -> dict[str, str]:

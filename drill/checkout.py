@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from drill.scenario import Commit, seconds
@@ -64,6 +65,12 @@ async def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> None:
         )
     except FileNotFoundError:
         raise CheckoutError("git is not installed, so there is no checkout with commits") from None
-    _, errors = await process.communicate(stdin)
+    try:
+        _, errors = await process.communicate(stdin)
+    except asyncio.CancelledError:  # it would write on while its directory is being removed
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     if process.returncode:
         raise CheckoutError(f"git {arguments[0]} failed: {errors.decode(errors='replace').strip()}")

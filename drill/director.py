@@ -64,7 +64,7 @@ class Director:
         self._plane.kubelets.images.update(self.scenario.images)
         self._build()
         for offset, step in steps:
-            clock.at(self.start + offset, lambda step=step: self._carry_out(step))  # type: ignore[misc]
+            clock.at(self.start + offset, lambda step=step: self.carry_out(step))  # type: ignore[misc]
         clock.advance(self.start)
         # Only now: two months of heartbeats are of no interest to anybody.
         for node in self.scenario.nodes:
@@ -111,7 +111,8 @@ class Director:
 
     # The script
 
-    def _carry_out(self, step: Step) -> None:
+    def carry_out(self, step: Step) -> None:
+        """Have a step happen now."""
         match step:
             case Upgrade():
                 self._apply(self._revisions.upgrade(step))

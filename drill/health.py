@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from drill.ailing import Ailing, Complaint
 from drill.clock import Clock
+from drill.own_host import is_own
 from drill.store import ObjectStore
 from drill.strain import Felt, Strain
 from drill.world import ENDPOINTS
@@ -45,7 +47,7 @@ class HealthEndpoints:
 
     async def start(self) -> None:
         for name, handler in (("api", self._api), ("login", self._login)):
-            app = web.Application()
+            app = web.Application(middlewares=[_for_us])
             app.router.add_get("/health", handler)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
             await runner.setup()
@@ -116,6 +118,15 @@ class HealthEndpoints:
     async def _login(self, request: web.Request) -> web.Response:
         await asyncio.sleep(self._chance.uniform(*_QUICK) / self._clock.speed)
         return _answer({"status": _HEALTHY}, 200)
+
+
+@web.middleware
+async def _for_us(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Anybody may ask, as of any public health endpoint, but by our name."""
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    if name is None or not is_own(request, name[1]):
+        raise web.HTTPMisdirectedRequest(text="this server has another name\n")
+    return await handler(request)
 
 
 def _part(status: str, description: str) -> Json:

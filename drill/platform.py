@@ -8,21 +8,23 @@ import json
 import logging
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from drill import scenario as scenarios
+from drill import team
+from drill.access import Access
 from drill.azure.estate import Estate
 from drill.azure.server import ArmServer
 from drill.azure.sql_front import SqlFront
 from drill.certificate import Certificate, self_signed
 from drill.checkout import CheckoutError, make_checkout
 from drill.clock import Clock
+from drill.control import Control
 from drill.controllers import ControlPlane
 from drill.director import Director
 from drill.fleet import Churn, Fleet
@@ -31,7 +33,9 @@ from drill.loads import Loads
 from drill.logs import Logs
 from drill.metrics import Load, Metrics
 from drill.network import Network
+from drill.organiser import Injected, Organiser
 from drill.outages import Outages
+from drill.private_directory import PrivateDirectory
 from drill.programs import Programs
 from drill.scenario import Scenario
 from drill.script import Traffic
@@ -63,6 +67,7 @@ class Running:
     severity: int
     scenario: str
     platform: Platform
+    control: Path | None = None  # for the organiser, if there is one
 
 
 class Platform:
@@ -70,6 +75,7 @@ class Platform:
 
     ``pods``, ``nodes``, ``events`` fill the cluster up to these totals; ``churn`` is pod changes per second.
     ``speed`` is world seconds per second; ``directory`` is where the private directory is made; ``source`` is the wall.
+    ``organised``: others practise on it, ``people`` by name, and somebody controls it, whose acts are ``told``.
     """
 
     def __init__(
@@ -83,6 +89,9 @@ class Platform:
         speed: float = 1.0,
         directory: Path | None = None,
         source: Callable[[], float] = time.time,
+        organised: bool = False,
+        people: Sequence[str] = (),
+        told: Callable[[Injected], None] = lambda injected: None,
     ) -> None:
         self.scenario = scenarios.load(scenario) if isinstance(scenario, str) else scenario
         self._big = bool(pods or nodes or events)
@@ -117,10 +126,21 @@ class Platform:
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
         self.server = ApiServer(
-            self.store, logs=self.logs, metrics=self.metrics, programs=programs, certificate=certificate
+            self.store,
+            logs=self.logs,
+            metrics=self.metrics,
+            programs=programs,
+            certificate=certificate,
+            access=Access.with_new_tokens(people),
         )
+        self.organiser: Organiser | None = None
+        if organised:
+            faults = self.estate.faults if self.estate is not None else None
+            self.organiser = Organiser(self.scenario, self.plane.world, director, self.server, faults, told)
+        self.control = Control(self.organiser) if self.organiser is not None else None
+        self.people = tuple(people)
         self._parent = directory
-        self._directory: Path | None = None
+        self._directories: list[PrivateDirectory] = []
         self._now = now
 
     def _estate(self, outages: Outages, now: float) -> Estate | None:
@@ -149,8 +169,7 @@ class Platform:
             raise
 
     async def _start(self) -> Running:
-        directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="warroom-drill-", dir=self._parent))
-        self._directory = directory
+        directory = self._new_directory()
         self.clock.go_live()
         checkout: Path | None = directory / "banking-platform"
         git = asyncio.create_task(make_checkout(directory / "banking-platform", self.scenario.commits, self._now))
@@ -166,6 +185,7 @@ class Platform:
             checkout = None
         finally:
             git.cancel()
+            await asyncio.gather(git, return_exceptions=True)
         self.churn.start()
         urls = {"kubernetes": self.server.url, **self.health.urls}
         kubeconfig, config = directory / "kubeconfig", directory / "config.toml"
@@ -178,8 +198,24 @@ class Platform:
             settings += _sql_settings(self.arm, self.sql.port, directory / "sql-ca.pem")
         await asyncio.to_thread(_write_private, kubeconfig, json.dumps(self._kubeconfig(), indent=1))
         await asyncio.to_thread(_write_private, config, settings)
+        control = await self._open_control(directory, settings) if self.control is not None else None
         told = self.scenario
-        return Running(kubeconfig, config, urls, told.title, told.severity, told.name, self)
+        return Running(kubeconfig, config, urls, told.title, told.severity, told.name, self, control)
+
+    def _new_directory(self) -> Path:
+        """At once, not in a thread: whatever ends us now knows what to remove."""
+        self._directories.append(PrivateDirectory(self._parent))
+        return self._directories[-1].path
+
+    async def _open_control(self, directory: Path, settings: str) -> Path:
+        """The organiser's address, and the files of those who join, which say nothing of it."""
+        assert self.control is not None
+        await self.control.start()
+        for name, text in team.files(directory, settings, self.scenario).items():
+            await asyncio.to_thread(_write_private, directory / name, text)
+        where = self._new_directory() / team.CONTROL_FILE
+        self.control.announce(where)
+        return where
 
     async def stop(self) -> None:
         """End everything; may be called twice."""
@@ -191,9 +227,11 @@ class Platform:
             await self.arm.stop()
         await self.health.stop()
         await self.server.stop()
-        if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
-            self._directory = None
+        if self.control is not None:
+            await self.control.stop()
+        while self._directories:
+            await asyncio.to_thread(self._directories[-1].remove)
+            self._directories.pop()
 
     def _kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig; JSON is YAML, and every client reads it."""
@@ -208,10 +246,10 @@ class Platform:
             "clusters": [
                 {"name": cluster, "cluster": {"server": self.server.url, "certificate-authority-data": authority}}
             ],
-            "users": [{"name": user, "user": {"token": tokens[user]}} for user in _CONTEXTS.values()],
+            "users": [{"name": user, "user": {"token": token}} for user, token in tokens.items()],
             "contexts": [
                 {"name": name, "context": {"cluster": cluster, "user": user, "namespace": self.scenario.namespace}}
-                for name, user in _CONTEXTS.items()
+                for name, user in {**_CONTEXTS, **{name: name for name in self.people}}.items()
             ],
         }
 
@@ -226,9 +264,23 @@ async def running(
     churn: float = 0.0,
     speed: float = 1.0,
     directory: Path | None = None,
+    organised: bool = False,
+    people: Sequence[str] = (),
+    told: Callable[[Injected], None] = lambda injected: None,
 ) -> AsyncIterator[Running]:
     """A platform for the length of a block; see `Platform` for what the parameters mean."""
-    platform = Platform(scenario, pods=pods, nodes=nodes, events=events, churn=churn, speed=speed, directory=directory)
+    platform = Platform(
+        scenario,
+        pods=pods,
+        nodes=nodes,
+        events=events,
+        churn=churn,
+        speed=speed,
+        directory=directory,
+        organised=organised,
+        people=people,
+        told=told,
+    )
     try:
         yield await platform.start()
     finally:

@@ -171,11 +171,11 @@ def read(root: MappingNode) -> tuple[Scenario | None, list[Mistake]]:
         found += shape.mistakes(root, Scenario)
         found = found or [Mistake((), str(error))]
     else:
-        found += _mistakes(scenario)
+        found += mistakes(scenario)
     return (None if found else scenario), found
 
 
-def _mistakes(scenario: Scenario) -> Iterator[Mistake]:
+def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What the types cannot say: that every name in the script means something, and that revisions come in order."""
     services = {service.name for service in scenario.services}
     nodes = {node.name for node in scenario.nodes}
