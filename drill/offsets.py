@@ -34,3 +34,12 @@ def seconds(offset: str) -> float:
         raise ValueError(f"expected an offset such as -20m, -3d4h or +90s, not {offset!r}")
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(match[2]))
     return -total if match[1] == "-" else total
+
+
+def written(seconds: float) -> str:
+    """Seconds as an offset, to the second: ``-3d4h``, ``+90s``."""
+    left, said = round(abs(seconds)), ""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        said += f"{count}{unit}" if count else ""
+    return ("-" if seconds < 0 else "+") + (said or "0s")

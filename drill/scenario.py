@@ -14,21 +14,32 @@ import msgspec
 from msgspec import Meta, Struct
 from yaml.nodes import MappingNode
 
-from drill import document, shape
+from drill import document, shape, variation
 from drill.azure.part import Azure
 from drill.document import Mistake
 from drill.document import ScenarioError as ScenarioError
 from drill.fates import Fate
 from drill.good import Good
-from drill.offsets import Name, Offset
+from drill.offsets import Name, Offset, Span
 from drill.offsets import seconds as seconds
-from drill.script import NodeFate, PodFate, Rollback, Say, Step, Traffic, Upgrade
+from drill.script import NodeFate, PodFate, Resize, Rollback, Say, Step, Traffic, Upgrade
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Taint = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^=:]+=[^=:]*:(NoSchedule|NoExecute|PreferNoSchedule)$",
+        description="a taint such as CriticalAddonsOnly=true:NoSchedule",
+    ),
+]
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A node; ``cpu`` and ``memory`` say how busy it is, as a share of what it has."""
+    """A node; ``cpu`` and ``memory`` say how busy it is, as a share of what it has.
+
+    Where the scenario's usage is ``summed``, they are what the node uses besides its pods. ``taints`` are
+    ``KEY=VALUE:EFFECT``.
+    """
 
     name: Name
     pool: str = "system"
@@ -40,6 +51,7 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cpu: Share = 0.4
     memory: Share = 0.4
     cordoned: bool = False
+    taints: tuple[Taint, ...] = ()
     age: Offset = "-94d"
 
 
@@ -64,8 +76,19 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     load: float = 0.0  # how many of its pods the work that arrives takes; 0: never too much
 
 
+class Growth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a container comes to use: its memory (MiB) and cores grow to this, evenly ``over`` so long a time."""
+
+    memory: float
+    cpu: float
+    over: Span
+
+
 class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A workload of the cluster itself."""
+    """A workload of the cluster itself, or of somebody who has it beside the release.
+
+    ``pool`` is the only pool on whose nodes it runs. ``grows`` counts where the scenario's usage is ``summed``.
+    """
 
     name: Name
     namespace: Name
@@ -76,6 +99,8 @@ class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "50m", "memory": "64Mi"})
     cpu: float = 0.02
     memory: float = 60.0
+    pool: str = ""
+    grows: Growth | None = None
 
 
 class Commit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,9 +135,12 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All of it. ``images`` gives fates to images that do not carry one in their tag.
+    """All of it, but for ``varies``, which is `drill.variation`'s.
 
-    ``good`` is what a response is scored against; without it there is no score.
+    ``images`` gives fates to images that do not carry one in their tag.
+    ``good`` is what a response is scored against; without it there is no score. ``login`` is the service behind the
+    second public endpoint; "": that is always well. ``addresses`` is the ConfigMap that says how the services reach
+    their databases (see `drill.reach`). ``usage`` summed: nodes use what their pods use (see `drill.pressure`).
     """
 
     name: Name
@@ -126,6 +154,9 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     services: Annotated[tuple[Service, ...], Meta(min_length=1)]
     addons: tuple[Addon, ...] = ()
     images: dict[str, Fate] = {}
+    login: Name | Literal[""] = ""
+    addresses: Name | Literal[""] = ""
+    usage: Literal["said", "summed"] = "said"
     script: tuple[Step, ...] = ()
     commits: tuple[Commit, ...] = ()
     externals: tuple[External, ...] = ()
@@ -143,21 +174,27 @@ def names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in found if entry.name.endswith(".yaml"))
 
 
-def load(name: str) -> Scenario:
-    """A scenario that ships. Raises `ScenarioError`."""
+def load(name: str, seed: int = 0) -> Scenario:
+    """A scenario that ships, in the details of a seed. Raises `ScenarioError`."""
     known = names()
     if name not in known:
         raise ScenarioError(f"there is no scenario {name!r}; there are: {', '.join(known)}")
     text = resources.files("drill").joinpath("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
-    return parse(text, source=f"{name}.yaml")
+    return parse(text, source=f"{name}.yaml", seed=seed)
 
 
-def parse(text: str, *, source: str = "scenario") -> Scenario:
-    """A scenario out of YAML text. Raises `ScenarioError`: ``source``, line, key, and what was expected."""
+def parse(text: str, *, source: str = "scenario", seed: int = 0) -> Scenario:
+    """A scenario out of YAML text; seed 0 is as it is written, others differ in what its ``varies`` says.
+
+    Raises `ScenarioError`: ``source``, line, key, and what was expected.
+    """
     root = document.compose(text, source)
-    scenario, mistakes = read(root)
+    for mistake in variation.mistakes(root):
+        raise ScenarioError(document.told(mistake, root, source))
+    told = variation.varied(root, variation.Chooser(seed)) if seed else variation.as_written(root)
+    scenario, mistakes = read(told)
     if scenario is None:
-        raise ScenarioError(document.told(mistakes[0], root, source))
+        raise ScenarioError(document.told(mistakes[0], told, source))
     return scenario
 
 
@@ -179,6 +216,9 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What the types cannot say: that every name in the script means something, and that revisions come in order."""
     services = {service.name for service in scenario.services}
     nodes = {node.name for node in scenario.nodes}
+    mine = {one.name for one in scenario.addons if one.namespace == scenario.namespace and one.kind == "Deployment"}
+    if scenario.login and scenario.login not in services:
+        yield Mistake(("login",), _no("service", scenario.login, services))
     for part in ("nodes", "services"):
         yield from _twice(part, [one.name for one in getattr(scenario, part)])
     revisions = 0
@@ -201,6 +241,8 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
                 yield Mistake((*here, "service"), _no("service", service, services))
             case PodFate(while_down=other) | Say(while_down=other) if other and other not in services:
                 yield Mistake((*here, "while_down"), _no("service", other, services))
+            case Resize(deployment=name) if name not in services | mine:
+                yield Mistake((*here, "deployment"), _no("deployment", name, services | mine))
             case NodeFate(node=node) if node not in nodes:
                 yield Mistake((*here, "node"), _no("node", node, nodes))
             case _:

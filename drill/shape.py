@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -44,7 +45,7 @@ def _of_struct(node: Node, kind: type[Struct], place: Place) -> Iterator[Mistake
     if not isinstance(node, MappingNode):
         yield Mistake(place, f"expected keys with values, found {shown(node)}")
         return
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     given = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
     tag = kind.__struct_config__.tag_field
     known = [*([tag] if tag else []), *fields]
@@ -60,6 +61,11 @@ def _of_struct(node: Node, kind: type[Struct], place: Place) -> Iterator[Mistake
             yield from mistakes(given[name], field.type, (*place, name))
         elif field.required and name not in misspelt:
             yield Mistake((*place, name), f"missing, expected {expected(field.type)}")
+
+
+@cache
+def _fields(kind: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _of_one(node: Node, choices: list[type[Struct]], place: Place) -> Iterator[Mistake]:
@@ -84,7 +90,8 @@ def _of_one(node: Node, choices: list[type[Struct]], place: Place) -> Iterator[M
 
 def _of_list(node: Node, item: Any, metas: list[Meta], place: Place) -> Iterator[Mistake]:
     if not isinstance(node, SequenceNode):
-        yield Mistake(place, f"expected a list, found {shown(node)}")
+        said = next((meta.description for meta in metas if meta.description), "a list")
+        yield Mistake(place, f"expected {said}, found {shown(node)}")
         return
     for meta in metas:
         if meta.min_length is not None and len(node.value) < meta.min_length:
