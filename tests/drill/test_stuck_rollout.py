@@ -1,4 +1,4 @@
-"""The drill of an upgrade that hangs: what it shows, what waiting costs, what helps a little, and what the real helm says."""
+"""The drill of an upgrade that hangs: what it shows, what waiting costs, what helps, and what the real helm says."""
 
 from __future__ import annotations
 
