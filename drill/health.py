@@ -32,7 +32,14 @@ class HealthEndpoints:
     """``api`` asks every service that has a check, ``login`` only itself. Both on 127.0.0.1, on free ports."""
 
     def __init__(
-        self, store: ObjectStore, clock: Clock, namespace: str, checks: Mapping[str, str], strain: Strain
+        self,
+        store: ObjectStore,
+        clock: Clock,
+        namespace: str,
+        checks: Mapping[str, str],
+        strain: Strain,
+        *,
+        seed: int = 11,
     ) -> None:
         """``checks`` is check name → the name of its Kubernetes Service; ``strain`` is what those feel of databases."""
         self._store = store
@@ -40,7 +47,7 @@ class HealthEndpoints:
         self._namespace = namespace
         self._checks = dict(checks)
         self._strain = strain
-        self._chance = random.Random(11)  # noqa: S311 (latencies)
+        self._chance = random.Random(seed)  # noqa: S311 (latencies)
         self._runners: list[web.AppRunner] = []
         self.complaints: list[Complaint] = []  # what else can ail a service
         self.urls: dict[str, str] = {}

@@ -73,6 +73,7 @@ class Running:
 class Platform:
     """One scenario on one simulated cluster, on 127.0.0.1 only; its files are in a private directory, until `stop`.
 
+    ``seed`` decides names, jitter, and the details of a scenario that is given by its name.
     ``pods``, ``nodes``, ``events`` fill the cluster up to these totals; ``churn`` is pod changes per second.
     ``speed`` is world seconds per second; ``directory`` is where the private directory is made; ``source`` is the wall.
     ``organised``: others practise on it, ``people`` by name, and somebody controls it, whose acts are ``told``.
@@ -82,6 +83,7 @@ class Platform:
         self,
         scenario: str | Scenario = "payment-release",
         *,
+        seed: int = 0,
         pods: int = 0,
         nodes: int = 0,
         events: int = 0,
@@ -93,14 +95,14 @@ class Platform:
         people: Sequence[str] = (),
         told: Callable[[Injected], None] = lambda injected: None,
     ) -> None:
-        self.scenario = scenarios.load(scenario) if isinstance(scenario, str) else scenario
+        self.scenario = scenarios.load(scenario, seed) if isinstance(scenario, str) else scenario
         self._big = bool(pods or nodes or events)
         now = source()
         self.clock = Clock(now + self.scenario.steps()[0][0] - _PROLOGUE, speed=speed, source=source)
         self.store = ObjectStore(clock=self.clock.wall)
-        self.plane = ControlPlane(self.store, self.clock, born=now)
+        self.plane = ControlPlane(self.store, self.clock, born=now, seed=7 + seed)
         outages = Outages(self.store, self.clock)
-        self.estate = self._estate(outages, now)
+        self.estate = self._estate(outages, now, seed)
         certificate = self_signed()
         self.arm = ArmServer(self.estate) if self.estate is not None else None
         self.sql = _sql(self.arm, certificate) if self.arm is not None else None
@@ -113,14 +115,14 @@ class Platform:
         loads = Loads(self.store, space, {service.name: service.load for service in self.scenario.services})
         director = Director(self.scenario, self.plane, now, {Traffic: loads.turn})
         director.play()
-        self.fleet = Fleet(self.plane.world, director)
+        self.fleet = Fleet(self.plane.world, director, seed=13 + seed)
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
         self.clock.advance(self.clock.now)  # the controllers look at the fleet once
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
         self.logs = self._logs(outages)
         self.metrics = self._metrics()
         checks = {service.check: service.name for service in self.scenario.services if service.check}
-        self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain)
+        self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain, seed=11 + seed)
         self.health.complaints.append(loads.complaint)
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
@@ -143,12 +145,16 @@ class Platform:
         self._directories: list[PrivateDirectory] = []
         self._now = now
 
-    def _estate(self, outages: Outages, now: float) -> Estate | None:
+    def _estate(self, outages: Outages, now: float, seed: int) -> Estate | None:
         """What the scenario has in Azure, whose databases feel what is down in the cluster."""
         if self.scenario.azure is None:
             return None
         space, clock = self.scenario.namespace, self.clock
-        return Estate(self.scenario.azure, clock, now, lambda service, at: outages.at(space, service, clock.wall(at)))
+
+        def was_down(service: str, at: float) -> bool:
+            return outages.at(space, service, clock.wall(at))
+
+        return Estate(self.scenario.azure, clock, now, was_down, seed=29 + seed)
 
     def _logs(self, outages: Outages) -> Logs:
         voices = {service.name: service.log for service in self.scenario.services}
@@ -258,6 +264,7 @@ class Platform:
 async def running(
     scenario: str | Scenario = "payment-release",
     *,
+    seed: int = 0,
     pods: int = 0,
     nodes: int = 0,
     events: int = 0,
@@ -271,6 +278,7 @@ async def running(
     """A platform for the length of a block; see `Platform` for what the parameters mean."""
     platform = Platform(
         scenario,
+        seed=seed,
         pods=pods,
         nodes=nodes,
         events=events,

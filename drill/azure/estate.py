@@ -27,15 +27,17 @@ _QUIET: Final = ("ServiceHealth", "ResourceHealth", "Alert", "Recommendation", "
 class Estate:
     """Built from a scenario's part ``azure``; ``start`` is the world instant that its offsets are relative to.
 
-    ``was_down`` tells whether a service of the cluster was not available at an instant.
+    ``was_down`` tells whether a service of the cluster was not available at an instant; ``seed`` decides ids and spans.
     """
 
-    def __init__(self, part: Azure, clock: Clock, start: float, was_down: WasDown | None = None) -> None:
+    def __init__(
+        self, part: Azure, clock: Clock, start: float, was_down: WasDown | None = None, *, seed: int = 29
+    ) -> None:
         self.part = part
         self.clock = clock
         self.faults = AzureFaults()
         self.instants = Instants(clock, self.faults)
-        self.chance = random.Random(29)  # noqa: S311 (ids and durations)
+        self.chance = random.Random(seed)  # noqa: S311 (ids and durations)
         self.log = ActivityLog(part.subscription, part.tenant, self.instants, self.faults, self.chance)
         self.metrics = Metrics(self.instants, self.faults)
         self.databases: list[Database] = []
