@@ -1,4 +1,7 @@
-"""Only the platform, without a console: it starts, says in one line of JSON where it is, and runs until stopped."""
+"""Only the platform, without a console: it starts, says in one line of JSON where it is, and runs until stopped.
+
+Without a parent it is served for people: they are told on stderr how to join, and somebody can control it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,18 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from drill import scenario
-from drill.platform import Running, running
+from drill import scenario, team
+from drill.debrief import Debrief
+from drill.organiser import Injected
+from drill.platform import Platform, Running, running
 
 _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,33 +36,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--churn", type=_rate, default=0.0, metavar="R", help="change R pods a second")
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="let time pass X times as fast")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--for", action="append", default=[], dest="people", metavar="NAME", help="who practises")
+    parser.add_argument("--debrief", metavar="FILE", help="keep what was injected and who worked")
 
 
 async def serve(args: argparse.Namespace) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP (or the end of standard input); the first line on stdout is `announcement`.
 
-    ``args`` has scenario, pods, nodes, events, churn, speed and with_parent. Raises `scenario.ScenarioError`.
+    ``args`` has scenario, pods, nodes, events, churn, speed, with_parent, people (checked) and debrief. Raises
+    `scenario.ScenarioError`, and OSError where no debrief can be kept.
     """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     for number in _ENDS:
         loop.add_signal_handler(number, done.set)
     try:
-        async with running(
-            args.scenario, pods=args.pods, nodes=args.nodes, events=args.events, churn=args.churn, speed=args.speed
-        ) as platform:
-            print(announcement(platform), flush=True)
-            # The world lives as long as the process: the collector need not walk through it again and again.
-            gc.collect()
-            gc.freeze()
-            if args.with_parent:
-                _watch_stdin(loop, done)
-            await done.wait()
-            if args.with_parent:
-                loop.remove_reader(sys.stdin.fileno())
+        with ExitStack() as kept:
+            debrief = Debrief(Path(args.debrief)) if args.debrief else None
+            if debrief is not None:
+                kept.callback(debrief.close)
+            async with running(
+                args.scenario,
+                pods=args.pods,
+                nodes=args.nodes,
+                events=args.events,
+                churn=args.churn,
+                speed=args.speed,
+                organised=not args.with_parent,
+                people=args.people,
+                told=lambda injected: _tell(injected, debrief),
+            ) as platform:
+                if not done.is_set():
+                    _announce(platform, debrief)
+                    # The world lives as long as the process: the collector need not walk through it again and again.
+                    gc.collect()
+                    gc.freeze()
+                    if args.with_parent:
+                        _watch_stdin(loop, done)
+                    await done.wait()
+                    if args.with_parent:
+                        loop.remove_reader(sys.stdin.fileno())
+                _keep(debrief, "closed", _state(platform.platform))
     finally:
         for number in _ENDS:
             loop.remove_signal_handler(number)
     return 0
+
+
+def _announce(platform: Running, debrief: Debrief | None) -> None:
+    """To programs in one line, then to people. Nobody has to read either."""
+    try:
+        print(announcement(platform), flush=True)
+    except BrokenPipeError:
+        # The interpreter must not flush into it either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if platform.control is not None:
+        people, where = platform.platform.people, platform.kubeconfig.parent
+        _say("\n".join(team.directions(where, platform.urls, people, platform.control)))
+    _keep(debrief, "opened", _state(platform.platform))
+
+
+def _tell(injected: Injected, debrief: Debrief | None) -> None:
+    """What was injected goes to the platform's log, which is stderr, and where the debrief is kept."""
+    _keep(debrief, "injected", msgspec.to_builtins(injected))
+    _say(f"{time.strftime('%H:%M:%S', time.gmtime(injected.at))}Z  {injected.by}: {injected.step}")
+
+
+def _keep(debrief: Debrief | None, kind: str, content: dict[str, object]) -> None:
+    if debrief is not None:
+        try:
+            debrief.write(kind, content)
+        except OSError as error:  # a full disk is no reason to end everybody's drill
+            _say(f"the debrief is not kept: {error.strerror or error}")
+
+
+def _state(platform: Platform) -> dict[str, object]:
+    if platform.organiser is None:
+        return {}
+    told = platform.organiser.state()
+    return {name: told[name] for name in ("scenario", "opened", "now", "speed", "script", "injected", "working")}
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that has gone
+        print(text, file=sys.stderr, flush=True)
 
 
 def announcement(platform: Running) -> str:
@@ -67,6 +131,7 @@ def announcement(platform: Running) -> str:
             "incident": {"title": platform.title, "severity": platform.severity},
             "scenario": platform.scenario,
             "good": msgspec.to_builtins(platform.platform.scenario.good),
+            **({} if platform.control is None else {"control": str(platform.control)}),
         }
     )
 
@@ -111,9 +176,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     args = parser.parse_args(argv)
     try:
+        team.checked_names(args.people)
+    except ValueError as error:
+        parser.error(f"--for: {error}")
+    try:
         return asyncio.run(serve(args))
     except scenario.ScenarioError as error:
         parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename or 'the platform'}: {error.strerror or error}")
 
 
 if __name__ == "__main__":

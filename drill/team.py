@@ -66,16 +66,16 @@ def directions(
     whom = [f" --context {name}" for name in people] or [""]
     yield "The drill's platform serves. Everything is on 127.0.0.1 of this machine, and only there."
     yield ""
-    yield "Who works on this machine, as you:"
+    yield "Who works on this machine, under your account:"
     for flag in whom:
         yield f"  console      {program} drill --join {where}{flag}"
     yield f"  kubectl      export KUBECONFIG={where}/kubeconfig" + ("   and  --context NAME" if people else "")
     yield f"  to look on   {program} drill --join {where} --context viewer --read-only"
     yield ""
-    yield "Who works on another machine comes through ssh, which has to stay open:"
-    yield f"  scp -rp YOU@{host}:{where} gameday"
-    yield f"  ssh -N {' '.join(f'-L {port}:127.0.0.1:{port}' for port in ports(urls))} YOU@{host}"
-    yield f"  {program} drill --join gameday{whom[0]}"
+    yield "Who works on another machine gets a copy of the directory from you, and comes through ssh, which stays open:"
+    yield f"  you          scp -rp {where} THEM@THEIR-MACHINE:gameday"
+    yield f"  they         ssh -N {' '.join(f'-L {port}:127.0.0.1:{port}' for port in ports(urls))} THEM@{host}"
+    yield f"               {program} drill --join gameday{whom[0]}"
     if control is not None:
         yield ""
         yield "You, to have things happen while they work (keep this to yourself):"
