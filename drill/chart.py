@@ -10,6 +10,8 @@ import yaml
 from drill.scenario import Addon, Service
 
 Json = dict[str, Any]
+Config = dict[str, dict[str, str]]
+"""The data of ConfigMaps by their names."""
 
 # libyaml's emitter is ten times faster; the text is the same.
 _Safe: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -35,13 +37,15 @@ class Chart:
         self.services = tuple(services)
         self._texts: dict[tuple[str, str], str] = {}
 
-    def objects(self, tags: dict[str, str]) -> list[Json]:
-        """Workloads and Services with the image tags given by service name."""
-        return [obj for service in self.services for obj in self._of(service, tags[service.name])]
+    def objects(self, tags: dict[str, str], config: Config) -> list[Json]:
+        """ConfigMaps, and workloads and Services with the image tags given by service name."""
+        maps = [self._map(name, data) for name, data in config.items()]
+        return maps + [obj for service in self.services for obj in self._of(service, tags[service.name])]
 
-    def manifest(self, tags: dict[str, str]) -> str:
+    def manifest(self, tags: dict[str, str], config: Config) -> str:
         """The same as Helm's manifest text."""
-        return "".join(self._text(service, tags[service.name]) for service in self.services)
+        maps = "".join(self._written(self._map(name, data), "config") for name, data in config.items())
+        return maps + "".join(self._text(service, tags[service.name]) for service in self.services)
 
     def values(self, tags: dict[str, str]) -> Json:
         """The values that lead to it."""
@@ -56,19 +60,26 @@ class Chart:
     def _text(self, service: Service, tag: str) -> str:
         key = (service.name, tag)
         if key not in self._texts:
-            parts = []
-            for obj in self._of(service, tag):
-                body = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1000)
-                parts.append(f"---\n# Source: {self.name}/templates/{service.name}.yaml\n{body}")
-            self._texts[key] = "".join(parts)
+            self._texts[key] = "".join(self._written(obj, service.name) for obj in self._of(service, tag))
         return self._texts[key]
 
-    def _of(self, service: Service, tag: str) -> list[Json]:
-        labels = {
-            "app.kubernetes.io/name": service.name,
+    def _written(self, obj: Json, template: str) -> str:
+        body = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1000)
+        return f"---\n# Source: {self.name}/templates/{template}.yaml\n{body}"
+
+    def _map(self, name: str, data: dict[str, str]) -> Json:
+        metadata = {"name": name, "namespace": self.namespace, "labels": self._labels(name)}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+
+    def _labels(self, name: str) -> dict[str, str]:
+        return {
+            "app.kubernetes.io/name": name,
             "app.kubernetes.io/instance": self.release,
             "app.kubernetes.io/managed-by": "Helm",
         }
+
+    def _of(self, service: Service, tag: str) -> list[Json]:
+        labels = self._labels(service.name)
         metadata = {"name": service.name, "namespace": self.namespace, "labels": labels}
         selector = {"app.kubernetes.io/name": service.name}
         ports = [{"name": "http", "port": 80, "targetPort": PORT}]
@@ -99,6 +110,10 @@ def addon(addon: Addon) -> Json:
     labels = {"k8s-app": addon.name}
     container: Json = {"name": addon.name, "image": addon.image, "resources": {"requests": dict(addon.requests)}}
     pod: Json = {"containers": [container]}
+    if addon.pool:
+        pod["nodeSelector"] = {"agentpool": addon.pool}
+    if addon.pool or addon.kind == "DaemonSet":
+        pod["tolerations"] = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
     if addon.host_network:
         pod |= {"hostNetwork": True, "priorityClassName": "system-node-critical"}
     template = {"metadata": {"labels": labels}, "spec": pod}

@@ -126,6 +126,19 @@ class ContainerLife:
         """Nothing happens to it any more."""
         self._cancel()
 
+    def run_out_of_memory(self) -> None:
+        """The kernel kills it, once; it starts again as its restart policy says."""
+        if self.running:
+            self._end(137, "OOMKilled")
+
+    def reboot(self) -> None:
+        """The machine under it was off: it starts at once, and nobody knows how it ended."""
+        if self.running:
+            self._cancel()
+            self.state = {"terminated": self._ended(255, "Unknown")}
+            self.ready = False
+            self._next(1.0, self._restart)
+
     def _pull(self) -> None:
         if self.fate is Fate.NO_PULL:
             self._pull_failed()
@@ -188,17 +201,12 @@ class ContainerLife:
         self._probing = self._around.clock.after(period, self._probe_fails)
 
     def _die(self) -> None:
+        self._end(*((137, "OOMKilled") if self.fate is Fate.OOM else (1, "Error")))
+
+    def _end(self, code: int, reason: str) -> None:
         around = self._around
         self._cancel()
-        code, reason = (137, "OOMKilled") if self.fate is Fate.OOM else (1, "Error")
-        ended = {
-            "exitCode": code,
-            "reason": reason,
-            "startedAt": around.clock.stamp(self._started_at),
-            "finishedAt": around.clock.stamp(),
-            "containerID": self._container_id(),
-        }
-        self._show({"terminated": ended}, ready=False)
+        self._show({"terminated": self._ended(code, reason)}, ready=False)
         if not around.restarts_always:
             return
         if around.clock.now - self._started_at > _BACKOFF_FORGIVEN:
@@ -232,6 +240,10 @@ class ContainerLife:
         self._pull()
 
     # Small print
+
+    def _ended(self, code: int, reason: str) -> Json:
+        stamps = {"startedAt": self._around.clock.stamp(self._started_at), "finishedAt": self._around.clock.stamp()}
+        return {"exitCode": code, "reason": reason, **stamps, "containerID": self._container_id()}
 
     def _show(self, state: Json, *, ready: bool) -> None:
         self.state, self.ready = state, ready

@@ -16,6 +16,7 @@ from drill.evictions import BUDGET
 from drill.garbage import Garbage
 from drill.kinds import Kind
 from drill.kubelet import Kubelets
+from drill.machines import STOPPED, Machines
 from drill.nodes import Nodes
 from drill.owners import Owners
 from drill.recorder import Recorder
@@ -42,6 +43,7 @@ class ControlPlane:
         self.kubelets = Kubelets(self.world)
         self.scheduler = Scheduler(self.world)
         self.nodes = Nodes(self.world, self.kubelets)
+        self.machines = Machines(self.world, self.nodes, self.kubelets)
         self.deployments = Deployments(self.world)
         replica_sets = ReplicaSets(self.world)
         stateful_sets = StatefulSets(self.world)
@@ -71,6 +73,15 @@ class ControlPlane:
             ),
         }
         self._unsubscribe = store.subscribe(self._observe)
+
+    def befall(self, node: str, fate: str) -> None:
+        """Give a node a fate of a scenario's script; ``""`` ends it."""
+        if fate == STOPPED:
+            self.machines.stop(node)
+        elif not fate and not self.machines.answers(node):
+            self.machines.start(node)
+        else:
+            self.nodes.afflict(node, fate)
 
     def stop(self) -> None:
         """Take no more notice of the store."""

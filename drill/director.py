@@ -12,7 +12,7 @@ from drill.kinds import Kind
 from drill.nodes import conditions
 from drill.revisions import Revisions
 from drill.scenario import Node, Scenario, seconds
-from drill.script import NodeFate, PodFate, Rollback, Say, Step, Upgrade
+from drill.script import NodeFate, PodFate, Resize, Rollback, Say, Step, Upgrade
 from drill.world import (
     CONFIG_MAP,
     DAEMON_SET,
@@ -31,7 +31,13 @@ KUBELET_VERSION: Final = "v1.34.2"
 _LOOK: Final = 5.0  # seconds between two looks at a service that others wait for
 _RECOVERY: Final = 15.0  # seconds from a service's return to the recovery of who suffered from its absence
 _SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
-_KINDS: Final = {"Deployment": DEPLOYMENT, "StatefulSet": STATEFUL_SET, "DaemonSet": DAEMON_SET, "Service": SERVICE}
+_KINDS: Final = {
+    "Deployment": DEPLOYMENT,
+    "StatefulSet": STATEFUL_SET,
+    "DaemonSet": DAEMON_SET,
+    "Service": SERVICE,
+    "ConfigMap": CONFIG_MAP,
+}
 _RELEASE_MARKS: Final = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
 
 
@@ -107,6 +113,9 @@ class Director:
         }
         if node.cordoned:
             obj["spec"]["unschedulable"] = True
+        if node.taints:
+            parts = (taint.replace("=", ":").split(":") for taint in node.taints)
+            obj["spec"]["taints"] = [dict(zip(("key", "value", "effect"), part, strict=True)) for part in parts]
         world.store.create(NODE, obj, now=world.clock.wall(born))
 
     # The script
@@ -121,7 +130,9 @@ class Director:
             case PodFate():
                 self._doom(step)
             case NodeFate(node=node, fate=fate):
-                self._plane.nodes.afflict(node, fate)
+                self._plane.befall(node, fate)
+            case Resize(deployment=name, replicas=replicas):
+                self._resize(name, replicas)
             case Say():
                 self._say(step, step.times)
             case _:
@@ -140,16 +151,26 @@ class Director:
         filled = self._stored(kind, obj)
         if held is None:
             world.create(kind, {**filled, "metadata": {**meta, "annotations": marks}} if marks else filled)
+        elif kind is CONFIG_MAP:
+            world.store.update(kind, {**held, "data": filled["data"]})
         elif kind is not SERVICE:
             world.store.update(kind, {**held, "spec": filled["spec"]})
 
     def _stored(self, kind: Kind, obj: Json) -> Json:
+        if kind is CONFIG_MAP:
+            return obj
         if kind is SERVICE:
             self._addresses += 1
             return stored_form.service(obj, f"10.0.{self._addresses // 250}.{self._addresses % 250 + 1}")
         return {DEPLOYMENT: stored_form.deployment, STATEFUL_SET: stored_form.stateful_set}.get(
             kind, stored_form.daemon_set
         )(obj)
+
+    def _resize(self, name: str, replicas: int) -> None:
+        store = self._world.store
+        found = store.get(DEPLOYMENT, self.scenario.namespace, name)
+        if found is not None:
+            store.update(DEPLOYMENT, {**found, "spec": {**found["spec"], "replicas": replicas}})
 
     def _doom(self, step: PodFate) -> None:
         """The victims are those on a troubled node first, and then the oldest."""

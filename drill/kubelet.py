@@ -102,6 +102,44 @@ class Kubelets:
             else:
                 self._report(life)
 
+    def reboot(self, node: str) -> None:
+        """The node's machine was off: its containers start anew. What is deleted meanwhile goes with `thaw`."""
+        for life in [*self._lives.values()]:
+            if life.node == node:
+                for container in life.containers:
+                    container.reboot()
+
+    def kill(self, uid: str) -> None:
+        """The kernel ends a pod's containers for the memory that they use; they start again, as after any crash."""
+        for container in self._lives[uid].containers if uid in self._lives else ():
+            container.run_out_of_memory()
+
+    def evict(self, pod: Json, message: str) -> None:
+        """End a pod for good, because its node is short of something: its record stays, its containers go.
+
+        The status is what pkg/kubelet/eviction writes.
+        """
+        life = self._lives.pop(pod["metadata"]["uid"], None)
+        before, stamp = pod.get("status") or {}, self._world.clock.stamp()
+        for container in life.containers if life is not None else ():
+            container.stop()
+        said = {"reason": "TerminationByKubelet", "message": message}
+        why = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": stamp, **said}
+        kept = [
+            {**old, "status": "False", "lastTransitionTime": stamp, "reason": "PodFailed"}
+            if old["type"] in ("Ready", "ContainersReady") and old["status"] == "True"
+            else old
+            for old in before.get("conditions") or ()
+        ]
+        status = {**before, "phase": "Failed", "reason": "Evicted", "message": message, "conditions": [why, *kept]}
+        status["containerStatuses"] = [
+            {**one, "state": _ended(one, stamp), "ready": False, "started": False}
+            for one in before.get("containerStatuses") or ()
+        ]
+        node = pod["spec"]["nodeName"]
+        self._world.events.say(POD, pod, "Evicted", message, warning=True, component="kubelet", host=node)
+        self._world.set_status(POD, pod, status)
+
     # A pod's life
 
     def _begin(self, uid: str, pod: Json) -> None:
@@ -201,6 +239,12 @@ class Kubelets:
 
 def _fate_moved(pod: Json, old: Json) -> bool:
     return pods.notes(pod).get(ANNOTATION) != pods.notes(old).get(ANNOTATION)
+
+
+def _ended(status: Json, stamp: str) -> Json:
+    """The last state of a container that was told to stop."""
+    begun = ((status.get("state") or {}).get("running") or {}).get("startedAt", stamp)
+    return {"terminated": {"exitCode": 137, "reason": "Error", "startedAt": begun, "finishedAt": stamp}}
 
 
 def _conditions(containers: list[ContainerLife], before: Json, begun: bool, stamp: str) -> list[Json]:

@@ -60,10 +60,13 @@ class Metrics:
         return found
 
     def pods(self, namespace: str | None) -> Sequence[Json]:
-        """The pods that run; one that waits for its next start is not measured."""
+        """The pods that run on a node whose kubelet answers; one that waits for its next start is not measured."""
         at, stamp = self._window()
         found = []
+        silent = {node["metadata"]["name"] for node in self._store.list(NODE) if not pods.is_ready(node)}
         for pod in self._store.list(POD, namespace):
+            if pod["spec"].get("nodeName") in silent:
+                continue
             statuses = (pod.get("status") or {}).get("containerStatuses") or ()
             containers = [
                 {"name": status["name"], "usage": self._usage(pod, status["name"], at)}

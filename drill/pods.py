@@ -79,6 +79,7 @@ def from_template(kind: Kind, owner: Json, template: Json, *, name: str, generat
     if generated:
         metadata["generateName"] = owner["metadata"]["name"] + "-"
     spec = template.get("spec") or {}
+    own = spec.get("tolerations") or []
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -91,17 +92,23 @@ def from_template(kind: Kind, owner: Json, template: Json, *, name: str, generat
             "serviceAccount": "default",
             "securityContext": {},
             "schedulerName": "default-scheduler",
-            "tolerations": [
-                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-                for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-            ],
             "priority": 0,
             "enableServiceLinks": True,
             "preemptionPolicy": "PreemptLowerPriority",
             **spec,
+            "tolerations": [*own, *_impatience(own)],
         },
         "status": {"phase": "Pending", "qosClass": qos_class(spec)},
     }
+
+
+def _impatience(own: list[Json]) -> list[Json]:
+    """What the admission plugin DefaultTolerationSeconds adds, beside tolerations that a pod has."""
+    return [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        if not any(one.get("key", key) == key and one.get("effect") in (None, "", "NoExecute") for one in own)
+    ]
 
 
 def qos_class(spec: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drill import helm
-from drill.chart import Chart
+from drill.chart import Chart, Config
 from drill.script import Upgrade
 from drill.world import SECRET, World
 
@@ -20,10 +20,14 @@ class Revisions:
         self._world = world
         self._written: list[Json] = []  # the releases, as encoded into their Secrets
         self._tags: dict[str, str] = {}
+        self._config: Config = {}
+        self._configs: list[Config] = []  # of each revision
 
     def upgrade(self, step: Upgrade) -> list[Json]:
         """A new revision with the tags of a step; the objects of the release from now on."""
         self._tags = {**self._tags, **step.tags}
+        changed = {name: {**self._config.get(name, {}), **data} for name, data in step.config.items()}
+        self._config = {**self._config, **changed}
         if step.pending:
             return self._write(step.chart, step.app or step.chart, helm.PENDING_UPGRADE, "Preparing upgrade")
         status = helm.FAILED if step.failed else helm.DEPLOYED
@@ -34,6 +38,7 @@ class Revisions:
         target = self._written[to - 1]
         meta = target["chart"]["metadata"]
         self._tags = {name: values["image"]["tag"] for name, values in target["chart"]["values"].items()}
+        self._config = self._configs[to - 1]
         return self._write(meta["version"], meta["appVersion"], helm.DEPLOYED, f"Rollback to {to}")
 
     def _write(self, version: str, app: str, status: str, description: str) -> list[Json]:
@@ -53,7 +58,7 @@ class Revisions:
             revision=number,
             chart=packed,
             config={"release": {"by": "ci-deploy"}},
-            manifest=chart.manifest(self._tags),
+            manifest=chart.manifest(self._tags, self._config),
             status=status,
             description=description,
             first_deployed=first,
@@ -62,8 +67,9 @@ class Revisions:
         if status == helm.DEPLOYED:
             self._supersede(now)
         self._written.append(release)
+        self._configs.append(self._config)
         world.create(SECRET, helm.secret(release, now))
-        return chart.objects(self._tags)
+        return chart.objects(self._tags, self._config)
 
     def _supersede(self, now: float) -> None:
         store, chart = self._world.store, self._chart

@@ -55,6 +55,11 @@ class Scheduler:
             if node and node in self._loads:
                 self._loads[node].drop(meta["uid"])
                 self._retry_all()
+        elif node and pods.phase(pod) in ("Succeeded", "Failed"):
+            # What has ended is only a record, and takes no room.
+            if node in self._loads and meta["uid"] in self._loads[node].pods:
+                self._loads[node].drop(meta["uid"])
+                self._retry_all()
         elif node:
             if old is None or not old["spec"].get("nodeName"):
                 self._loads.setdefault(node, _Load()).add(meta["uid"], requests(pod))

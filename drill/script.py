@@ -13,12 +13,14 @@ from drill.offsets import Name, Offset
 class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
     """`helm upgrade` (the first one is the installation): ``tags`` are the image tags it changes, by service.
 
-    ``pending``: its helm was killed while it waited, and never wrote how it ended.
+    ``pending``: its helm was killed while it waited, and never wrote how it ended. ``config`` is what it changes in
+    the release's ConfigMaps, by their names.
     """
 
     at: Offset
     chart: str
     tags: dict[str, str] = {}
+    config: dict[Name, dict[str, str]] = {}
     app: str = ""
     description: str = "Upgrade complete"
     failed: bool = False
@@ -51,11 +53,22 @@ class Traffic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag
 
 
 class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
-    """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it."""
+    """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it.
+
+    ``stopped``: its machine does, and the cluster finds out as real ones do (see `drill.machines`).
+    """
 
     at: Offset
     node: Name
-    fate: Literal["memory-pressure", "not-ready", ""]
+    fate: Literal["memory-pressure", "not-ready", "stopped", ""]
+
+
+class Resize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="scale", tag_field="do"):
+    """`kubectl scale` of a Deployment in the platform's namespace, by somebody who tells nobody."""
+
+    at: Offset
+    deployment: Name
+    replicas: Annotated[int, Meta(ge=0)]
 
 
 class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="event", tag_field="do"):
@@ -76,4 +89,4 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="ev
     while_down: str = ""
 
 
-Step = Upgrade | Rollback | PodFate | NodeFate | Say | Traffic
+Step = Upgrade | Rollback | PodFate | NodeFate | Resize | Say | Traffic

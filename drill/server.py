@@ -16,6 +16,7 @@ from drill.calls import Call
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
 from drill.kinds import KINDS
+from drill.machines import check_reachable
 from drill.observing import Observer, seen
 from drill.podexec import ProgramProvider
 from drill.podlogs import LogProvider
@@ -334,6 +335,7 @@ class ApiServer:
         options = podlogs.options_of(record.object, request.query, self.store.clock())
         if self._logs is None:
             raise statuses.bad_request("this platform keeps no logs")
+        check_reachable(self.store, record.object, "containerLogs")
         return await podlogs.serve(request, record.object, options, self._logs, self.faults)
 
     async def _exec(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
@@ -345,6 +347,7 @@ class ApiServer:
         options = podexec.options_of(record.object, request.query)
         if self._programs is None:
             raise statuses.bad_request("this platform runs nothing")
+        check_reachable(self.store, record.object, "exec")
         return await podexec.serve(request, record.object, options, self._programs, self.faults)
 
 
