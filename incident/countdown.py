@@ -21,7 +21,7 @@ GRACE = 30.0
 MOST_MISSED = 3
 """Missed updates that one silence leaves: the one that was due, and two more at the frequency. Then it is clear."""
 
-_PROMISED = re.compile(r"(?im)^.{0,40}next update.{0,20}?\b(\d\d?):(\d\d)\b(?: ?(?:UTC|Z))?")
+_PROMISED = r"(?im)^.{0,40}next update.{0,20}?\b(\d\d?):(\d\d)\b(?: ?(?:UTC|Z))?"
 
 
 class Promise(Struct, frozen=True):
@@ -94,7 +94,7 @@ def promised(text: str, now: int, every: float) -> int | None:
 
     Tomorrow's, where that is within ``every`` seconds; else today's, which may be past. None if the text names none.
     """
-    found = _PROMISED.search(text)
+    found = re.search(_PROMISED, text)
     if found is None:
         return None
     hour, minute = int(found.group(1)), int(found.group(2))

@@ -24,14 +24,14 @@ DEPTH_LIMIT = 100  # a Kubernetes object nests about 15 deep
 LEVELS = ("info", "good", "warn", "bad")
 
 # C0 without tab and newline, DEL, C1 and lone surrogates: nothing that a person types on purpose.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"  # compiled when it is first needed, not at every start
 
 
 def visible(text: str) -> str:
     """Line ends as ``\\n``; control characters as pictures (``␀``, ``␛``) or ``�``; tabs and newlines as they are."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub(_picture, text)
+    return re.sub(_CONTROL, _picture, text)
 
 
 def _picture(match: re.Match[str]) -> str:

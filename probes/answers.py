@@ -11,11 +11,11 @@ from probes.errors import BadAnswer, Forbidden, Gone, LoginExpired, NotFound, Pr
 _MOST_TEXT = 300
 
 # pkg/registry/authorization … apiserver/pkg/endpoints/handlers/responsewriters/errors.go: the same words since 1.12.
-_FORBIDDEN = re.compile(
+_FORBIDDEN = (
     r'User "(?P<user>.*?)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r' (?:in the namespace "(?P<namespace>[^"]*)"|at the cluster scope)'
 )
-_FORBIDDEN_PATH = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\S+) path "(?P<path>[^"]*)"')
+_FORBIDDEN_PATH = r'User "(?P<user>.*?)" cannot (?P<verb>\S+) path "(?P<path>[^"]*)"'
 
 
 class Status(msgspec.Struct, gc=False):
@@ -76,7 +76,7 @@ def seconds(retry_after: str | None) -> float | None:
 
 
 def _forbidden(message: str) -> Forbidden:
-    match = _FORBIDDEN.search(message)
+    match = re.search(_FORBIDDEN, message)
     if match:
         resource = match["resource"] + (f".{match['group']}" if match["group"] else "")
         namespace = match["namespace"]
@@ -87,7 +87,7 @@ def _forbidden(message: str) -> Forbidden:
             hint=f"kubectl auth can-i {match['verb']} {resource} {scope}",
             status=403,
         )
-    match = _FORBIDDEN_PATH.search(message)
+    match = re.search(_FORBIDDEN_PATH, message)
     if match:
         return Forbidden(f"cannot {match['verb']} {match['path']}: forbidden for {match['user']}", status=403)
     return Forbidden(message or "forbidden", status=403)

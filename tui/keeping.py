@@ -34,8 +34,8 @@ BUSIEST = 12
 """Nodes whose usage a sample holds."""
 
 _MOMENTS = {Status.MITIGATING: "mitigating", Status.RESOLVED: "resolved"}
-_ELSEWHERE = re.compile(r"@font-face\s*\{[^}]*\}|<!--.*?-->", re.DOTALL)
-_TEXT = re.compile(r'<text[^>]*\by="([\d.]+)"[^>]*>(.*?)</text>', re.DOTALL)
+_ELSEWHERE = r"(?s)@font-face\s*\{[^}]*\}|<!--.*?-->"
+_TEXT = r'(?s)<text[^>]*\by="([\d.]+)"[^>]*>(.*?)</text>'
 
 
 class Keeping:
@@ -97,7 +97,7 @@ class Keeping:
 
 
 def _keep(store: Path, incident: str, moment: str, svg: str) -> None:
-    svg = _ELSEWHERE.sub("", svg)  # its fonts would be loaded
+    svg = re.sub(_ELSEWHERE, "", svg)  # its fonts would be loaded
     if secret_on(svg):
         log.warning("the screen at %s is not kept: something on it looks like a secret", moment)
         return
@@ -109,7 +109,7 @@ def secret_on(svg: str) -> bool:
     import html  # its 2,000 entities are nothing for the start
 
     lines: dict[str, list[str]] = {}
-    for at, text in _TEXT.findall(svg):
+    for at, text in re.findall(_TEXT, svg):
         lines.setdefault(at, []).append(html.unescape(text).replace("\xa0", " "))
     return any(redact(line) != line for line in map("".join, lines.values()))
 

@@ -29,13 +29,13 @@ _HINTS = ("enter saves", "14:02 or -5m sets the time", "TODO makes a follow-up",
 class _Prefixes(Highlighter):
     """The time steps back and TODO stands out, before anything is saved."""
 
-    _pattern = re.compile(
+    _pattern = (
         r"^\s*(?P<time>(?:\d{4}-\d{1,2}-\d{1,2}[ T])?\d{1,2}:\d{2}(?::\d{2})?|[-−](?:\d+[smhd])+)?"
         r"\s*(?P<todo>TODO\b)?"
     )
 
     def highlight(self, text: Text) -> None:
-        match = self._pattern.match(text.plain)
+        match = re.match(self._pattern, text.plain)
         if match is not None:
             text.stylize("dim", *match.span("time"))
             text.stylize("bold", *match.span("todo"))
