@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -26,10 +26,11 @@ _CRAWLS: Final = (1.5, 2.2)  # seconds of an answer that waits for a database, t
 _MOST: Final = 4.2  # seconds until who waits for a database gives up on it
 _TIRES: Final = 0.15  # how often it waits so long that it gives up
 _HEALTHY, _DEGRADED, _UNHEALTHY = "Healthy", "Degraded", "Unhealthy"
+_WELL: Final[Json] = {"status": _HEALTHY}
 
 
 class HealthEndpoints:
-    """``api`` asks every service that has a check, ``login`` only itself. Both on 127.0.0.1, on free ports."""
+    """``api`` asks every service that has a check, ``login`` only one. Both on 127.0.0.1, on free ports."""
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class HealthEndpoints:
         self._chance = random.Random(seed)  # noqa: S311 (latencies)
         self._runners: list[web.AppRunner] = []
         self.complaints: list[Complaint] = []  # what else can ail a service
+        self.login_service = ""  # behind the endpoint ``login``; "": that is always well
+        self.answers: Callable[[str], bool] = lambda node: True  # whether a node's machine is there, noticed or not
         self.urls: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -76,6 +79,10 @@ class HealthEndpoints:
         whole = next((status for status in (_UNHEALTHY, _DEGRADED) if status in found), _HEALTHY)
         return {"status": whole, "unhealthy": _named(entries, _UNHEALTHY), "entries": entries}
 
+    def login(self) -> Json:
+        """What the endpoint ``login`` reports."""
+        return self._entry(self.login_service, self._strain.now(), tired=False) if self.login_service else _WELL
+
     def patience(self) -> tuple[float, bool]:
         """How long who asks ``api`` now has to wait (seconds of the world), and whether it tires of a database."""
         felt = self._strain.now()
@@ -89,7 +96,11 @@ class HealthEndpoints:
         return self._chance.uniform(*(_WAITS if down else _QUICK)), False
 
     def _entry(self, service: str, felt: Felt, *, tired: bool) -> Json:
-        ready, unready = self._addresses(service)
+        ready, unready, mute = self._addresses(service)
+        if mute and not ready:
+            return _part(_UNHEALTHY, f"{service}: {mute} ready endpoints, and none answers")
+        if mute:
+            return _part(_DEGRADED, f"{service}: {mute} of {ready + mute} ready endpoints do not answer")
         if not ready:
             return _part(_UNHEALTHY, f"{service}: no ready endpoint")
         database = self._strain.database_of(service)
@@ -110,11 +121,13 @@ class HealthEndpoints:
     def _ailing(self, service: str) -> list[Ailing]:
         return [found for complaint in self.complaints if (found := complaint(service)) is not None]
 
-    def _addresses(self, service: str) -> tuple[int, int]:
+    def _addresses(self, service: str) -> tuple[int, int, int]:
+        """How many endpoints are ready, are not, and would be but for the machine that they are on."""
         endpoints = self._store.get(ENDPOINTS, self._namespace, service) or {}
         subsets = endpoints.get("subsets") or ()
-        ready = sum(len(subset.get("addresses") or ()) for subset in subsets)
-        return ready, sum(len(subset.get("notReadyAddresses") or ()) for subset in subsets)
+        ready = [self.answers(one.get("nodeName") or "") for subset in subsets for one in subset.get("addresses") or ()]
+        unready = sum(len(subset.get("notReadyAddresses") or ()) for subset in subsets)
+        return sum(ready), unready, len(ready) - sum(ready)
 
     async def _api(self, request: web.Request) -> web.Response:
         seconds, tired = self.patience()
@@ -124,7 +137,8 @@ class HealthEndpoints:
 
     async def _login(self, request: web.Request) -> web.Response:
         await asyncio.sleep(self._chance.uniform(*_QUICK) / self._clock.speed)
-        return _answer({"status": _HEALTHY}, 200)
+        report = self.login()
+        return _answer(report, 503 if report["status"] == _UNHEALTHY else 200)
 
 
 @web.middleware

@@ -68,7 +68,8 @@ class Network:
             return Reply(outside.status, outside.body, outside.latency)
         if (name := self._public(host, port)) is not None:
             if name != "api":
-                return Reply(200, json.dumps({"status": "Healthy"}), 0.041)
+                login = self._health.login()
+                return Reply(503 if login["status"] == "Unhealthy" else 200, json.dumps(login), 0.041)
             seconds, tired = self._health.patience()
             report = self._health.report(tired=tired)
             return Reply(503 if report["status"] == "Unhealthy" else 200, json.dumps(report), seconds)

@@ -124,6 +124,7 @@ class Platform:
         checks = {service.check: service.name for service in self.scenario.services if service.check}
         self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain, seed=11 + seed)
         self.health.complaints.append(loads.complaint)
+        self.health.login_service, self.health.answers = self.scenario.login, self.plane.machines.answers
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)

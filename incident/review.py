@@ -123,7 +123,8 @@ def first_symptom(lines: Iterable[Line], declared_at: int) -> Line | None:
 def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
     """Whether anything was down, and when the last of it was well again; None while something still is.
 
-    An observation's fold key is ``kind/name/what``: what comes before the last stroke is the thing itself.
+    An observation's fold key is ``kind/name/what``: what comes before the last stroke is the thing itself. A node that
+    is gone is nobody's outage once what ran there runs elsewhere.
     """
     down: set[str] = set()
     ever, healed = False, None
@@ -132,6 +133,8 @@ def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
         if entry.kind is not Kind.OBSERVATION or line.retracted is not None or not entry.fold:
             continue
         subject = entry.fold.rpartition("/")[0]
+        if subject.startswith("node/"):
+            continue
         if entry.level == "bad":
             ever, healed = True, None
             down.add(subject)
