@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _PATH: Final = re.compile(r"[\w-]+(\[[^\[\]]+\])*(\.[\w-]+(\[[^\[\]]+\])*)*")
 _STEP: Final = re.compile(r"\.?([\w-]+)|\[([^\[\]]+)\]")
-_NAMES: Final = ("name", "host", "id", "session", "act")  # the keys by which an item of a list is known, in this order
+_NAMES: Final = ("name", "host", "id", "session", "act")  # the keys by which an item of a list is known
 
 
 class PathError(ValueError):
@@ -57,13 +57,14 @@ def _among(spot: Spot, chosen: str) -> list[Spot]:
         return [
             item for item in items if all(_said(item.node, key.strip()) == value.strip() for key, _, value in wanted)
         ]
-    named = [item for item in items if _name(item.node) == chosen]
+    named = [item for item in items if any(_said(item.node, key) == chosen for key in _NAMES)]
     if not named and chosen.isdecimal() and len(chosen) < 6:
         return items[int(chosen) : int(chosen) + 1]
     return named
 
 
 def _name(node: Node) -> str | None:
+    """The name that somebody would call an item by."""
     return next((said for key in _NAMES if (said := _said(node, key)) is not None), None)
 
 

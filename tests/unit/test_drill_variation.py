@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drill import document, scenario, variation
 from drill.offsets import written
 from drill.scenario import Scenario, ScenarioError
 from drill.script import Say, Upgrade
+from tests.breadth import examples
 
 SCENARIO = """
 name: small
@@ -154,3 +159,35 @@ def test_the_edges_of_what_there_is_to_choose_can_be_played() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(-1200, "-20m"), (-273_600, "-3d4h"), (90.2, "+1m30s"), (0, "+0s")])
 def test_seconds_are_written_as_an_offset(seconds: float, text: str) -> None:
     assert written(seconds) == text
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_every_variant_of_what_ships_can_be_played(name: str) -> None:
+    text = resources.files("drill").joinpath("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
+    root = document.compose(text, name)
+    assert [document.told(mistake, root, name) for mistake in variation.mistakes(root)] == []
+    assert variation.varies(root)
+    edges = [
+        variation.Extreme(turn, most=most, there=there)
+        for turn in range(variation.widest(root))
+        for most in (False, True)
+        for there in (False, True)
+    ]
+
+    def played(chooser: variation.Chooser) -> str:
+        told = variation.varied(root, chooser)
+        found, mistakes = scenario.read(told)
+        assert found is not None, [document.told(mistake, told, name) for mistake in mistakes]
+        assert (found.name, found.severity, found.title) == (plainly.name, plainly.severity, plainly.title)
+        return str(found)
+
+    plainly = scenario.load(name)
+    for edge in edges:
+        played(edge)
+
+    @settings(deadline=None, max_examples=examples(8))
+    @given(st.integers(1, 1_000_000))
+    def seeds(seed: int) -> None:
+        assert played(variation.Chooser(seed)) == str(scenario.load(name, seed)) != str(plainly)
+
+    seeds()
