@@ -6,6 +6,7 @@ Nothing is constructed but texts, numbers, truth and nothing: tags, merge keys a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, Final
 
 import yaml
@@ -111,6 +112,8 @@ def misread(node: Node, place: Place = ()) -> Iterator[Mistake]:
     """What `plain` cannot tell: a key that is there twice or is no name, a merge, a tag."""
     if node.tag.startswith("!") or (isinstance(node, ScalarNode) and node.tag not in _PLAIN):
         yield Mistake(place, f"a scenario has no tags such as {node.tag.replace('tag:yaml.org,2002:', '!!')}")
+    if node.tag == _FLOAT and not isfinite(found if isinstance(found := plain(node), float) else 0.0):
+        yield Mistake(place, f"expected a number, found {shown(node)}")
     if isinstance(node, MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:

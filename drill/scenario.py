@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 from yaml.nodes import MappingNode
 
-from drill import document, shape, variation
+from drill import document, limits, shape, variation
 from drill.azure.part import Azure
 from drill.document import Mistake
 from drill.document import ScenarioError as ScenarioError
@@ -22,7 +22,9 @@ from drill.fates import Fate
 from drill.good import Good
 from drill.offsets import Name, Offset, Span
 from drill.offsets import seconds as seconds
-from drill.script import NodeFate, PodFate, Resize, Rollback, Say, Step, Traffic, Upgrade
+from drill.parts import Payments
+from drill.script import External as ExternalStep
+from drill.script import HostFate, NodeFate, PodFate, Resize, Rollback, Say, Step, Traffic, Upgrade
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Taint = Annotated[
@@ -120,7 +122,7 @@ class External(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     host: str
-    fate: Literal["answers", "unresolved", "refused", "silent", "untrusted"] = "answers"
+    fate: HostFate = "answers"
     address: str = "203.0.113.24"
     status: Annotated[int, Meta(ge=100, le=599)] = 200
     latency: Annotated[float, Meta(ge=0.0)] = 0.04
@@ -160,6 +162,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     script: tuple[Step, ...] = ()
     commits: tuple[Commit, ...] = ()
     externals: tuple[External, ...] = ()
+    payments: Payments | None = None
     azure: Azure | None = None
     good: Good | None = None
 
@@ -216,11 +219,13 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What the types cannot say: that every name in the script means something, and that revisions come in order."""
     services = {service.name for service in scenario.services}
     nodes = {node.name for node in scenario.nodes}
+    hosts = {external.host for external in scenario.externals}
     mine = {one.name for one in scenario.addons if one.namespace == scenario.namespace and one.kind == "Deployment"}
     if scenario.login and scenario.login not in services:
         yield Mistake(("login",), _no("service", scenario.login, services))
     for part in ("nodes", "services"):
         yield from _twice(part, [one.name for one in getattr(scenario, part)])
+    yield from limits.excesses(scenario)
     revisions = 0
     order = sorted(enumerate(scenario.script), key=lambda item: seconds(item[1].at))
     for index, step in order:
@@ -243,6 +248,8 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
                 yield Mistake((*here, "while_down"), _no("service", other, services))
             case Resize(deployment=name) if name not in services | mine:
                 yield Mistake((*here, "deployment"), _no("deployment", name, services | mine))
+            case ExternalStep(host=host) if host not in hosts:
+                yield Mistake((*here, "host"), _no("external", host, hosts))
             case NodeFate(node=node) if node not in nodes:
                 yield Mistake((*here, "node"), _no("node", node, nodes))
             case _:
@@ -252,6 +259,10 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     if scenario.good is not None:
         for place, what in scenario.good.mistakes():
             yield Mistake(("good", *place), what)
+    if scenario.payments is not None:
+        for key, known in (("service", services), ("processor", services), ("gateway", hosts)):
+            if (name := getattr(scenario.payments, key)) not in known:
+                yield Mistake(("payments", key), _no("external" if key == "gateway" else "service", name, known))
     yield from _mistakes_in_azure(scenario, services)
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from drill.fates import Fate
-from drill.offsets import Name, Offset
+from drill.offsets import Name, Offset, Span
+
+HostFate = Literal["answers", "unresolved", "refused", "silent", "untrusted"]
 
 
 class Upgrade(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="upgrade", tag_field="do"):
@@ -52,6 +54,21 @@ class Traffic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag
     pods: Annotated[float, Meta(ge=0)]
 
 
+class External(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="external", tag_field="do"):
+    """A host outside changes, as `drill.scenario.External` has it.
+
+    With a ``share`` below 1, it looks as before to who asks it once, and so many of the payments that go there fail;
+    0 ends that.
+    """
+
+    at: Offset
+    host: str
+    fate: HostFate = "answers"
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
+    body: str = '{"status":"UP"}'
+    share: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+
+
 class NodeFate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="node-fate", tag_field="do"):
     """A node meets a fate: ``memory-pressure``, ``not-ready``, or ``""`` for the end of it.
 
@@ -84,9 +101,9 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="ev
     message: str
     component: str
     warning: bool = False
-    every: str = ""
+    every: Span | Literal[""] = ""
     times: int = 1_000_000
     while_down: str = ""
 
 
-Step = Upgrade | Rollback | PodFate | NodeFate | Resize | Say | Traffic
+Step = Upgrade | Rollback | PodFate | NodeFate | Resize | Say | Traffic | External
