@@ -41,7 +41,7 @@ class _Prefixes(Highlighter):
             text.stylize("bold", *match.span("todo"))
 
 
-class QuickLog(Input):
+class QuickLog(Input, inherit_css=False):
     """A bordered one-line input. ``preview`` is asked at every change and its answer shown in the border.
 
     After `Submitted` the text is kept until `saved` or `failed` is called; what is typed meanwhile belongs to the
@@ -55,12 +55,24 @@ class QuickLog(Input):
         Binding("escape", "cancel", "leave", id="log.leave", show=False, tooltip="Back to the panes; the text stays"),
     ]
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = Input.COMPONENT_CLASSES
+
+    # Textual's own rules for an input are many, and all of them would be parsed before the first pane is live.
     DEFAULT_CSS = """
     QuickLog {
+        width: 100%;
+        height: 3;
+        background: $surface;
+        color: $foreground;
         border: round $border-blurred;
         padding: 0 1;
-        &:focus { border: round $border; background-tint: $foreground 0%; }
-        &.-failed, &.-failed:focus { border: round $error; }
+        scrollbar-size-horizontal: 0;
+        pointer: text;
+        &:focus { border: round $border; }
+        &.-failed { border: round $error; }
+        & > .input--cursor { color: $input-cursor-foreground; background: $input-cursor-background; text-style: $input-cursor-text-style; }
+        & > .input--selection { color: $input-selection-foreground; background: $input-selection-background; }
+        & > .input--placeholder { color: $text-disabled; }
     }
     """
 
