@@ -70,7 +70,11 @@ class QuickLog(Input, inherit_css=False):
         pointer: text;
         &:focus { border: round $border; }
         &.-failed { border: round $error; }
-        & > .input--cursor { color: $input-cursor-foreground; background: $input-cursor-background; text-style: $input-cursor-text-style; }
+        & > .input--cursor {
+            color: $input-cursor-foreground;
+            background: $input-cursor-background;
+            text-style: $input-cursor-text-style;
+        }
         & > .input--selection { color: $input-selection-foreground; background: $input-selection-background; }
         & > .input--placeholder { color: $text-disabled; }
     }
