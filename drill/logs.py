@@ -18,7 +18,7 @@ from drill.outages import Outages
 from drill.podlogs import LogOptions
 from drill.store import ObjectStore
 from drill.strain import Strain
-from drill.voices import Moment
+from drill.voices import Moment, Voice
 from drill.world import POD
 
 Json = dict[str, Any]
@@ -49,6 +49,7 @@ class Logs:
         voice_names: Mapping[str, str],
         fate: Callable[[Json, Json], Fate],
         payments: str = "payment-service",
+        own: Mapping[str, Voice] | None = None,
     ) -> None:
         self._store = store
         self._outages = outages
@@ -56,6 +57,7 @@ class Logs:
         self._voice_names = voice_names
         self._fate = fate
         self._payments = payments
+        self._own = own or {}  # voices by container, where a scenario gives them something of their own to say
 
     async def __call__(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]:
         run = run_of(pod, options.container, previous=options.previous)
@@ -105,7 +107,7 @@ class Logs:
 
     def _talk(self, pod: Json, container: str, run: Run, *, since: float, until: float) -> Iterator[Line]:
         """What a running service says, slot by slot of its voice's period."""
-        voice = voices.VOICES[self._voice_names.get(container, "system")]
+        voice = self._own.get(container) or voices.VOICES[self._voice_names.get(container, "system")]
         meta = pod["metadata"]
         ready = pods.condition(pod, "Ready")
         unready_since = math.inf
@@ -122,6 +124,8 @@ class Logs:
                     payments_down=self._outages.at(meta["namespace"], self._payments, at),
                     felt=self._strain.at(at),
                     database=self._strain.database_of(container),
+                    at=at,
+                    pod=meta["name"],
                 )
                 yield at, voice.speak(chance, moment)
 

@@ -21,6 +21,7 @@ from drill.access import Access
 from drill.azure.estate import Estate
 from drill.azure.server import ArmServer
 from drill.azure.sql_front import SqlFront
+from drill.business import Business
 from drill.certificate import Certificate, self_signed
 from drill.checkout import CheckoutError, make_checkout
 from drill.clock import Clock
@@ -29,7 +30,6 @@ from drill.controllers import ControlPlane
 from drill.director import Director
 from drill.fleet import Churn, Fleet
 from drill.health import HealthEndpoints
-from drill.loads import Loads
 from drill.logs import Logs
 from drill.metrics import Load, Metrics
 from drill.network import Network
@@ -38,7 +38,6 @@ from drill.outages import Outages
 from drill.private_directory import PrivateDirectory
 from drill.programs import Programs
 from drill.scenario import Scenario
-from drill.script import Traffic
 from drill.server import ApiServer
 from drill.store import ObjectStore
 from drill.strain import Strain, Unreadiness
@@ -105,15 +104,19 @@ class Platform:
         self.estate = self._estate(outages, now, seed)
         certificate = self_signed()
         self.arm = ArmServer(self.estate) if self.estate is not None else None
-        self.sql = _sql(self.arm, certificate) if self.arm is not None else None
+        self.sql = _sql(self.arm, certificate, self._pending) if self.arm is not None else None
         space = self.scenario.namespace
         databases = {service.name: service.database for service in self.scenario.services}
         self.strain = Strain(self.estate, databases, self.clock)
         trouble = self.scenario.azure.trouble if self.scenario.azure is not None else 0.0
         probed = [service.name for service in self.scenario.services if service.probe]
         Unreadiness(self.strain, self.plane, space, probed).watch(now + trouble)
-        loads = Loads(self.store, space, {service.name: service.load for service in self.scenario.services})
-        director = Director(self.scenario, self.plane, now, {Traffic: loads.turn})
+        checks = {service.check: service.name for service in self.scenario.services if service.check}
+        self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain, seed=11 + seed)
+        self.health.login_service, self.health.answers = self.scenario.login, self.plane.machines.answers
+        self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
+        self.business = Business(self.scenario, self.plane.world, self.network, self.health, now)
+        director = Director(self.scenario, self.plane, now, self.business.steps)
         director.play()
         self.fleet = Fleet(self.plane.world, director, seed=13 + seed)
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
@@ -121,11 +124,6 @@ class Platform:
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
         self.logs = self._logs(outages)
         self.metrics = self._metrics()
-        checks = {service.check: service.name for service in self.scenario.services if service.check}
-        self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain, seed=11 + seed)
-        self.health.complaints.append(loads.complaint)
-        self.health.login_service, self.health.answers = self.scenario.login, self.plane.machines.answers
-        self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
         self.server = ApiServer(
@@ -157,9 +155,13 @@ class Platform:
 
         return Estate(self.scenario.azure, clock, now, was_down, seed=29 + seed)
 
+    def _pending(self, older: float) -> int:
+        return self.business.pending(older)
+
     def _logs(self, outages: Outages) -> Logs:
         voices = {service.name: service.log for service in self.scenario.services}
-        return Logs(self.store, outages, self.strain, voice_names=voices, fate=self.plane.kubelets.fate)
+        fate, own = self.plane.kubelets.fate, self.business.voices
+        return Logs(self.store, outages, self.strain, voice_names=voices, fate=fate, own=own)
 
     def _metrics(self) -> Metrics:
         loads = {service.name: Load(service.cpu, service.memory) for service in self.scenario.services}
@@ -334,9 +336,9 @@ def _azure_settings(arm: ArmServer, token_file: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sql(arm: ArmServer, certificate: Certificate) -> TdsServer:
+def _sql(arm: ArmServer, certificate: Certificate, pending: Callable[[float], int]) -> TdsServer:
     """The databases' own address, where the token of Azure signs in."""
-    return TdsServer(SqlFront(arm.estate, lambda: arm.token).script, certificate.server_context())
+    return TdsServer(SqlFront(arm.estate, lambda: arm.token, pending).script, certificate.server_context())
 
 
 def _sql_settings(arm: ArmServer, port: int, ca_file: Path) -> str:

@@ -20,6 +20,8 @@ class Moment:
     payments_down: bool
     felt: Felt = NOTHING  # what services feel of their databases
     database: str = ""  # the one that this service needs
+    at: float = 0.0  # seconds of the wall
+    pod: str = ""  # its name
 
     @property
     def pressure(self) -> float:
@@ -40,7 +42,7 @@ class Voice:
 
 def startup(service: str, version: str) -> list[tuple[float, str]]:
     """(seconds after the start, line)."""
-    space = _namespace(service)
+    space = namespace_of(service)
     return [
         (0.21, f"info: {space}.Program[0] Starting {service} {version}"),
         (0.64, "info: Microsoft.Hosting.Lifetime[14] Now listening on: http://[::]:8080"),
@@ -52,7 +54,7 @@ def startup(service: str, version: str) -> list[tuple[float, str]]:
 
 def struggling(service: str, fate: Fate) -> list[tuple[float, str]]:
     """What a doomed container says after its start, while it still runs."""
-    space = _namespace(service)
+    space = namespace_of(service)
     if fate is Fate.OOM:
         return [
             (4.0 + 2.0 * n, f"warn: {space}.Cache[3107] working set {340 + 90 * n} MiB of 1024 MiB") for n in range(6)
@@ -73,7 +75,7 @@ def last_words(service: str, fate: Fate) -> list[str]:
     """What it says as it ends. The kernel leaves no time for that when memory runs out."""
     if fate is Fate.OOM:
         return []
-    space, path = _namespace(service), f"/src/services/{service}"
+    space, path = namespace_of(service), f"/src/services/{service}"
     return [
         f"crit: {space}.Settlement.SettlementWorker[1500] Cannot start: no connection to BankingAccountsDb in 5000 ms",
         "Unhandled exception. System.InvalidOperationException: Timeout expired.  The timeout period elapsed prior to "
@@ -93,7 +95,7 @@ def last_words(service: str, fate: Fate) -> list[str]:
 
 def _of_its_database(chance: random.Random, moment: Moment) -> str | None:
     """What a service says because of its database, if that troubles it and it does not talk of something else."""
-    name, space = moment.database, _namespace(moment.service)
+    name, space = moment.database, namespace_of(moment.service)
     if moment.service in moment.felt.cut_off:
         return (
             f"fail: {space}.Data[1822] Microsoft.Data.SqlClient.SqlException (0x80131904): Database '{name}' on server "
@@ -117,7 +119,7 @@ def _of_its_database(chance: random.Random, moment: Moment) -> str | None:
 
 
 def _request(chance: random.Random, moment: Moment) -> str:
-    space = _namespace(moment.service)
+    space = namespace_of(moment.service)
     if (trouble := _of_its_database(chance, moment)) is not None:
         return trouble
     if moment.unready and chance.random() < 0.35:
@@ -141,8 +143,8 @@ def _request(chance: random.Random, moment: Moment) -> str:
     )
 
 
-def _payments(chance: random.Random, moment: Moment) -> str:
-    space = _namespace(moment.service)
+def payments(chance: random.Random, moment: Moment) -> str:
+    space = namespace_of(moment.service)
     if (trouble := _of_its_database(chance, moment)) is not None:
         return trouble
     if chance.random() < 0.25:
@@ -181,7 +183,7 @@ def _gateway(chance: random.Random, moment: Moment) -> str:
 
 
 def _worker(chance: random.Random, moment: Moment) -> str:
-    space = _namespace(moment.service)
+    space = namespace_of(moment.service)
     if (trouble := _of_its_database(chance, moment)) is not None:
         return trouble
     if chance.random() < 0.04:
@@ -194,7 +196,7 @@ def _worker(chance: random.Random, moment: Moment) -> str:
 
 def _cache(chance: random.Random, moment: Moment) -> str:
     return (
-        f"info: {_namespace(moment.service)}.Stats[1] {chance.randint(41_000, 44_000)} keys, "
+        f"info: {namespace_of(moment.service)}.Stats[1] {chance.randint(41_000, 44_000)} keys, "
         f"{chance.uniform(96.5, 99.4):.1f} % hits, {chance.randint(300, 900)} ops/s"
     )
 
@@ -217,7 +219,7 @@ _UPSTREAMS: Final = {
 }
 VOICES: Final = {
     "request": Voice(0.9, _request),
-    "payments": Voice(0.7, _payments),
+    "payments": Voice(0.7, payments),
     "gateway": Voice(0.4, _gateway),
     "worker": Voice(2.0, _worker),
     "cache": Voice(10.0, _cache),
@@ -225,5 +227,5 @@ VOICES: Final = {
 }
 
 
-def _namespace(service: str) -> str:
+def namespace_of(service: str) -> str:
     return "Banking." + "".join(part.capitalize() for part in service.split("-") if part != "service")

@@ -28,15 +28,22 @@ _KILL_IF: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _OF_SESSION: Final = re.compile(r"\bsession_id = (\d+)")
+_STUCK: Final = 3600.0  # seconds, after which the runbook calls a payment stuck
 _SLOWER: Final = 45  # times, of a statement that waits for a database under pressure
 
 
 class SqlFront:
-    """Answers for the databases of an estate. ``token`` gives the one that signs in."""
+    """Answers for the databases of an estate. ``token`` gives the one that signs in.
 
-    def __init__(self, estate: Estate, token: Callable[[], str]) -> None:
+    ``pending`` tells how many payments are older than so many seconds and not settled.
+    """
+
+    def __init__(
+        self, estate: Estate, token: Callable[[], str], pending: Callable[[float], int] = lambda older: 0
+    ) -> None:
         self._estate = estate
         self._token = token
+        self._pending = pending
 
     @property
     def script(self) -> Script:
@@ -94,8 +101,8 @@ class SqlFront:
             "sys.dm_exec_requests": _requests,
             "sys.dm_exec_sessions": self._sessions,
             "sys.query_store_query_text": self._queries,
-            "payments": _payments,
-            "dbo.payments": _payments,
+            "payments": self._payments,
+            "dbo.payments": self._payments,
         }
         rows_of = sources.get(select.source)
         if rows_of is None:
@@ -125,6 +132,11 @@ class SqlFront:
             for request in requests
         ]
 
+    def _payments(self, database: Database, select: Select) -> list[Row]:
+        """How many payments are stuck: those that are not settled, of the last hour or without an age of any."""
+        count = self._pending(_STUCK if "createdat" in select.where else 0.0)
+        return [{"": count, "stuck": count}]
+
     def _queries(self, database: Database, select: Select) -> list[Row]:
         """The query store's slowest of the last hour."""
         now = self._estate.clock.now
@@ -147,11 +159,6 @@ class SqlFront:
 def _constants(database: Database, select: Select) -> list[Row]:
     """A SELECT of nothing: what the login may do, and which database it is in."""
     return [{"any_connection": None, "database_connection": 1, "database_name": database.name, "one": 1}]
-
-
-def _payments(database: Database, select: Select) -> list[Row]:
-    """How many payments are stuck: none, in all scenarios so far."""
-    return [{"": 0, "stuck": 0}]
 
 
 def _requests(database: Database, select: Select) -> list[Row]:

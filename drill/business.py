@@ -1,0 +1,81 @@
+"""What the platform does for its customers, besides being pods: the work that arrives, and the hosts it depends on.
+
+Each part is there only where the scenario has it. The platform asks here what ails a service, what its logs say, and
+how many payments a database has that are not settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from drill import voices_payments
+from drill.health import HealthEndpoints
+from drill.loads import Loads
+from drill.network import Network
+from drill.payments import PaymentQueue, Standing
+from drill.scenario import Scenario, seconds
+from drill.script import External, Traffic
+from drill.voices import Voice
+from drill.world import World
+
+Json = dict[str, Any]
+
+_EARLIER: Final = 60.0  # seconds before the first thing that can happen to a queue, from which it is looked at
+_HTTPS: Final = 443
+_FAILS: Final = 500
+
+
+class Business:
+    """``start`` is the world instant that the scenario's offsets are relative to."""
+
+    def __init__(
+        self, scenario: Scenario, world: World, network: Network, health: HealthEndpoints, start: float
+    ) -> None:
+        self.voices: dict[str, Voice] = {}  # how containers talk that have something of their own to say, by name
+        self._network = network
+        self._world = world
+        space = scenario.namespace
+        loads = Loads(world.store, space, {service.name: service.load for service in scenario.services})
+        health.complaints.append(loads.complaint)
+        self.steps: dict[type[Any], Callable[[Any], None]] = {Traffic: loads.turn, External: self._turn}
+        self.queue = self._queue(scenario, start)
+        if self.queue is not None:
+            part = self.queue.part
+            health.complaints.append(self.queue.complaint)
+            self.voices[part.service] = voices_payments.settling(self._standing, part.gateway)
+            self.voices[part.processor] = voices_payments.replaying(self._standing, part.gateway)
+
+    def pending(self, older: float = 0.0) -> int:
+        """Payments that are older than so many seconds and not settled; none, where the scenario has no payments."""
+        return self.queue.pending(older) if self.queue is not None else 0
+
+    def _queue(self, scenario: Scenario, start: float) -> PaymentQueue | None:
+        part = scenario.payments
+        if part is None:
+            return None
+        first = min((seconds(step.at) for step in scenario.script if isinstance(step, External)), default=0.0)
+        since = start + min(first, 0.0) - _EARLIER
+        return PaymentQueue(part, self._world, scenario.namespace, lambda pod: self._met(pod, part.gateway), since)
+
+    def _turn(self, step: External) -> None:
+        """A host outside changes; one that fails only some looks well to who asks it once."""
+        known = self._network.externals[step.host]
+        if self.queue is not None and step.host == self.queue.part.gateway:
+            self.queue.failing = step.share if 0 < step.share < 1 else 0.0
+        if step.share == 1:
+            self._network.externals[step.host] = replace(known, fate=step.fate, status=step.status, body=step.body)
+
+    def _met(self, pod: Json, host: str) -> str:
+        """What a pod meets that dials a host, "" where it is answered."""
+        found = self._network.find(pod, host, _HTTPS, tls=True)
+        if found.trouble:
+            return found.trouble
+        status = self._network.answer(pod, host, _HTTPS, "/health").status
+        return str(status) if status >= _FAILS else ""
+
+    def _standing(self, wall: float) -> Standing:
+        assert self.queue is not None
+        return self.queue.at(self._world.clock.instant(wall))
