@@ -37,10 +37,12 @@ from drill.organiser import Injected, Organiser
 from drill.outages import Outages
 from drill.private_directory import PrivateDirectory
 from drill.programs import Programs
+from drill.reach import Reach
 from drill.scenario import Scenario
 from drill.server import ApiServer
 from drill.store import ObjectStore
 from drill.strain import Strain, Unreadiness
+from drill.surprise import announced
 from drill.tds import TdsServer
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ class Running:
 class Platform:
     """One scenario on one simulated cluster, on 127.0.0.1 only; its files are in a private directory, until `stop`.
 
-    ``seed`` decides names, jitter, and the details of a scenario that is given by its name.
+    ``seed`` decides names, jitter, and the details of a scenario that is given by its name; a ``surprise`` does not
+    say which it is.
     ``pods``, ``nodes``, ``events`` fill the cluster up to these totals; ``churn`` is pod changes per second.
     ``speed`` is world seconds per second; ``directory`` is where the private directory is made; ``source`` is the wall.
     ``organised``: others practise on it, ``people`` by name, and somebody controls it, whose acts are ``told``.
@@ -83,6 +86,7 @@ class Platform:
         scenario: str | Scenario = "payment-release",
         *,
         seed: int = 0,
+        surprise: bool = False,
         pods: int = 0,
         nodes: int = 0,
         events: int = 0,
@@ -95,6 +99,7 @@ class Platform:
         told: Callable[[Injected], None] = lambda injected: None,
     ) -> None:
         self.scenario = scenarios.load(scenario, seed) if isinstance(scenario, str) else scenario
+        self.seed, self.surprise = seed, surprise
         self._big = bool(pods or nodes or events)
         now = source()
         self.clock = Clock(now + self.scenario.steps()[0][0] - _PROLOGUE, speed=speed, source=source)
@@ -115,6 +120,9 @@ class Platform:
         self.health = HealthEndpoints(self.store, self.clock, space, checks, self.strain, seed=11 + seed)
         self.health.login_service, self.health.answers = self.scenario.login, self.plane.machines.answers
         self.network = Network(self.store, self.health, {host.host: host for host in self.scenario.externals})
+        self.reach = Reach(self.plane, space, self.scenario.addresses, databases, self.network.externals)
+        self.strain.lost = self.reach.lost
+        self.health.complaints.append(self.reach.complaint)
         self.business = Business(self.scenario, self.plane.world, self.network, self.health, now)
         director = Director(self.scenario, self.plane, now, self.business.steps)
         director.play()
@@ -153,7 +161,10 @@ class Platform:
         def was_down(service: str, at: float) -> bool:
             return outages.at(space, service, clock.wall(at))
 
-        return Estate(self.scenario.azure, clock, now, was_down, seed=29 + seed)
+        needed: dict[str, tuple[str, ...]] = {}
+        for service in self.scenario.services:
+            needed[service.database] = (*needed.get(service.database, ()), service.name)
+        return Estate(self.scenario.azure, clock, now, was_down, needed_by=needed, seed=29 + seed)
 
     def _pending(self, older: float) -> int:
         return self.business.pending(older)
@@ -211,6 +222,10 @@ class Platform:
         told = self.scenario
         return Running(kubeconfig, config, urls, told.title, told.severity, told.name, self, control)
 
+    def announced(self, *, packed: bool = False) -> dict[str, Any]:
+        """What the platform says of its drill, see `drill.surprise`."""
+        return announced(self.scenario, self.seed, surprise=self.surprise, packed=packed)
+
     def _new_directory(self) -> Path:
         """At once, not in a thread: whatever ends us now knows what to remove."""
         self._directories.append(PrivateDirectory(self._parent))
@@ -220,7 +235,7 @@ class Platform:
         """The organiser's address, and the files of those who join, which say nothing of it."""
         assert self.control is not None
         await self.control.start()
-        for name, text in team.files(directory, settings, self.scenario).items():
+        for name, text in team.files(directory, settings, self.announced(packed=True)).items():
             await asyncio.to_thread(_write_private, directory / name, text)
         where = self._new_directory() / team.CONTROL_FILE
         self.control.announce(where)
@@ -268,6 +283,7 @@ async def running(
     scenario: str | Scenario = "payment-release",
     *,
     seed: int = 0,
+    surprise: bool = False,
     pods: int = 0,
     nodes: int = 0,
     events: int = 0,
@@ -282,6 +298,7 @@ async def running(
     platform = Platform(
         scenario,
         seed=seed,
+        surprise=surprise,
         pods=pods,
         nodes=nodes,
         events=events,

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from drill import scenario, team
+from drill import scenario, scenario_file, surprise, team
 from drill.debrief import Debrief
 from drill.organiser import Injected
 from drill.platform import Platform, Running, running
@@ -30,6 +30,8 @@ _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that describe a platform; `serve` reads them."""
+    parser.add_argument("--seed", type=_count, default=0, metavar="N", help="in other details; 0: as it is written")
+    parser.add_argument("--surprise", action="store_true", help="one of the scenarios that ship, which is not told")
     parser.add_argument("--pods", type=_count, default=0, metavar="N", help="fill the cluster up to N pods")
     parser.add_argument("--nodes", type=_count, default=0, metavar="N", help="fill the cluster up to N nodes")
     parser.add_argument("--events", type=_count, default=0, metavar="N", help="fill the cluster up to N events")
@@ -43,9 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def serve(args: argparse.Namespace) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP (or the end of standard input); the first line on stdout is `announcement`.
 
-    ``args`` has scenario, pods, nodes, events, churn, speed, with_parent, people (checked) and debrief. Raises
-    `scenario.ScenarioError`, and OSError where no debrief can be kept.
+    ``args`` has scenario, seed, surprise, pods, nodes, events, churn, speed, with_parent, people (checked) and debrief.
+    Raises `scenario.ScenarioError`, and OSError where no debrief can be kept.
     """
+    told = scenario_file.load(surprise.pick(args.seed) if args.surprise else args.scenario, args.seed)
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     for number in _ENDS:
         loop.add_signal_handler(number, done.set)
@@ -55,7 +58,9 @@ async def serve(args: argparse.Namespace) -> int:
             if debrief is not None:
                 kept.callback(debrief.close)
             async with running(
-                args.scenario,
+                told,
+                seed=args.seed,
+                surprise=args.surprise,
                 pods=args.pods,
                 nodes=args.nodes,
                 events=args.events,
@@ -122,15 +127,13 @@ def _say(text: str) -> None:
 
 
 def announcement(platform: Running) -> str:
-    """Where the platform is, in one line of JSON; ``good`` is what a response is scored against, null without any."""
+    """Where the platform is, and what `drill.surprise` says of the drill: one line of JSON."""
     return json.dumps(
         {
             "kubeconfig": str(platform.kubeconfig),
             "config": str(platform.config),
             "urls": platform.urls,
-            "incident": {"title": platform.title, "severity": platform.severity},
-            "scenario": platform.scenario,
-            "good": msgspec.to_builtins(platform.platform.scenario.good),
+            **platform.platform.announced(),
             **({} if platform.control is None else {"control": str(platform.control)}),
         }
     )
@@ -172,7 +175,7 @@ def _speed(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m drill.serve``."""
     parser = argparse.ArgumentParser(prog="python -m drill.serve", description="Run the embedded platform on loopback.")
-    parser.add_argument("--scenario", default="payment-release", help=f"one of: {', '.join(scenario.names())}")
+    parser.add_argument("--scenario", default="payment-release", help=f"a file, or {', '.join(scenario.names())}")
     add_arguments(parser)
     args = parser.parse_args(argv)
     try:

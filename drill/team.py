@@ -10,15 +10,10 @@ import json
 import re
 import shlex
 import socket
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-import msgspec
-
-from drill.scenario import Scenario
 
 JOIN_FILE: Final = "drill.json"
 CONTROL_FILE: Final = "control.json"
@@ -39,17 +34,13 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def files(directory: Path, settings: str, scenario: Scenario) -> dict[str, str]:
-    """The files for those who join, by name: with paths relative to themselves, so that a copy is as good."""
+def files(directory: Path, settings: str, announced: dict[str, Any]) -> dict[str, str]:
+    """The files for those who join, by name: with paths relative to themselves, so that a copy is as good.
+
+    ``announced`` is what the platform says of its drill, packed.
+    """
     here = json.dumps(str(directory))[:-1] + "/"
-    good = json.dumps(msgspec.to_builtins(scenario.good)).encode()
-    told: dict[str, Any] = {
-        "kubeconfig": "kubeconfig",
-        "config": _SETTINGS,
-        "incident": {"title": scenario.title, "severity": scenario.severity},
-        "scenario": scenario.name,
-        "sealed": zlib.compress(good, 9).hex(),
-    }
+    told = {"kubeconfig": "kubeconfig", "config": _SETTINGS, **announced}
     return {_SETTINGS: settings.replace(here, '"'), JOIN_FILE: json.dumps(told)}
 
 

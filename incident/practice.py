@@ -14,13 +14,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from incident.entry import Entry, Kind
+from incident.entry import Entry, Kind, Status
 from incident.instants import EARLIEST, LATEST
+from incident.standing import change_of
 
 DRILL, SEALED = "drill", "sealed"  # keys in the evidence
 
 LEFT = "The drill was left; its platform is gone."
 """The words with which a drill's incident ends that nobody resolved."""
+
+UNTOLD = "a surprise"
+"""What a surprise's scenario is called before it is over."""
 
 _LIMIT = 256 * 1024  # bytes, unpacked: an imported incident may hold anything
 
@@ -78,13 +82,24 @@ class NotGood(Exception):
 class Practice(Struct, frozen=True, kw_only=True):
     """``opened_at`` (ms): when who practises could begin to look. ``declared``: the drill declared its incident itself.
 
-    ``good`` None: the scenario does not say, and nothing can be scored.
+    ``good`` None: the scenario does not say, and nothing can be scored. ``platform`` is the platform's directory on the
+    machine where it was declared, which is gone when the platform is. ``seed`` says in which details it was played. Of
+    a ``surprise`` the scenario is not told before it is over.
     """
 
     scenario: str
     opened_at: Annotated[int, Meta(ge=EARLIEST, le=LATEST)]
     declared: bool
     good: Good | None = None
+    platform: str = ""
+    seed: int = 0
+    surprise: bool = False
+
+    def told(self, *, over: bool) -> str:
+        """The scenario as a person reads it."""
+        if self.surprise and not over:
+            return UNTOLD
+        return f"{self.scenario}, seed {self.seed}" if self.seed else self.scenario
 
 
 def read_good(told: Any) -> Good | None:
@@ -117,6 +132,24 @@ def practice_of(entries: Iterable[Entry]) -> Practice | None:
             packed = kept.get(SEALED) if isinstance(kept, dict) else None
             return _unsealed(packed) if isinstance(packed, str) else None
     return None
+
+
+def resolving(entries: Iterable[Entry]) -> Entry | None:
+    """The entry that resolved the incident, if it was not opened again since."""
+    found = None
+    for entry in entries:
+        status = change_of(entry.evidence).get("status") if entry.kind is Kind.STATUS else None
+        if status == Status.RESOLVED:
+            found = entry
+        elif status is not None and status != Status.REVIEWED:
+            found = None
+    return found
+
+
+def was_left(entries: Iterable[Entry]) -> bool:
+    """Whether these entries of a drill end it because its platform was gone, and not because it was resolved."""
+    found = resolving(entries)
+    return found is not None and found.text == LEFT
 
 
 def _unsealed(packed: str) -> Practice | None:

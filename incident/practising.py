@@ -63,7 +63,7 @@ def exercise_of(incident: Incident, entries: list[Entry], standard: Standard) ->
     return Exercise(
         incident=incident,
         person=entries[0].author if entries else "",
-        scenario="" if practice is None else practice.scenario,
+        scenario="" if practice is None else practice.told(over=not incident.open),
         score=score(dossier(incident, entries, standard)),
     )
 

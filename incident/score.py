@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from incident import score_path
 from incident.dossier import Dossier
-from incident.entry import Entry, Kind, Status
 from incident.instants import rfc3339
-from incident.practice import LEFT, Good, Practice, practice_of
+from incident.practice import Good, Practice, practice_of, resolving, was_left
 from incident.review import duration, milestones
 from incident.score_path import Deed, Taken, deeds
-from incident.standing import change_of, severity_words
+from incident.standing import severity_words
 from incident.told import TEAM, audience
+
+LATER = "told when it is over"
 
 WEIGHTS: dict[str, tuple[str, int]] = {
     "detection": ("Detection", 6),
@@ -70,6 +72,8 @@ class Score(Struct, frozen=True, kw_only=True):
     """``finished``: somebody resolved the incident; else this is how it stands so far, or stood when it was ``left``.
 
     ``path`` is the ideal one with what was done beside it; ``others`` are acts that are not on it, in order of time.
+    ``hidden``: it is a surprise that is not over, so that neither the scenario is told, nor the severity that the
+    incident should have, nor what was right or wrong.
     """
 
     scenario: str
@@ -81,6 +85,7 @@ class Score(Struct, frozen=True, kw_only=True):
     path: tuple[Taken, ...]
     harm: tuple[Harm, ...]
     others: tuple[Deed, ...]
+    hidden: bool = False
 
     @property
     def got(self) -> int:
@@ -120,11 +125,12 @@ class _Judge:
         self._level = found.standard.level(good.severity)
         self._known = milestones(found.incident, found.timeline.lines)
         self._deeds = deeds(found.acts)
-        resolving = _resolving(found.entries)
-        self._left = resolving is not None and resolving.text == LEFT
-        self._resolved = None if resolving is None or self._left else resolving.recorded_at
-        self._over = resolving is not None
-        self._end = resolving.recorded_at if resolving is not None else max(now or 0, found.end)
+        last = resolving(found.entries)
+        self._left = was_left(found.entries)
+        self._resolved = None if last is None or self._left else last.recorded_at
+        self._over = last is not None
+        self._hidden = practice.surprise and not self._over
+        self._end = last.recorded_at if last is not None else max(now or 0, found.end)
         self._declared = found.incident.declared_at
         recovered = self._known.recovered
         self._recovered = None if recovered is None or recovered > self._end else recovered
@@ -143,8 +149,10 @@ class _Judge:
             if (why := self._harms(deed)) and deed.sent
         )
         on_path = {step.entry for step in path if step.entry}
+        if self._hidden:
+            path, harm = tuple(_unseen(number, step) for number, step in enumerate(path, 1)), ()
         return Score(
-            scenario=self._practice.scenario,
+            scenario=self._practice.told(over=self._over),
             opened_at=self._practice.opened_at,
             severity=self._good.severity,
             finished=self._resolved is not None,
@@ -165,6 +173,7 @@ class _Judge:
             path=path,
             harm=harm,
             others=tuple(deed for deed in self._deeds if deed.sent and not deed.looked and deed.entry not in on_path),
+            hidden=self._hidden,
         )
 
     # ------------------------------------------------------------------ times
@@ -230,6 +239,8 @@ class _Judge:
             return _row("severity", None, f"the drill called it {severity_words(now)} itself")
         if now is None and not self._over:
             return _row("severity", None, "not called yet")
+        if self._hidden:
+            return _row("severity", None, LATER)
         if now != right:
             return _row("severity", 0, f"{severity_words(now)}, where {severity_words(right)} is right")
         first = next((one.severity for one in said if one.severity is not None), None)
@@ -245,6 +256,8 @@ class _Judge:
         return _row("updates", round(whole * sent / (sent + missed)), f"{sent} sent, {missed} missed")
 
     def _evidence(self) -> Judged:
+        if self._hidden:
+            return _row("evidence", None, LATER)
         if not self._good.evidence_first:
             return _row("evidence", None, "this scenario asks for none")
         wanted = [step.evidence for step in self._good.path if step.evidence]
@@ -263,6 +276,8 @@ class _Judge:
     def _harm(self, harm: Sequence[Harm]) -> Judged:
         if not any(deed.sent and not deed.looked for deed in self._deeds):
             return _row("harm", None, "nothing was done")
+        if self._hidden:
+            return _row("harm", None, LATER)
         whole = WEIGHTS["harm"][1]
         if not harm:
             return _row("harm", whole, "none")
@@ -281,21 +296,13 @@ class _Judge:
         return _row("checklist", round(whole * (len(items) - len(left)) / len(items)), said)
 
 
+def _unseen(number: int, step: Taken) -> Taken:
+    return step if step.at is not None else replace(step, id=f"step-{number}", say=LATER)
+
+
 def _row(name: str, got: int | None, said: str, *, took: int | None = None, target: int | None = None) -> Judged:
     label, of = WEIGHTS[name]
     return Judged(id=name, label=label, of=of, got=got, said=said, took=took, target=target)
-
-
-def _resolving(entries: Sequence[Entry]) -> Entry | None:
-    """The entry that resolved the incident, if it was not opened again since."""
-    found = None
-    for entry in entries:
-        status = change_of(entry.evidence).get("status") if entry.kind is Kind.STATUS else None
-        if status == Status.RESOLVED:
-            found = entry
-        elif status is not None and status != Status.REVIEWED:
-            found = None
-    return found
 
 
 def to_json(found: Score) -> dict[str, Any]:
@@ -308,7 +315,7 @@ def to_json(found: Score) -> dict[str, Any]:
         "got": found.got,
         "judged": found.of,
         "opened_at": rfc3339(found.opened_at),
-        "severity": found.severity,
+        "severity": None if found.hidden else found.severity,
         "rows": [
             {
                 "id": one.id,

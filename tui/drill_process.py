@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0  # ten thousand pods take a while on a busy machine
 STOP_SECONDS = 3.0
 STDERR_TAIL = 2000
+SEALED_LIMIT = 256 * 1024
+"""Bytes of what a platform says packed, unpacked."""
 
 
 class DrillFailed(Exception):
@@ -34,7 +38,8 @@ class DrillFailed(Exception):
 class DrillReady:
     """Where the platform is: a kubeconfig and a settings file like any other, and the incident it simulates.
 
-    ``good`` is what a good response would be; None: the scenario does not say.
+    ``good`` is what a good response would be; None: the scenario does not say. Of a ``surprise`` nobody says what
+    scenario it is before it is over; who practises declares it, so that its title and severity mean nothing.
     """
 
     kubeconfig: Path
@@ -44,6 +49,38 @@ class DrillReady:
     title: str
     severity: int | None
     good: Good | None = None
+    context: str = ""  # of the kubeconfig; empty: the settings' own
+    seed: int = 0
+    surprise: bool = False
+
+
+WRONG = (ValueError, KeyError, TypeError, AttributeError, zlib.error)
+"""What `announced` raises of what no platform says."""
+
+
+def announced(said: dict[str, Any], directory: Path = Path(), context: str = "") -> DrillReady:
+    """What a platform says of itself and of its drill; its paths are relative to ``directory``.
+
+    Raises one of `WRONG`, or `incident.practice.NotGood`.
+    """
+    from incident.practice import read_good
+
+    told: dict[str, Any] = said
+    if "sealed" in said:
+        unpacked = zlib.decompressobj().decompress(bytes.fromhex(said["sealed"]), SEALED_LIMIT)
+        told = said | json.loads(unpacked)
+    return DrillReady(
+        kubeconfig=directory / said["kubeconfig"],
+        config=directory / said["config"],
+        urls=dict(said.get("urls") or {}),
+        scenario=str(told["scenario"]),
+        title=str(said["incident"]["title"]),
+        severity=said["incident"]["severity"],
+        good=read_good(told["good"]),
+        context=context,
+        seed=int(said.get("seed") or 0),
+        surprise=bool(said.get("surprise")),
+    )
 
 
 class DrillProcess:
@@ -53,9 +90,12 @@ class DrillProcess:
     that a Ctrl-C meant for the console does not reach it.
     """
 
+    shared = False
+    """Nobody else practises on it."""
+
     def __init__(self, scenario: str, arguments: Sequence[str] = ()) -> None:
-        self.scenario = scenario
-        self._arguments = ("--with-parent", "--scenario", scenario, *arguments)
+        """``scenario`` is the name of one that ships, or a file's; empty where the arguments have ``--surprise``."""
+        self._arguments = ("--with-parent", *(("--scenario", scenario) if scenario else ()), *arguments)
         self._child: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._ready: DrillReady | None = None
@@ -114,6 +154,8 @@ class DrillProcess:
                     insist()
             child.wait(STOP_SECONDS)
             child.stdout.close()
+            if child.returncode != 0:
+                _clean_up(child.pid)
         if self._stderr is not None:
             self._stderr.close()
             self._stderr = None
@@ -138,23 +180,13 @@ class DrillProcess:
         return line
 
     def _parse(self, line: bytes) -> DrillReady:
-        from incident.practice import NotGood, read_good
+        from incident.practice import NotGood
 
         try:
-            said: dict[str, Any] = json.loads(line)
-            incident: dict[str, Any] = said.get("incident") or {}
-            return DrillReady(
-                kubeconfig=Path(said["kubeconfig"]),
-                config=Path(said["config"]),
-                urls=dict(said.get("urls") or {}),
-                scenario=str(said.get("scenario") or self.scenario),
-                title=str(incident.get("title") or self.scenario),
-                severity=incident.get("severity"),
-                good=read_good(said.get("good")),
-            )
+            return announced(json.loads(line))
         except NotGood as error:
             raise DrillFailed(f"the drill cannot be scored: {error}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except WRONG as error:
             raise DrillFailed(f"the drill's platform did not say where it is: {line[:200]!r}") from error
 
     def _said(self) -> str:
@@ -165,3 +197,14 @@ class DrillProcess:
         self._stderr.seek(max(0, self._stderr.tell() - STDERR_TAIL))
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return f": {lines[-1].strip()}" if lines else ""
+
+
+def _clean_up(group: int) -> None:
+    """A platform that was killed leaves its directory, and perhaps a git that writes into it."""
+    import signal
+
+    from drill.private_directory import sweep
+
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+    sweep()

@@ -169,6 +169,9 @@ class ControlRoom:
                     opened_at=round(self.now() * 1000),
                     declared=False,
                     good=self.drill.good,
+                    platform=str(self.drill.kubeconfig.parent),
+                    seed=self.drill.seed,
+                    surprise=self.drill.surprise,
                 )
             if self.journal.notice:
                 self.tell(self.journal.notice, "warning", timeout=60)

@@ -198,7 +198,12 @@ class SaysNonsense(DrillProcess):
     """A platform of another version, say."""
 
     async def _first_line(self) -> bytes:
-        said = {"kubeconfig": "k", "config": "c", "urls": {}, "good": {"severity": "high", "path": []}}
+        told = {
+            "incident": {"title": "t", "severity": 2},
+            "scenario": "small",
+            "good": {"severity": "high", "path": []},
+        }
+        said = {"kubeconfig": "k", "config": "c", "urls": {}, **told}
         return json.dumps(said).encode()
 
 
