@@ -48,7 +48,6 @@ class Logs:
         *,
         voice_names: Mapping[str, str],
         fate: Callable[[Json, Json], Fate],
-        payments: str = "payment-service",
         own: Mapping[str, Voice] | None = None,
     ) -> None:
         self._store = store
@@ -56,7 +55,6 @@ class Logs:
         self._strain = strain
         self._voice_names = voice_names
         self._fate = fate
-        self._payments = payments
         self._own = own or {}  # voices by container, where a scenario gives them something of their own to say
 
     async def __call__(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]:
@@ -114,6 +112,7 @@ class Logs:
         if ready is not None and ready["status"] != "True":
             unready_since = parse_instant(ready["lastTransitionTime"])
         begin = max(since, run.start + 2.0, until - _KEPT)
+        forwarded = voices.UPSTREAMS.values() if voice is voices.VOICES["gateway"] else ()
         for slot in range(int(begin // voice.period), int(until // voice.period) + 1):
             chance = random.Random(crc32(f"{meta['uid']}/{container}/{slot}".encode()))  # noqa: S311 (a log's filler)
             at = (slot + chance.random()) * voice.period
@@ -121,7 +120,7 @@ class Logs:
                 moment = Moment(
                     service=container,
                     unready=at >= unready_since,
-                    payments_down=self._outages.at(meta["namespace"], self._payments, at),
+                    down=frozenset(one for one in forwarded if self._outages.at(meta["namespace"], one, at)),
                     felt=self._strain.at(at),
                     database=self._strain.database_of(container),
                     at=at,

@@ -5,7 +5,7 @@ Nothing of it is a service's own fault, so that neither a restart nor a roll bac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from drill.azure.estate import Estate
 from drill.clock import Clock
 from drill.controllers import ControlPlane
 from drill.fates import Fate
+from drill.reach import Lost
 from drill.world import POD
 
 Json = dict[str, Any]
@@ -28,10 +29,14 @@ _MOMENTS: Final = 4_000  # how many of those are kept
 
 
 class Felt(Struct, frozen=True):
-    """How it was at a moment: strained services with the pressure on their database (above 1), and who was cut off."""
+    """How it was at a moment: strained services with the pressure on their database (above 1), and who was cut off.
+
+    ``lost`` are those that could not connect to where they looked for theirs.
+    """
 
     pressed: Mapping[str, float] = {}
     cut_off: frozenset[str] = frozenset()
+    lost: Mapping[str, Lost] = {}
 
     @property
     def worst(self) -> float:
@@ -49,6 +54,7 @@ class Strain:
         self._databases = {service: database for service, database in databases.items() if database}
         self._clock = clock
         self._moments: dict[int, Felt] = {}
+        self.lost: Callable[[float], Mapping[str, Lost]] = lambda at: {}  # see `drill.reach`
 
     def database_of(self, service: str) -> str:
         """The database that a service needs; "" for none."""
@@ -76,7 +82,8 @@ class Strain:
         pressures = {name: estate.pressure(name, at) for name in {*self._databases.values()}}
         gone = {name for name in pressures if estate.interrupted(name, at)}
         pressed = {service: pressures[name] for service, name in self._databases.items() if pressures[name] > 1.0}
-        return Felt(pressed, frozenset(service for service, name in self._databases.items() if name in gone))
+        cut_off = frozenset(service for service, name in self._databases.items() if name in gone)
+        return Felt(pressed, cut_off, self.lost(at))
 
 
 class Unreadiness:

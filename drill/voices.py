@@ -17,7 +17,7 @@ class Moment:
 
     service: str
     unready: bool  # this pod's readiness probe fails
-    payments_down: bool
+    down: frozenset[str] = frozenset()  # of what the gateway forwards to
     felt: Felt = NOTHING  # what services feel of their databases
     database: str = ""  # the one that this service needs
     at: float = 0.0  # seconds of the wall
@@ -96,6 +96,13 @@ def last_words(service: str, fate: Fate) -> list[str]:
 def _of_its_database(chance: random.Random, moment: Moment) -> str | None:
     """What a service says because of its database, if that troubles it and it does not talk of something else."""
     name, space = moment.database, namespace_of(moment.service)
+    if (lost := moment.felt.lost.get(moment.service)) is not None:
+        return (
+            f"fail: {space}.Data[1801] Microsoft.Data.SqlClient.SqlException (0x80131904): A network-related or "
+            "instance-specific error occurred while establishing a connection to SQL Server.  The server was not found "
+            f"or was not accessible.  (provider: TCP Provider, {lost.words}) "
+            f"(Data Source={lost.host};Initial Catalog={lost.database})"
+        )
     if moment.service in moment.felt.cut_off:
         return (
             f"fail: {space}.Data[1822] Microsoft.Data.SqlClient.SqlException (0x80131904): Database '{name}' on server "
@@ -161,13 +168,13 @@ def payments(chance: random.Random, moment: Moment) -> str:
 def _gateway(chance: random.Random, moment: Moment) -> str:
     route = chance.choice(("accounts", "transactions", "payments", "payments", "cards", "session", "statements"))
     trace = f"trace={chance.getrandbits(64):016x}"
-    if route == "payments" and moment.payments_down:
+    method = "POST" if route == "payments" else "GET"
+    upstream = UPSTREAMS.get(route, "")
+    if upstream in moment.down:
         return (
-            "fail: Yarp.ReverseProxy.Forwarder[48] POST /api/v2/payments -> 503 no healthy upstream payment-service "
+            f"fail: Yarp.ReverseProxy.Forwarder[48] {method} /api/v2/{route} -> 503 no healthy upstream {upstream} "
             f"after {chance.randint(2000, 2600)} ms {trace}"
         )
-    method = "POST" if route == "payments" else "GET"
-    upstream = _UPSTREAMS.get(route, "")
     if upstream in moment.felt.pressed and chance.random() < 0.3:
         return (
             f"fail: Yarp.ReverseProxy.Forwarder[48] {method} /api/v2/{route} -> 504 upstream {upstream} timed out "
@@ -211,7 +218,7 @@ _STATEMENTS: Final = (
     "usp_PostEntry @batch",
     "usp_LimitsOfCustomer @id",
 )
-_UPSTREAMS: Final = {
+UPSTREAMS: Final = {
     "accounts": "account-service",
     "transactions": "transaction-service",
     "payments": "payment-service",

@@ -47,6 +47,7 @@ class Database(Struct):
     operations: list[Operation] = []  # the newest first
     interruptions: list[tuple[float, float]] = []  # spans in which it took no connections
     deleted: bool = False
+    needed_by: tuple[str, ...] = ()  # services of the cluster; while all of them are down nobody works in it
 
     @property
     def name(self) -> str:
@@ -65,6 +66,8 @@ class Database(Struct):
 
     def demand(self, at: float) -> float:
         """What is asked of it, in DTUs or vCores; more than it has is possible."""
+        if self.left_alone(at):
+            return 0.02 * self.part.demand
         surges = sum(surge.demand * self._share(surge, at) for surge in self.part.surges)
         blockers = sum(blocker.demand * weight for blocker, weight in self.sessions.shares(at))
         return max(0.0, self.part.demand + self.part.swing * self.wobble("demand", at) + surges + blockers)
@@ -72,6 +75,10 @@ class Database(Struct):
     def pressure(self, at: float) -> float:
         """Demand as a share of what it has; above 1 somebody waits."""
         return self.demand(at) / self.tier.at(at).capacity
+
+    def left_alone(self, at: float) -> bool:
+        """Whether none of the services that need it was there at an instant."""
+        return bool(self.needed_by) and all(self.was_down(service, at) for service in self.needed_by)
 
     def interrupted(self, at: float) -> bool:
         """Whether it took no connections at that instant, as for a moment at the end of scaling."""
@@ -82,6 +89,8 @@ class Database(Struct):
 
     def workers(self, at: float) -> float:
         """How many requests are worked on or wait, up to what it allows."""
+        if self.left_alone(at):
+            return 0.0
         extra = sum(surge.workers * self._share(surge, at) for surge in self.part.surges)
         extra += sum(blocker.workers * weight for blocker, weight in self.sessions.shares(at))
         crowd = max(1.0, min(1.6, self.pressure(at)))
@@ -89,6 +98,8 @@ class Database(Struct):
         return min(wanted, self.tier.at(at).workers)
 
     def connections(self, at: float) -> float:
+        if self.left_alone(at):
+            return 0.05 * self.part.sessions
         extra = sum(surge.sessions * self._share(surge, at) for surge in self.part.surges)
         wanted = self.part.sessions * (1 + 0.05 * self.wobble("sessions", at)) + extra
         return 0.0 if self.interrupted(at) else min(wanted, self.tier.at(at).sessions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any, Final
 
 from drill.azure import errors
@@ -27,11 +28,19 @@ _QUIET: Final = ("ServiceHealth", "ResourceHealth", "Alert", "Recommendation", "
 class Estate:
     """Built from a scenario's part ``azure``; ``start`` is the world instant that its offsets are relative to.
 
-    ``was_down`` tells whether a service of the cluster was not available at an instant; ``seed`` decides ids and spans.
+    ``was_down`` tells whether a service of the cluster was not available at an instant, ``needed_by`` which of them
+    need a database; ``seed`` decides ids and spans.
     """
 
     def __init__(
-        self, part: Azure, clock: Clock, start: float, was_down: WasDown | None = None, *, seed: int = 29
+        self,
+        part: Azure,
+        clock: Clock,
+        start: float,
+        was_down: WasDown | None = None,
+        *,
+        needed_by: Mapping[str, tuple[str, ...]] | None = None,
+        seed: int = 29,
     ) -> None:
         self.part = part
         self.clock = clock
@@ -40,6 +49,7 @@ class Estate:
         self.chance = random.Random(seed)  # noqa: S311 (ids and durations)
         self.log = ActivityLog(part.subscription, part.tenant, self.instants, self.faults, self.chance)
         self.metrics = Metrics(self.instants, self.faults)
+        self._needed_by = needed_by or {}
         self.databases: list[Database] = []
         self.operations: dict[str, Operation] = {}
         self._start = start
@@ -98,6 +108,7 @@ class Estate:
             tier=History(tier or TIERS[data.objective]),
             sessions=Sessions(data.blockers, self.clock, self._start),
             was_down=self._was_down,
+            needed_by=self._needed_by.get(data.name, ()),
             max_gb=data.max_gb,
             zone_redundant=data.zone_redundant,
         )
