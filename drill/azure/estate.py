@@ -12,7 +12,7 @@ from drill.azure.database import Database, WasDown
 from drill.azure.faults import AzureFaults
 from drill.azure.history import History
 from drill.azure.instants import Instants
-from drill.azure.metrics import MINUTE, Metrics
+from drill.azure.metrics import DEFINITIONS, MINUTE, Metrics
 from drill.azure.operations import Operation
 from drill.azure.part import Activity, Alert, Azure, SqlDatabase
 from drill.azure.sessions import Sessions
@@ -160,13 +160,14 @@ class Estate:
     # Alerts
 
     def fired(self, alert: Alert) -> bool:
-        """Whether the metric's average over the alert's window is above its threshold."""
+        """Whether the metric's average over the alert's window is above its threshold; a fast clock's window is short."""
         database = self.find(alert.database)
-        if database is None:
+        if database is None or not database.readable:
             return False
         minutes = max(1, int(seconds(alert.window) // MINUTE))
-        newest = self.instants.wall() // MINUTE * MINUTE
-        found = [self.metrics.sample(database, alert.metric, newest - MINUTE * ago) for ago in range(minutes)]
+        now = self.clock.now
+        ends = [min(now, now // MINUTE * MINUTE - MINUTE * (ago - 1)) for ago in range(minutes)]
+        found = [DEFINITIONS[alert.metric].value(database, at) for at in ends if at >= database.created]
         values = [value for value in found if value is not None]
         return bool(values) and sum(values) / len(values) > alert.threshold
 

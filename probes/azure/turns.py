@@ -143,6 +143,7 @@ class DatabaseTurns:
     def __init__(self) -> None:
         self._before: dict[str, Database] | None = None
         self._ill_at: dict[str, float] = {}
+        self._failing: set[str] = set()  # of which it was told that they fail, and not yet that this is over
 
     def observe(self, rows: Mapping[str, Database], now: float) -> list[Transition]:
         before, self._before = self._before, dict(rows)
@@ -164,6 +165,7 @@ class DatabaseTurns:
             turns += self._changes(row, old, now)
         for key in before.keys() - rows.keys():
             self._ill_at.pop(key, None)
+            self._failing.discard(key)
             old = before[key]
             turns.append(turn(f"database/{key}/gone", now, "warn", f"database {old.name} is gone from {old.server}"))
         return turns
@@ -174,9 +176,15 @@ class DatabaseTurns:
             yield self._ill(row, now, _wrong(row))
         elif row.health >= Health.HEALTHY and was <= Health.DEGRADED:
             since = self._ill_at.pop(row.key, None)
+            self._failing.discard(row.key)
             after = f"after {span(now - since)}" if since is not None else ""
             text = f"database {row.name} well again"
             yield turn(f"database/{row.key}/well", now, "good", text, after, **_database(row))
+        elif row.key in self._failing and _usable(row):
+            # Its failures of the last minutes keep it amber for a while; who waits for it waits no more.
+            self._failing.discard(row.key)
+            text, still = f"database {row.name} Online and near no limit any more", f"of before: {_wrong(row)}"
+            yield turn(f"database/{row.key}/relieved", now, "good", text, still, **_database(row))
         if old is not None and row.status != old.status and row.health > Health.DEGRADED:
             text = f"database {row.name} {old.status} → {row.status}"
             yield turn(f"database-status/{row.key}/{row.status}".lower(), now, "info", text, **_database(row))
@@ -195,9 +203,16 @@ class DatabaseTurns:
         at = min(trouble_since(row) or now, now)
         self._ill_at.setdefault(row.key, at)
         level = _LEVELS.get(row.health, "warn")
+        if row.health is Health.FAILING:
+            self._failing.add(row.key)
         return turn(
             f"database/{row.key}/unhealthy", at, level, f"database {row.name} {how}", row.server, **_database(row)
         )
+
+
+def _usable(row: Database) -> bool:
+    """Whether it is there for everybody, and nothing of it is near a limit."""
+    return row.status == "Online" and bool(row.metrics) and trouble_since(row) is None
 
 
 def _wrong(row: Database) -> str:

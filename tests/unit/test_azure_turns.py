@@ -11,7 +11,7 @@ from probes.azure.pressure import trouble_since
 from probes.freshness import State
 from probes.rows import Health
 from probes.transitions import Transition, Watcher
-from tests.azure_rows import NOW, activity, alert, at_its_limit, database, operation
+from tests.azure_rows import NOW, activity, alert, at_its_limit, database, load, operation
 from tests.pilot.pane_harness import snapshot
 
 
@@ -83,6 +83,23 @@ def test_a_database_turns_ill_when_its_load_rose_and_well_again() -> None:
         "database BankingAccountsDb Scaling → Online",
         "database Old is gone from banking-platform-prod-sql",
     )
+
+
+def test_a_database_that_is_near_no_limit_any_more_is_told_while_what_failed_before_keeps_it_amber() -> None:
+    story = Story()
+    counts = ("3 deadlocks in 10 min",)
+    near = {"health": Health.DEGRADED, "near": ("DTU 92 % for 2 min", *counts), "metrics": (load(31.0, 92.0, 12),)}
+    story.at(0, "databases", [at_its_limit()])
+    assert story.at(60, "databases", [database(**near)]) == []  # better, and not over
+    amber = database(health=Health.DEGRADED, near=counts)
+    (over,) = story.at(120, "databases", [amber])
+    assert (over.level, over.text) == ("good", "database BankingAccountsDb Online and near no limit any more")
+    assert over.detail == "of before: 3 deadlocks in 10 min"
+    assert story.at(180, "databases", [replace(amber, near=("1 deadlock in 10 min",))]) == []
+    assert texts(story.at(240, "databases", [database()])) == [("good", "database BankingAccountsDb well again")]
+    assert texts(story.at(300, "databases", [at_its_limit()])) == [
+        ("bad", "database BankingAccountsDb DTU 98 % for 12 min")
+    ]
 
 
 def test_alerts_fire_and_become_quiet_and_a_source_that_is_gone_is_told_once() -> None:
