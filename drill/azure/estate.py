@@ -160,7 +160,7 @@ class Estate:
     # Alerts
 
     def fired(self, alert: Alert) -> bool:
-        """Whether the metric's average over the alert's window is above its threshold; a fast clock's window is short."""
+        """Whether the metric's average over the alert's window, world seconds, is above its threshold."""
         database = self.find(alert.database)
         if database is None or not database.readable:
             return False
