@@ -83,6 +83,8 @@ class Organiser:
         self._workers: dict[tuple[str, str], Worker] = {}
         self._ends: dict[str, tuple[Callable[[], None], Timer | None]] = {}  # what lasts, and how it ends
         self._turning: set[asyncio.Task[None]] = set()
+        services, nodes = [one.name for one in scenario.services], [one.name for one in scenario.nodes]
+        self._names = {"service": services, "while_down": services, "node": nodes, "namespace": [scenario.namespace]}
         self._forms = [msgspec.to_builtins(form) for form in injections.forms(scenario)]
         server.observers.append(self._see)
 
@@ -257,6 +259,7 @@ class Organiser:
                 msgspec.to_builtins(one) for one in sorted(self._workers.values(), key=lambda worker: -worker.last)
             ],
             "forms": self._forms,
+            "names": self._names,
         }
 
     def _waiting(self) -> list[str]:

@@ -209,6 +209,7 @@ def _journal(app: WarroomApp, lookout: Lookout) -> Journal:
         options.store,
         lookout.settings.author,
         drill=options.drill is not None,
+        shared=options.drill is not None and options.drill.shared,
         clock=lambda: int(time.time() * 1000),
         changed=_unheard,
     )

@@ -115,19 +115,44 @@ def build_parser(prog: str = "warroom", words: frozenset[str] | None = None) -> 
         return added
 
     drill = command("drill", "open the console on the embedded platform, with the incident of a scenario")
-    drill.add_argument("scenario", nargs="?", metavar="SCENARIO", help="default: payment-release")
+    drill.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="one that ships, or a file; default: payment-release"
+    )
     what = drill.add_mutually_exclusive_group()
-    what.add_argument("--list", action="store_true", help="list the scenarios")
+    what.add_argument("--list", action="store_true", help="list the scenarios that ship")
+    what.add_argument("--check", metavar="FILE", help="say every mistake in a scenario of your own, or what it is")
+    what.add_argument("--template", action="store_true", help="print a small scenario to start from, or write it to -o")
     what.add_argument(
         "--serve",
         action="store_true",
         help="only run the platform; the first line on stdout is JSON: kubeconfig, config, urls",
     )
+    what.add_argument("--join", metavar="DIR", help="open the console on a platform that somebody serves")
+    what.add_argument(
+        "--control",
+        nargs="?",
+        const="",
+        metavar="WHERE",
+        help="have things happen on a platform that is served; default: the only one on this machine",
+    )
+    drill.add_argument(
+        "--do", action="append", metavar="STEP", help="with --control: have this happen, without a screen; repeatable"
+    )
+    drill.add_argument("--json", action="store_true", help="with --control: print all that is known and what was done")
+    drill.add_argument(
+        "--for", action="append", metavar="NAME", dest="people", help="with --serve: somebody who practises; repeatable"
+    )
+    drill.add_argument("-o", "--output", metavar="FILE", help="with --template: where to write it")
+    drill.add_argument("--debrief", metavar="FILE", help="with --serve: keep what was injected and who worked, as JSON")
     for name, what_for in (("pods", "pods"), ("nodes", "nodes"), ("events", "events")):
         drill.add_argument(f"--{name}", type=_count, default=0, metavar="N", help=f"at least so many {what_for}")
     drill.add_argument("--churn", type=_rate, default=0.0, metavar="R", help="changes a second besides the scenario's")
+    drill.add_argument("--seed", type=_count, metavar="N", help="the same incident in other details")
+    drill.add_argument(
+        "--surprise", action="store_true", help="one of the scenarios, told when it is over; implies --undeclared"
+    )
     drill.add_argument("--undeclared", action="store_true", help="leave declaring the incident to you")
-    drill.add_argument("--speed", type=_rate, default=1.0, metavar="X", help="how fast the platform's time runs")
+    drill.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast the platform's time runs")
 
     status = command(
         "status",
@@ -255,6 +280,13 @@ def _rate(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 100_000:  # also refuses nan
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 100000, found {text!r}")
+    return value
+
+
+def _speed(text: str) -> float:
+    value = _rate(text)
+    if not 0 < value <= 10_000:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, at most 10000, found {text!r}")
     return value
 
 

@@ -23,6 +23,7 @@ from incident.practice import LEFT, Practice, sealed
 from incident.timeline import Timeline
 from tui.journal_changes import JournalChanges, Saved
 from tui.journal_opening import recorder_for
+from tui.left_drills import end_left
 
 if TYPE_CHECKING:
     from incident.recorder import Recorded, Recorder
@@ -57,6 +58,7 @@ class Journal(JournalChanges):
         author: str,
         *,
         drill: bool,
+        shared: bool = False,
         clock: Callable[[], int],
         changed: Callable[[set[str] | None], Awaitable[None]],
     ) -> None:
@@ -69,6 +71,7 @@ class Journal(JournalChanges):
         self._standing_trouble = ""  # what stays true however well entries reach the store now
         self.met = ""  # an incident that was declared elsewhere and is shown now; whoever tells it empties it
         self._drill = drill
+        self._shared = shared  # others practise on the same platform, also once this console is left
         self.practice: Practice | None = None  # what this drill is scored against, once its platform serves
         self._clock = SteadyClock(clock)
         self.changed = changed
@@ -103,6 +106,8 @@ class Journal(JournalChanges):
         self._recorder, self._standing_trouble, self.notice = await recorder_for(self.path, self._clock)
         self.trouble = self._standing_trouble
         store = self._recorder.store
+        if self._drill:
+            await end_left(store, self.author)
         found = await store.incidents()
         self._known = {each.id for each in found}
         last = next((each for each in found if each.drill == self._drill), None)
@@ -114,7 +119,7 @@ class Journal(JournalChanges):
             await asyncio.gather(self._reaching, return_exceptions=True)
         if self._recorder is None:
             return
-        if self._drill and self.recording:
+        if self._drill and self.recording and not self._shared:
             assert self.incident is not None
             try:
                 await self._recorder.set_status(self.incident.id, Status.RESOLVED, self.author, text=LEFT)

@@ -65,7 +65,8 @@ class Lookout:
         except DrillFailed as error:
             self.refusal = str(error)
             return None
-        self.settings = self.settings.with_platform(await asyncio.to_thread(Settings.load, self.drill.config))
+        found = await asyncio.to_thread(Settings.load, self.drill.config)
+        self.settings = self.settings.with_platform(found, self.drill.context)
         cluster = self.settings.cluster
         kubeconfig = cluster.kubeconfig or str(self.drill.kubeconfig)
         return View(self.settings, kubeconfig, cluster.context or None, options.namespaces or cluster.namespaces)

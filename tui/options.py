@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from runbook.response_file import Runbook
+    from tui.drill_joined import JoinedDrill
     from tui.drill_process import DrillProcess, DrillReady
 
 DRILL_RUNBOOK = "banking-platform"
@@ -44,7 +45,7 @@ class ConsoleOptions(Struct, frozen=True):
     log_file: Path | None
     read_only: bool = False
     no_color: bool = False
-    drill: DrillProcess | None = None
+    drill: DrillProcess | JoinedDrill | None = None
     undeclared: bool = False
     runbook: str = ""
     playbook: Playbook = field(default_factory=Playbook)
@@ -73,7 +74,7 @@ class ConsoleOptions(Struct, frozen=True):
 
     def on_platform(self, ready: DrillReady) -> ConsoleOptions:
         """These options, looking at a drill's platform. Raises SettingsError if its settings file is wrong."""
-        settings = self.settings.with_platform(Settings.load(ready.config))
+        settings = self.settings.with_platform(Settings.load(ready.config), ready.context)
         return replace(
             self,
             settings=settings,
@@ -83,7 +84,7 @@ class ConsoleOptions(Struct, frozen=True):
         )
 
 
-def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = None) -> ConsoleOptions:
+def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | JoinedDrill | None = None) -> ConsoleOptions:
     """Load the settings, open the log file. Raises SettingsError.
 
     In a drill neither the settings' cluster nor their namespaces nor runbook count: the platform has its own.
@@ -100,7 +101,9 @@ def from_arguments(arguments: argparse.Namespace, drill: DrillProcess | None = N
         read_only=arguments.read_only,
         no_color=arguments.no_color or bool(os.environ.get("NO_COLOR")),
         drill=drill,
-        undeclared=getattr(arguments, "undeclared", False),
+        undeclared=getattr(arguments, "undeclared", False)
+        or getattr(arguments, "surprise", False)
+        or (drill is not None and drill.shared),
         runbook=arguments.runbook or (DRILL_RUNBOOK if drill else settings.runbook.file),
     )
 

@@ -133,6 +133,11 @@ class ToolSettings(Struct, frozen=True):
 
     helm: tuple[str, ...] = ()
 
+    @property
+    def there(self) -> bool:
+        """Whether the program is on this machine: a drill's settings may come from another."""
+        return bool(self.helm) and ("/" not in self.helm[0] or Path(self.helm[0]).exists())
+
 
 class RunbookSettings(Struct, frozen=True):
     """How this platform wants its mitigations: a path, or the name of a file that ships; empty: what suits any."""
@@ -170,13 +175,18 @@ class Settings(Struct, frozen=True):
                 return cls()
         return _settings(read(path.expanduser()))
 
-    def with_platform(self, platform: Settings) -> Settings:
-        """These settings, looking where ``platform`` says: a drill keeps its user's theme, keys, author, helm."""
+    def with_platform(self, platform: Settings, context: str = "") -> Settings:
+        """These settings, looking where ``platform`` says: a drill keeps its user's theme, keys, author, helm.
+
+        ``context`` is the platform's unless another is named.
+        """
+        cluster = platform.cluster
         return replace(
             platform,
+            cluster=replace(cluster, context=context) if context else cluster,
             console=self.console,
             keys=self.keys,
-            tools=self.tools if self.tools.helm else platform.tools,
+            tools=platform.tools if platform.tools.there and not self.tools.helm else self.tools,
             timeline=TimelineSettings(
                 author=self.timeline.author or platform.timeline.author,
                 store=self.timeline.store or platform.timeline.store,

@@ -53,7 +53,7 @@ def test_the_flag_wins_over_the_setting(tmp_path: Path) -> None:
 
 def test_a_drill_has_the_banking_platforms_unless_the_flag_says_otherwise(tmp_path: Path) -> None:
     config = written(tmp_path / "config.toml", '[runbook]\nfile = "a.yaml"\n')
-    drill = cast(DrillProcess, object())
+    drill = DrillProcess("payment-release")  # never started
     own = from_arguments(arguments(config=config), drill).read_runbook().playbook
     assert "cluster-info" in own.commands
     flag = written(tmp_path / "b.yaml", "acts: {quiet_for: 2}\n")

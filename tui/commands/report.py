@@ -16,6 +16,7 @@ from incident.review import duration
 from tui.cli import OK
 from tui.columns import Page
 from tui.incident_choice import must_exist, opened
+from tui.left_drills import settled
 from tui.measure import standard_of
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     if since is not None and since >= until:
         raise CommandFailed(f"--since {arguments.since} is not before --until {arguments.until or 'now'}")
     must_exist(options.store)
+    if arguments.drills:
+        asyncio.run(settled(options.store, options.settings.author))
     standard = standard_of(options, drill=arguments.drills)
     cases, every, practised = asyncio.run(_read(options.store, standard, since, until, drills=arguments.drills))
     people = progress(practised)
