@@ -197,7 +197,8 @@ def parse(text: str, *, source: str = "scenario", seed: int = 0) -> Scenario:
     told = variation.varied(root, variation.Chooser(seed)) if seed else variation.as_written(root)
     scenario, mistakes = read(told)
     if scenario is None:
-        raise ScenarioError(document.told(mistakes[0], told, source))
+        first = min(mistakes, key=lambda mistake: document.line_of(told, mistake.place))
+        raise ScenarioError(document.told(first, told, source))
     return scenario
 
 

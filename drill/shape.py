@@ -138,6 +138,10 @@ def expected(kind: Any) -> str:
     for meta in reversed(metas):
         if meta.description:
             return meta.description
+    if get_origin(bare) in (Union, UnionType) and (
+        said := [meta.description for arg in get_args(bare) for meta in _bare(arg)[1] if meta.description]
+    ):
+        return " or ".join(said)
     if options := [option for option in _options(bare) if option]:
         return f"one of {', '.join(options)}"
     if get_origin(bare) in (tuple, list):

@@ -115,8 +115,8 @@ def _scenario(arguments: argparse.Namespace) -> str:
 
 
 def _known(name: str, seed: int) -> str:
-    from drill.scenario import names
-    from drill.scenario_file import ScenarioError, is_file, load
+    from drill.scenario import ScenarioError, names
+    from drill.scenario_file import is_file, load
 
     if is_file(name):
         try:
