@@ -161,10 +161,13 @@ class Platform:
         def was_down(service: str, at: float) -> bool:
             return outages.at(space, service, clock.wall(at))
 
+        def was_gone(service: str, at: float) -> bool:
+            return outages.gone(space, service, clock.wall(at))
+
         needed: dict[str, tuple[str, ...]] = {}
         for service in self.scenario.services:
             needed[service.database] = (*needed.get(service.database, ()), service.name)
-        return Estate(self.scenario.azure, clock, now, was_down, needed_by=needed, seed=29 + seed)
+        return Estate(self.scenario.azure, clock, now, was_down, needed_by=needed, was_gone=was_gone, seed=29 + seed)
 
     def _pending(self, older: float) -> int:
         return self.business.pending(older)

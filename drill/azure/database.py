@@ -47,7 +47,8 @@ class Database(Struct):
     operations: list[Operation] = []  # the newest first
     interruptions: list[tuple[float, float]] = []  # spans in which it took no connections
     deleted: bool = False
-    needed_by: tuple[str, ...] = ()  # services of the cluster; while all of them are down nobody works in it
+    needed_by: tuple[str, ...] = ()  # services of the cluster; while all of them are gone nobody works in it
+    was_gone: WasDown = lambda service, at: False
 
     @property
     def name(self) -> str:
@@ -78,7 +79,7 @@ class Database(Struct):
 
     def left_alone(self, at: float) -> bool:
         """Whether none of the services that need it was there at an instant."""
-        return bool(self.needed_by) and all(self.was_down(service, at) for service in self.needed_by)
+        return bool(self.needed_by) and all(self.was_gone(service, at) for service in self.needed_by)
 
     def interrupted(self, at: float) -> bool:
         """Whether it took no connections at that instant, as for a moment at the end of scaling."""

@@ -28,8 +28,8 @@ _QUIET: Final = ("ServiceHealth", "ResourceHealth", "Alert", "Recommendation", "
 class Estate:
     """Built from a scenario's part ``azure``; ``start`` is the world instant that its offsets are relative to.
 
-    ``was_down`` tells whether a service of the cluster was not available at an instant, ``needed_by`` which of them
-    need a database; ``seed`` decides ids and spans.
+    ``was_down`` tells whether a service of the cluster was not available at an instant, ``was_gone`` whether it had no
+    ready pod at all; ``needed_by`` are the services that need a database; ``seed`` decides ids and spans.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Estate:
         was_down: WasDown | None = None,
         *,
         needed_by: Mapping[str, tuple[str, ...]] | None = None,
+        was_gone: WasDown = lambda service, at: False,
         seed: int = 29,
     ) -> None:
         self.part = part
@@ -49,7 +50,7 @@ class Estate:
         self.chance = random.Random(seed)  # noqa: S311 (ids and durations)
         self.log = ActivityLog(part.subscription, part.tenant, self.instants, self.faults, self.chance)
         self.metrics = Metrics(self.instants, self.faults)
-        self._needed_by = needed_by or {}
+        self._needed_by, self._was_gone = needed_by or {}, was_gone
         self.databases: list[Database] = []
         self.operations: dict[str, Operation] = {}
         self._start = start
@@ -109,6 +110,7 @@ class Estate:
             sessions=Sessions(data.blockers, self.clock, self._start),
             was_down=self._was_down,
             needed_by=self._needed_by.get(data.name, ()),
+            was_gone=self._was_gone,
             max_gb=data.max_gb,
             zone_redundant=data.zone_redundant,
         )
