@@ -6,6 +6,7 @@ The kinds are those of a script and of `drill.troubles`, as their types have the
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any, Final, get_args
 
@@ -24,6 +25,9 @@ SOURCE: Final = "step"
 NOW: Final = "+0s"
 _STEPS: Final[tuple[Any, ...]] = get_args(script.Step)
 _TROUBLES: Final[tuple[Any, ...]] = get_args(troubles.Kind)
+_MESSAGE: Final = re.compile(r"\s*message\s+(?!(?:text|warning)=)(\S.*?)\s*", re.DOTALL)
+"""``message`` with words as they are: nobody wants to quote an apostrophe."""
+_ASIDE: Final = re.compile(r" ?\(see [^)]*\)")
 _EITHER: Final[Any] = script.Step | troubles.Kind
 
 
@@ -123,12 +127,14 @@ def _data(text: str) -> Json:
             raise BadStep(found.what)
         data: Json = document.plain(root)
         return data
+    if words := _MESSAGE.fullmatch(text):
+        return {"do": "message", "text": words[1]}
     try:
-        words = shlex.split(text)
+        pieces = shlex.split(text)
     except ValueError as error:
         raise BadStep(f"{error}; close the quotes") from None
-    data = {"do": words[0]} if words else {}
-    for word in words[1:]:
+    data = {"do": pieces[0]} if pieces else {}
+    for word in pieces[1:]:
         name, mark, value = word.partition("=")
         if not mark or not name:
             raise BadStep(f"expected NAME=VALUE, found {word!r}; a text with blanks goes in quotes")
@@ -166,7 +172,7 @@ def _form(kind: Any, played: Scenario) -> Form:
         )
         for field in msgspec.structs.fields(kind)
     )
-    says = (kind.__doc__ or "").strip().partition("\n")[0].replace("`", "")
+    says = _ASIDE.sub("", (kind.__doc__ or "").strip().partition("\n")[0].replace("`", ""))
     return Form(_tag(kind), says, fields, _example(kind, fields, played))
 
 

@@ -97,7 +97,8 @@ class ControlApp(App[None]):
         Binding("escape", "list", "back", show=False, id="control-list"),
         *(Binding(str(n), f"pane('{name}')", TITLES[name], show=False) for n, name in enumerate(PANES, 1)),
     ]
-    HINTS = "enter take it into the line · X inject at once · W servers well · m message · tab or 1-4 panes · q leave"
+    HINTS = "X inject at once · enter take it into the line · W servers well · m message · 1-4 or tab panes · q leave"
+    FEW_HINTS = "X inject · enter into the line · W well · m message · 1-4 panes · q leave"
 
     def __init__(self, remote: Remote, by: str, *, local: bool = False, theme: str = "warroom") -> None:
         super().__init__()
@@ -142,7 +143,7 @@ class ControlApp(App[None]):
         self.call_after_refresh(self._show)
 
     def _arrange(self) -> None:
-        if not self.is_running or not self.screen.is_mounted:
+        if not self.is_running:
             return
         narrow = self.size.width < NARROW
         self.screen.set_class(narrow, "-narrow")
@@ -176,7 +177,8 @@ class ControlApp(App[None]):
         if not self.is_running or not self.screen.is_mounted:
             return
         width, told = self.size.width, self._told
-        self.query_one("#keys", Static).update(Content.styled(" " + crop(self.HINTS, width - 2), DIM))
+        hints = self.FEW_HINTS if width < NARROW else self.HINTS
+        self.query_one("#keys", Static).update(Content.styled(" " + crop(hints, width - 2), DIM))
         for number, name in enumerate(PANES, 1):
             self._list(name).border_title = Content.styled(f"{number} {TITLES[name]}", "bold")
         if not told:
@@ -276,8 +278,7 @@ class ControlApp(App[None]):
         self._inject("well", typed=False)
 
     def action_message(self) -> None:
-        self._take("message text=''")
-        self._line.cursor_position = len("message text='")
+        self._take("message ")
 
     def action_line(self) -> None:
         self._line.focus()
