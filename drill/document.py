@@ -50,6 +50,8 @@ def compose(text: str, source: str) -> MappingNode:
         mark = error.problem_mark or error.context_mark
         where = f":{mark.line + 1}" if mark is not None else ""
         raise ScenarioError(f"{source}{where}: not YAML: {error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        raise ScenarioError(f"{source}: not YAML: {_shown_code(error)} has no place in it") from None
     except yaml.YAMLError as error:
         raise ScenarioError(f"{source}: not YAML: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(node, MappingNode):
@@ -58,6 +60,12 @@ def compose(text: str, source: str) -> MappingNode:
     if _size(node, {}) > LARGEST:
         raise ScenarioError(f"{source}: more than {LARGEST} values, aliases counted: this is no scenario")
     return node
+
+
+def _shown_code(error: yaml.reader.ReaderError) -> str:
+    found = error.character
+    code = found if isinstance(found, int) else ord(found)
+    return f"the character U+{code:04X}"
 
 
 def _too_deep(text: str, loader: Any) -> bool:
@@ -110,7 +118,7 @@ def _scalar(node: Node) -> Any:
 
 def misread(node: Node, place: Place = ()) -> Iterator[Mistake]:
     """What `plain` cannot tell: a key that is there twice or is no name, a merge, a tag."""
-    if node.tag.startswith("!") or (isinstance(node, ScalarNode) and node.tag not in _PLAIN):
+    if node.tag not in _PLAIN:
         yield Mistake(place, f"a scenario has no tags such as {node.tag.replace('tag:yaml.org,2002:', '!!')}")
     if node.tag == _FLOAT and not isfinite(found if isinstance(found := plain(node), float) else 0.0):
         yield Mistake(place, f"expected a number, found {shown(node)}")
@@ -133,7 +141,10 @@ def misread(node: Node, place: Place = ()) -> Iterator[Mistake]:
             yield from misread(item, (*place, index))
 
 
-_PLAIN: Final = (_TEXT, _NULL, _BOOL, _INT, _FLOAT, _DATE, "tag:yaml.org,2002:value")
+_PLAIN: Final = (
+    *(_TEXT, _NULL, _BOOL, _INT, _FLOAT, _DATE, _MERGE),
+    *(f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "value")),
+)
 
 
 def line_of(root: Node, place: Place) -> int:

@@ -209,7 +209,8 @@ def read(root: MappingNode) -> tuple[Scenario | None, list[Mistake]]:
     try:
         scenario = msgspec.convert(document.plain(root), Scenario)
     except msgspec.ValidationError as error:
-        found += shape.mistakes(root, Scenario)
+        places = {mistake.place for mistake in found}
+        found += [mistake for mistake in shape.mistakes(root, Scenario) if mistake.place not in places]
         found = found or [Mistake((), str(error))]
     else:
         found += mistakes(scenario)

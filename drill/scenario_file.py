@@ -44,14 +44,17 @@ def text(name: str) -> str:
     """What is in a file. Raises `ScenarioError` with one sentence, for a directory, a pipe or a film, too."""
     path, said = Path(name), document.printable(name)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ScenarioError(f"{said}: this is {'a directory' if path.is_dir() else 'no file'}, and no scenario")
-        with path.open("rb") as file:
-            content = file.read(document.MOST + 1)
+        mode = path.stat().st_mode
+        content = b""
+        if stat.S_ISREG(mode):  # a pipe would be waited for
+            with path.open("rb") as file:
+                content = file.read(document.MOST + 1)
     except OSError as error:
         raise ScenarioError(f"{said}: cannot be read: {error.strerror or error}") from None
     except ValueError:  # a name with a NUL
         raise ScenarioError(f"{said}: there is no file of that name") from None
+    if not stat.S_ISREG(mode):
+        raise ScenarioError(f"{said}: this is {'a directory' if stat.S_ISDIR(mode) else 'no file'}, and no scenario")
     if len(content) > document.MOST:
         raise ScenarioError(f"{said}: larger than {document.MOST // 1024} KiB: this is no scenario")
     try:

@@ -146,7 +146,7 @@ def expected(kind: Any) -> str:
         return f"one of {', '.join(options)}"
     if get_origin(bare) in (tuple, list):
         return "a list"
-    if get_origin(bare) is dict or _structs(bare):
+    if get_origin(bare) is dict or _structs(bare) or (isinstance(bare, type) and issubclass(bare, Struct)):
         return "keys with values"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     known = [words[arg] for arg in (get_args(bare) or (bare,)) if arg in words]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from secrets import randbelow
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from tui.toml_table import close_to
 if TYPE_CHECKING:
     import argparse
 
+_LINE = re.compile(r":\d+: \S+: ")
 DEFAULT_SCENARIO = "payment-release"
 SEEDS = 1_000_000
 """How many there are to draw from for a surprise without one."""
@@ -122,7 +124,7 @@ def _known(name: str, seed: int) -> str:
         try:
             load(name, seed)
         except ScenarioError as error:
-            hint = f"; warroom drill --check {name} says all there is" if Path(name).is_file() else ""
+            hint = f"; warroom drill --check {name} tells all of them" if _LINE.search(str(error)) else ""
             raise CommandFailed(f"{error}{hint}") from None
         return name
     known = names()
