@@ -76,6 +76,9 @@ def parse(text: str, played: Scenario, at: float) -> script.Step | troubles.Kind
         found = next(shape.mistakes(root, _EITHER), None)
         where = f"{document.dotted(found.place)}: " if found is not None and found.place else ""
         raise BadStep(f"{where}{found.what if found is not None else error}") from None
+    for field in msgspec.structs.fields(kind):
+        if field.required and expected(field.type) == "text" and not getattr(step, field.name):
+            raise BadStep(f"{field.encode_name}: missing, expected text")
     if kind in _STEPS:
         after = scenario.seconds(step.at)
         if after < 0:

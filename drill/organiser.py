@@ -128,7 +128,7 @@ class Organiser:
     def _carry_out(self, step: script.Step, kept: Injected) -> None:
         try:
             self._director.carry_out(step)
-        except (ApiError, LookupError) as error:  # participants may have changed what the step is about
+        except (ApiError, LookupError, ValueError) as error:  # participants may have changed what the step is about
             log.warning("%s could not be carried out: %r", kept.step, error)
             kept.failed = f"the platform refused it: {error}"
 
