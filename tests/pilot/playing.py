@@ -155,6 +155,7 @@ class Drill(Stage):
             case Input():
                 await self.console.press("home", "shift+end")
                 await self.console.typed(value)
+                await self.console.press("tab")  # where "!" confirms, and is not typed
             case Tick():
                 if widget.value != (value == YES):
                     await self.console.press("space")
