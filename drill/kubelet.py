@@ -120,6 +120,8 @@ class Kubelets:
         The status is what pkg/kubelet/eviction writes.
         """
         life = self._lives.pop(pod["metadata"]["uid"], None)
+        meta = pod["metadata"]
+        pod = self._world.store.get(POD, meta["namespace"], meta["name"]) or pod
         before, stamp = pod.get("status") or {}, self._world.clock.stamp()
         for container in life.containers if life is not None else ():
             container.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zlib import crc32
 
 from drill import pods, quantities
@@ -30,8 +30,19 @@ class Load:
 _UNKNOWN: Final = Load(0.05, 120.0)
 
 
+class Summed(Protocol):
+    """`drill.usage.Usage`, as it is asked here."""
+
+    def of(self, pod: Json) -> tuple[float, float]: ...
+
+    def node(self, node: Json) -> tuple[float, float]: ...
+
+
 class Metrics:
-    """Serves NodeMetrics and PodMetrics. ``pods`` is by container name, ``nodes`` by node name."""
+    """Serves NodeMetrics and PodMetrics. ``pods`` is by container name, ``nodes`` by node name.
+
+    ``summed`` gives both instead (see `drill.usage`): cores and bytes of a pod, and of a node.
+    """
 
     def __init__(
         self, store: ObjectStore, clock: Clock, *, pod_loads: Mapping[str, Load], node_loads: Mapping[str, Load]
@@ -40,6 +51,7 @@ class Metrics:
         self._clock = clock
         self._pod_loads = pod_loads
         self._node_loads = node_loads
+        self.summed: Summed | None = None
 
     def nodes(self) -> Sequence[Json]:
         """The nodes whose kubelet answers."""
@@ -49,12 +61,15 @@ class Metrics:
             if not pods.is_ready(node):
                 continue
             name, room = node["metadata"]["name"], node["status"]["allocatable"]
-            load = self._node_loads.get(name) or _fleet_load(name)
+            cores, memory = quantities.parse(room["cpu"]), quantities.parse(room["memory"])
+            if self.summed is not None:
+                used = self.summed.node(node)
+                load, most = Load(used[0] / cores, used[1] / memory), 1.0
+            else:
+                load, most = self._node_loads.get(name) or _fleet_load(name), 0.97
             usage = {
-                "cpu": quantities.cpu(quantities.parse(room["cpu"]) * min(0.99, load.cpu * swing(name, at, 0.06))),
-                "memory": quantities.memory(
-                    quantities.parse(room["memory"]) * min(0.97, load.memory * swing(name, at / 5, 0.015))
-                ),
+                "cpu": quantities.cpu(cores * min(0.99, load.cpu * swing(name, at, 0.06))),
+                "memory": quantities.memory(memory * min(most, load.memory * swing(name, at / 5, 0.015))),
             }
             found.append(_item(node, stamp, {"usage": usage}))
         return found
@@ -79,6 +94,9 @@ class Metrics:
 
     def _usage(self, pod: Json, container: str, at: float) -> Json:
         load, uid = self._pod_loads.get(container, _UNKNOWN), pod["metadata"]["uid"]
+        if self.summed is not None:
+            cpu, memory = self.summed.of(pod)
+            load = Load(cpu, memory / 2**20)
         return {
             "cpu": quantities.cpu(load.cpu * swing(uid, at, 0.16)),
             "memory": quantities.memory(load.memory * 2**20 * swing(uid, at / 5, 0.04)),

@@ -35,6 +35,7 @@ from drill.metrics import Load, Metrics
 from drill.network import Network
 from drill.organiser import Injected, Organiser
 from drill.outages import Outages
+from drill.pressure import Pressure
 from drill.private_directory import PrivateDirectory
 from drill.programs import Programs
 from drill.reach import Reach
@@ -44,6 +45,7 @@ from drill.store import ObjectStore
 from drill.strain import Strain, Unreadiness
 from drill.surprise import announced
 from drill.tds import TdsServer
+from drill.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +127,11 @@ class Platform:
         self.health.complaints.append(self.reach.complaint)
         self.business = Business(self.scenario, self.plane.world, self.network, self.health, now)
         director = Director(self.scenario, self.plane, now, self.business.steps)
+        usage = Usage(self.scenario, self.store, self.clock) if self.scenario.usage == "summed" else None
+        if usage is not None:
+            pressure = Pressure(self.plane, usage, space)
+            pressure.watch(now + self.scenario.disturbed)
+            self.health.complaints.append(pressure.complaint)
         director.play()
         self.fleet = Fleet(self.plane.world, director, seed=13 + seed)
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
@@ -132,6 +139,7 @@ class Platform:
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
         self.logs = self._logs(outages)
         self.metrics = self._metrics()
+        self.metrics.summed = usage
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
         self.server = ApiServer(

@@ -166,6 +166,11 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     azure: Azure | None = None
     good: Good | None = None
 
+    @property
+    def disturbed(self) -> float:
+        """The offset in seconds from which somebody changes how many pods there are, beside the release; at most 0."""
+        return min((0.0, *(seconds(step.at) for step in self.script if isinstance(step, Resize))))
+
     def steps(self) -> list[tuple[float, Step]]:
         """The script with its offsets in seconds, in the order of time."""
         return sorted(((seconds(step.at), step) for step in self.script), key=lambda item: item[0])
