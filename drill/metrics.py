@@ -10,7 +10,7 @@ from zlib import crc32
 
 from drill import pods, quantities
 from drill.clock import Clock
-from drill.store import ObjectStore
+from drill.store import ObjectStore, rfc3339
 from drill.world import NODE, POD
 
 Json = dict[str, Any]
@@ -104,7 +104,7 @@ class Metrics:
 
     def _window(self) -> tuple[float, str]:
         at = math.floor(self._clock.wall() / WINDOW) * WINDOW
-        return at, self._clock.stamp(self._clock.now - (self._clock.wall() - at) * self._clock.speed)
+        return at, rfc3339(at)  # of the wall already: as an instant of the world it may be before it ran fast
 
 
 def swing(key: str, at: float, width: float) -> float:

@@ -8,6 +8,9 @@ import time
 import pytest
 
 from drill.clock import Clock, parse_instant
+from drill.metrics import WINDOW, Metrics
+from drill.store import ObjectStore
+from drill.world import NODE
 
 
 def test_the_past_is_lived_through_in_order_without_waiting() -> None:
@@ -88,3 +91,22 @@ async def test_a_live_clock_cannot_be_advanced() -> None:
 def test_a_speed_must_be_positive() -> None:
     with pytest.raises(ValueError, match="must be positive"):
         Clock(0.0, speed=0)
+
+
+async def test_what_is_measured_right_after_the_start_is_fresh_however_fast_the_clock_runs() -> None:
+    wall = 5_000.0
+    clock = Clock(1000.0, speed=100.0, source=lambda: wall)
+    store = ObjectStore(clock=clock.wall)
+    metrics = Metrics(store, clock, pod_loads={}, node_loads={})
+    ready = {"type": "Ready", "status": "True"}
+    store.create(
+        NODE,
+        {"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "8", "memory": "1Gi"}, "conditions": [ready]}},
+    )
+    clock.advance(wall)
+    clock.go_live()
+    for later in (0.0, 4.0, 30.0):
+        wall = 5_000.0 + later
+        [node] = metrics.nodes()
+        assert 0 <= wall - parse_instant(node["timestamp"]) < WINDOW
+    clock.stop()
