@@ -155,7 +155,7 @@ class Drill(Stage):
             case Input():
                 await self.console.press("home", "shift+end")
                 await self.console.typed(value)
-                await self.console.press("tab")  # where "!" confirms, and is not typed
+                await focus(self.console, screen.query_one("#plan-no"))  # where "!" confirms, and is not typed
             case Tick():
                 if widget.value != (value == YES):
                     await self.console.press("space")
@@ -227,7 +227,8 @@ class Drill(Stage):
         names = [name for name in ("pods", "endpoints") if name not in latest or not latest[name].freshness.live]
         if names:
             return names
-        pods = [one for one in latest["pods"].rows.values() if one.deleting_since is None]
+        rows = latest["pods"].rows.values()
+        pods = [one for one in rows if one.deleting_since is None and not (one.owner and one.phase == "Failed")]
         sick = [one.name for one in pods if one.health is not Health.DORMANT and one.health <= Health.DEGRADED]
         return sick + [one.name for one in latest["endpoints"].rows.values() if one.ok is not True]
 
