@@ -1,4 +1,4 @@
-"""Does it answer: the health endpoints, and the workloads that are not fully ready."""
+"""Does it answer: the health endpoints, the workloads that are not fully ready, and those that are scaled to 0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _CALM = 1000.0  # ms; a quick endpoint's jitter is not drawn as mountains
 
 
 class ServicesPane(TablePane[Service]):
-    """Endpoints, and workloads short of what they should be; sick first. Sources: ``endpoints`` and ``workloads``."""
+    """Endpoints, and workloads short of what they should be; sick first, what has no pods at all last and quiet: there
+    is no other row from which it could be scaled up. Sources: ``endpoints`` and ``workloads``.
+    """
 
     NAME = "Services"
     SOURCES = ("endpoints", "workloads")
@@ -109,11 +111,13 @@ class ServicesPane(TablePane[Service]):
             total = len(endpoints.rows)
             parts.append(f"{down} of {_many(total, 'endpoint')} down" if down else f"{_many(total, 'endpoint')} up")
         if workloads is not None and workloads.rows:
-            short = sum(1 for placed in self._placed.values() if isinstance(placed.row, Workload))
-            total = len(workloads.rows)
+            listed = [placed.row for placed in self._placed.values() if isinstance(placed.row, Workload)]
+            off = sum(1 for row in listed if _off(row))
+            short, total = len(listed) - off, len(workloads.rows) - off
             parts.append(
                 f"{short} of {_many(total, 'workload')} not ready" if short else f"{_many(total, 'workload')} ready"
             )
+            parts += [f"{off} scaled to 0"] if off else []
         return ", ".join(parts)
 
     def remarks(self) -> tuple[str, ...]:
@@ -131,7 +135,12 @@ def _many(count: int, what: str) -> str:
 
 
 def _fine(row: Workload) -> bool:
-    return row.health >= Health.HEALTHY and row.ready >= row.desired
+    return row.health >= Health.HEALTHY and row.ready >= row.desired and not _off(row)
+
+
+def _off(row: Workload) -> bool:
+    """Whether somebody wants no pods of it; a DaemonSet that fits on no node is none of those."""
+    return row.health is Health.DORMANT and row.kind != "DaemonSet"
 
 
 def _tls(row: Endpoint, now: float) -> str:
@@ -149,7 +158,12 @@ def _workload(row: Workload, now: float) -> tuple[Cell, ...]:
         Cell(row.health.mark, style),
         Cell(plain(f"{kind}/{row.name}"), style, short="middle"),
         Cell(f"{row.ready}/{row.desired}", style),
-        Cell(plain(row.condition or "not ready"), style, plain("  ".join(filter(None, (since, row.message)))), "dim"),
+        Cell(
+            "scaled to 0" if _off(row) else plain(row.condition or "not ready"),
+            style,
+            plain("  ".join(filter(None, (since, row.message)))),
+            "dim",
+        ),
         EMPTY,
         EMPTY,
     )

@@ -399,9 +399,12 @@ async def test_services_show_what_does_not_answer_and_what_is_not_ready_and_hide
             ready, uid="w2", name="payment", health=Health.FAILING, ready=1, condition="ProgressDeadlineExceeded"
         )
         pane.show(snapshot("endpoints", [soon, down, unknown]))
-        pane.show(snapshot("workloads", [ready, short]))
+        off = msgspec.structs.replace(ready, uid="w3", name="standby", health=Health.DORMANT, desired=0, ready=0)
+        pane.show(snapshot("workloads", [ready, short, off]))
         await pilot.pause()
-        assert "Services  1 of 3 endpoints down, 1 of 2 workloads not ready" in app.lines[0]
+        assert "Services  1 of 3 endpoints down, 1 of 2 workloads not ready, 1 scaled to 0" in app.lines[0]
+        assert "0/0 scaled to 0" in app.line("○ deploy/standby")
+        assert app.lines.index(app.line("✓ login")) < app.lines.index(app.line("○ deploy/standby"))
         assert "503  for 18m" in app.line("✗ api")
         assert "2.41 s ▁" in app.line("✗ api")
         assert "▇▇▇▇▇" in app.line("✗ api")
