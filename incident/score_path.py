@@ -39,6 +39,11 @@ class Deed(Struct, frozen=True, kw_only=True):
         """How it ended, in words; of one that nobody knows the end of, that it is not known."""
         return "worked" if self.worked else "did not work" if self.ended_at is not None else "no outcome yet"
 
+    @property
+    def counts(self) -> bool:
+        """Whether it did what it was for. A check did if it ran to its end: that nobody answers is a finding, too."""
+        return self.worked or (self.looked and self.mitigation != EVIDENCE and self.sent and self.ended_at is not None)
+
     def on(self, mitigations: Sequence[str], glob: str) -> bool:
         """Whether it is one of these, on what ``glob`` matches."""
         return self.mitigation in mitigations and fnmatchcase(self.target, glob)
@@ -127,7 +132,7 @@ _NOT: Said = None, "", ""
 
 def _how(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Said:
     if step.act:
-        deed = next((one for one in done if one.worked and one.on(step.act, step.target)), None)
+        deed = next((one for one in done if one.counts and one.on(step.act, step.target)), None)
         return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
     if step.evidence:
         changed = first_change(done)

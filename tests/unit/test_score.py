@@ -101,6 +101,8 @@ def test_an_act_that_did_not_work_is_no_step_of_the_path() -> None:
     assert next(step for step in failed.path if step.id == "scale").at is None
     elsewhere = Drill().act(5, "scale", "Deployment/card-service").score()
     assert next(step for step in elsewhere.path if step.id == "scale").at is None
+    found = Drill().act(5, "scale", "Deployment/payment-service", verdict=Verdict.FAILED, looks_only=True).score()
+    assert next(step for step in found.path if step.id == "scale").at is not None, "a check that found trouble is done"
 
 
 @pytest.mark.parametrize(
