@@ -32,13 +32,18 @@ class PodsProbe:
         return reflect(self.name, self.cluster, self.scope, [(PODS,)])
 
 
+_REPLACING = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+
+
 def row(pod: wire.Pod) -> Pod:
     """The row of a pod as it stands now. Missing parts become empty, never an error."""
     meta, spec, status = pod.metadata, pod.spec or wire.PodSpec(), pod.status or wire.PodStatus()
     labels = meta.labels or {}
     summary = pod_status.summarize(pod)
     created_at = wire.instant(meta.creation_timestamp) or 0.0
-    verdict = pod_status.judge(pod, summary, created_at, time.time())
+    verdict, owner = pod_status.judge(pod, summary, created_at, time.time()), owner_of(meta)
+    if status.phase == "Failed" and owner is not None and owner.kind in _REPLACING:
+        verdict = pod_status.Verdict(Health.DORMANT, None)  # evicted: it is only a record, another pod is there instead
     containers = _containers(spec, status)
     deleting_since = wire.instant(meta.deletion_timestamp)
     if deleting_since is not None:
@@ -60,7 +65,7 @@ def row(pod: wire.Pod) -> Pod:
         ip=status.pod_ip or "",
         created_at=created_at,
         deleting_since=deleting_since,
-        owner=owner_of(meta),
+        owner=owner,
         app=sys.intern(labels.get("app.kubernetes.io/name", "")),
         containers=containers,
         message=_message(summary.status, status, containers),

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from probes.freshness import Snapshot
 from probes.rows import Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
-from runbook.diagnosis.sightings import DYING
 from runbook.diagnosis.situation import answer, node_trouble
 from runbook.diagnosis.wording import many, not_live, span, utc
 from runbook.response import Checklist, Item, Response, Signal
@@ -74,8 +73,7 @@ def _endpoints(latest: Latest, rows: Iterable[Endpoint]) -> Reading:
 
 
 def _pods(latest: Latest, rows: Iterable[Pod]) -> Reading:
-    # What a workload lost for good (evicted) is only a record: it has another pod instead.
-    should = [pod for pod in rows if pod.health is not Health.DORMANT and pod.deleting_since is None and not _over(pod)]
+    should = [pod for pod in rows if pod.health is not Health.DORMANT and pod.deleting_since is None]
     sick = [pod for pod in should if pod.health <= Health.DEGRADED]
     if sick:
         told = ", ".join(f"{pod.name} {'not ready' if pod.status == 'Running' else pod.status}" for pod in sick[:2])
@@ -83,10 +81,6 @@ def _pods(latest: Latest, rows: Iterable[Pod]) -> Reading:
     if not should:
         return Reading(holds=None, evidence="there are no pods")
     return Reading(holds=True, evidence=f"{len(should)} of {many(len(should), 'pod')} ready")
-
-
-def _over(pod: Pod) -> bool:
-    return pod.phase == "Failed" and pod.owner is not None and pod.owner.kind in DYING
 
 
 def _seen(services: Collection[str], latest: Latest) -> tuple[str, ...]:

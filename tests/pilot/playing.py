@@ -227,8 +227,7 @@ class Drill(Stage):
         names = [name for name in ("pods", "endpoints") if name not in latest or not latest[name].freshness.live]
         if names:
             return names
-        rows = latest["pods"].rows.values()
-        pods = [one for one in rows if one.deleting_since is None and not (one.owner and one.phase == "Failed")]
+        pods = [one for one in latest["pods"].rows.values() if one.deleting_since is None]
         sick = [one.name for one in pods if one.health is not Health.DORMANT and one.health <= Health.DEGRADED]
         return sick + [one.name for one in latest["endpoints"].rows.values() if one.ok is not True]
 
