@@ -88,7 +88,7 @@ def _in_variants(root: MappingNode) -> Iterator[tuple[int, str]]:
     for how, chooser in [*((f"with --seed {seed}", variation.Chooser(seed)) for seed in _SEEDS), *edges]:
         told = variation.varied(root, chooser)
         for one in scenarios.read(told)[1]:
-            here = (document.line_of(told, one.place), document.dotted(one.place))
+            here = (document.line_of(told, one.place), one.what)
             if here not in known:
                 known.add(here)
                 yield here[0], f"{_said(one)} ({how})"

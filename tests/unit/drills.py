@@ -52,10 +52,11 @@ class Drill:
     """Says what happens when, in minutes from its opening; ``score`` is what comes of it."""
 
     def __init__(
-        self, good: Good | None = GOOD, *, declared: bool = False, severity: int | None = 2, at: float = 3
+        self, good: Good | None = GOOD, *, declared: bool = False, severity: int | None = 2, at: float = 3, **how: Any
     ) -> None:
+        """``how``: more fields of its practice."""
         self.entries: list[Entry] = []
-        practice = Practice(scenario="payment-release", opened_at=BEGAN, declared=declared, good=good)
+        practice = Practice(scenario="payment-release", opened_at=BEGAN, declared=declared, good=good, **how)
         first = declaration_draft(
             title="Payments failing", author="ada", severity=severity, drill=True, cluster="drill-prod",
             namespace="prod", happened_at=None, kept=sealed(practice),

@@ -1,0 +1,90 @@
+"""A surprise drill: nobody reads which scenario it is before it is over, and then everybody does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from drill import scenario, surprise
+from incident.export import TEXTS
+from incident.practice import LEFT, UNTOLD
+from incident.practising import exercise_of, exported, progress
+from incident.score import to_json
+from tests.unit.drills import STANDARD, Drill
+from tui.drill_process import DrillProcess, announced
+
+TELL_TALE = ("payment-release", "Scale it", "only crashes again", "SEV 2 is right")
+
+
+def everything(drill: Drill) -> str:
+    """All that leaves the program of a drill."""
+    found = drill.dossier
+    row = exported(progress([exercise_of(found.incident, drill.entries, STANDARD)]))
+    texts = [write(found) for write in TEXTS.values()]
+    return "\n".join([*texts, json.dumps(to_json(drill.score())), json.dumps(row)])
+
+
+def begun(**how: Any) -> Drill:
+    """Called wrong, and somebody has done what does harm."""
+    drill = Drill(severity=3, surprise=True, **how).seen(3.1, "bad").note(4).update(5)
+    return drill.act(6, "restart", "Deployment/payment-service")
+
+
+def test_a_surprise_is_picked_by_its_seed_and_every_scenario_can_be_it() -> None:
+    assert {surprise.pick(seed) for seed in range(80)} == {*scenario.names()}
+    assert [surprise.pick(seed) for seed in range(9)] == [surprise.pick(seed) for seed in range(9)]
+
+
+def test_what_a_platform_says_of_a_surprise_names_nothing_until_it_is_unpacked() -> None:
+    told = scenario.load("payment-release", 5)
+    said = {"kubeconfig": "k", "config": "c"} | surprise.announced(told, 5, surprise=True)
+    text = json.dumps(said)
+    assert told.good is not None
+    for word in (told.name, told.title, "rollback", told.good.path[0].say, told.good.harmful[0].why):
+        assert word not in text
+    ready = announced(said, Path("/d"))
+    assert (ready.scenario, ready.seed, ready.surprise, ready.title, ready.severity) == (
+        "payment-release",
+        5,
+        True,
+        "Surprise drill",
+        None,
+    )
+    assert ready.good is not None
+    assert [step.say for step in ready.good.path] == [step.say for step in told.good.path]
+    plain = announced({"kubeconfig": "k", "config": "c"} | surprise.announced(told, 0, surprise=False))
+    assert (plain.scenario, plain.title, plain.surprise, plain.good) == (told.name, told.title, False, ready.good)
+
+
+def test_nothing_that_leaves_the_program_names_a_surprise_while_it_is_open() -> None:
+    open_now = begun()
+    for word in TELL_TALE:
+        assert word not in everything(open_now), word
+    assert UNTOLD in everything(open_now)
+    found = {one.id: one for one in open_now.score().judged}
+    assert found["severity"].got is None
+    assert found["harm"].got is None
+    assert found["first-update"].got == found["first-update"].of  # what does not give it away is judged as ever
+
+
+def test_the_score_says_which_it_was_once_it_is_over() -> None:
+    for over in (begun(seed=7).seen(8, "good").resolved(10), begun(seed=7).resolved(10, LEFT)):
+        text = everything(over)
+        assert "payment-release, seed 7" in text
+        assert "Scale it" in text
+        assert "only crashes again" in text
+        assert UNTOLD not in text
+        assert over.row("severity").said == "SEV 3, where SEV 2 is right"
+
+
+def test_the_process_of_a_surprise_is_started_without_a_name() -> None:
+    process = DrillProcess("", ["--surprise", "--seed", "3"])
+    with process:
+        ready = process.wait()
+        assert process._child is not None
+        words = Path(f"/proc/{process._child.pid}/cmdline").read_bytes().decode().split("\0")
+    assert ready.surprise
+    assert ready.scenario == surprise.pick(3)
+    assert words[-4:-1] == ["--surprise", "--seed", "3"]
+    assert not any(name in word for name in scenario.names() for word in words)
