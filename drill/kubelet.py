@@ -134,10 +134,7 @@ class Kubelets:
             for old in before.get("conditions") or ()
         ]
         status = {**before, "phase": "Failed", "reason": "Evicted", "message": message, "conditions": [why, *kept]}
-        status["containerStatuses"] = [
-            {**one, "state": _ended(one, stamp), "ready": False, "started": False}
-            for one in before.get("containerStatuses") or ()
-        ]
+        status.pop("containerStatuses", None)  # so that kubectl prints the reason
         node = pod["spec"]["nodeName"]
         self._world.events.say(POD, pod, "Evicted", message, warning=True, component="kubelet", host=node)
         self._world.set_status(POD, pod, status)
@@ -241,12 +238,6 @@ class Kubelets:
 
 def _fate_moved(pod: Json, old: Json) -> bool:
     return pods.notes(pod).get(ANNOTATION) != pods.notes(old).get(ANNOTATION)
-
-
-def _ended(status: Json, stamp: str) -> Json:
-    """The last state of a container that was told to stop."""
-    begun = ((status.get("state") or {}).get("running") or {}).get("startedAt", stamp)
-    return {"terminated": {"exitCode": 137, "reason": "Error", "startedAt": begun, "finishedAt": stamp}}
 
 
 def _conditions(containers: list[ContainerLife], before: Json, begun: bool, stamp: str) -> list[Json]:

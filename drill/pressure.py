@@ -91,12 +91,13 @@ class Pressure:
             self._plane.nodes.afflict(name, MEMORY_PRESSURE)
         self._short[name] = now
         mine = [pod for pod in self._pods(name) if not pods.is_terminating(pod)]
-        if available < 0:
+        if available < 0:  # the kernel is faster than any kubelet
             self._kill_one(node, mine, capacity)
+            return
         victims = [pod for pod in mine if not pod["spec"].get("priorityClassName", "").startswith(_CRITICAL)]
         if victims:
             victim = min(victims, key=self._rank)
-            self._plane.kubelets.evict(victim, self._words(victim, max(0.0, available)))
+            self._plane.kubelets.evict(victim, self._words(victim, available))
 
     def _rank(self, pod: Json) -> tuple[bool, float, float]:
         """The first one goes first; equal ones in the order of their names."""

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 MIB: Final = 2**20
 _WARM: Final = 90.0  # seconds until a service's container has filled its caches
 _COLD: Final = 0.6  # of its memory, as it starts
-_BY_WORK: Final = 0.3  # of a pod's memory, which goes with the work that it has
+_BY_WORK: Final = 0.15  # of a pod's memory, which goes with the work that it has
 _MOST_WORK: Final = 3.0  # times its usual work, more of which waits
 _UNKNOWN: Final = Load(0.05, 120.0)
 
