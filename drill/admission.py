@@ -1,42 +1,35 @@
-"""What the API server does to an object before storing it: refuses what is invalid, fills in stored_form.
+"""What the API server makes of an object before storing it: defaults, its plugins' additions, what never changes.
 
-Only the rules that an operator meets; their words are a real server's (422 with causes).
+Why an object is refused is `validation`'s affair.
 """
 
 from __future__ import annotations
 
 import base64
-import re
+import json
 import secrets
 from typing import Any, Final
 
-from drill import statuses, stored_form
+from drill import pods, statuses, stored_form, validation
 from drill.kinds import Kind
+from drill.validation_pods import invalid
 
 Json = dict[str, Any]
 Cause = tuple[str, str, str]  # reason, field, message
-
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
-_NAME_RULE: Final = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-_TEMPLATED: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+_POD_MAY_CHANGE: Final = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 
 
-def admit(kind: Kind, obj: Json) -> Json:
-    """The object as it will be stored, sharing what needed no default. Raises Invalid."""
-    _check(kind, obj)
-    spec = obj.get("spec")
+def defaulted(kind: Kind, obj: Json) -> Json:
+    """The object with its defaults, sharing what needed none. Raises Invalid."""
     if kind.kind == "Secret":
-        return _secret(obj)
+        obj = _secret(kind, obj)
+    validation.check(kind, obj)
+    spec = obj.get("spec")
     if not isinstance(spec, dict):
         return obj
     match kind.kind:
         case "Pod":
-            filled = {"serviceAccountName": "default", "enableServiceLinks": True, **stored_form.pod_spec(spec)}
-            return {**obj, "spec": filled}
+            return {**obj, "spec": {"enableServiceLinks": True, **stored_form.pod_spec(spec)}}
         case "Deployment":
             return stored_form.deployment(obj)
         case "StatefulSet":
@@ -46,76 +39,41 @@ def admit(kind: Kind, obj: Json) -> Json:
         case "ReplicaSet":
             template = {**spec["template"], "spec": stored_form.pod_spec(spec["template"]["spec"])}
             return {**obj, "spec": {"replicas": 1, **spec, "template": template}}
+        case "NetworkPolicy" if "policyTypes" not in spec:
+            return {**obj, "spec": {**spec, "policyTypes": ["Ingress", *(["Egress"] if "egress" in spec else [])]}}
         case "Service" if spec.get("type") != "ExternalName":
-            address = spec.get("clusterIP") or f"10.0.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
-            status = {"status": obj["status"]} if "status" in obj else {}
-            return {**stored_form.service(obj, address), **status}
+            return stored_form.service_defaults(obj)
         case _:
             return obj
 
 
-def _secret(secret: Json) -> Json:
+def completed(kind: Kind, obj: Json) -> Json:
+    """A new object with what admission plugins and the server itself add, which nobody owns: addresses, a status."""
+    if kind.kind == "Pod":
+        spec = pods.admitted(obj["spec"])
+        return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": pods.qos_class(spec)}}
+    if kind.kind == "Namespace":
+        labels = {**(obj["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": obj["metadata"].get("name")}
+        metadata = {**obj["metadata"], "labels": labels}
+        return {**obj, "metadata": metadata, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    if kind.kind == "Service" and isinstance(obj.get("spec"), dict):
+        if obj["spec"].get("type") != "ExternalName":
+            address = obj["spec"].get("clusterIP") or f"10.0.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
+            obj = stored_form.service(obj, address)
+        return {**obj, "status": {"loadBalancer": {}}}
+    if "status" in kind.subresources and not kind.custom and "status" not in obj:
+        return {**obj, "status": {}}
+    return obj
+
+
+def _secret(kind: Kind, secret: Json) -> Json:
     filled = {**secret, "type": secret.get("type", "Opaque")}
     plain = filled.pop("stringData", None)
     if isinstance(plain, dict):
         encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
         filled["data"] = {**(filled.get("data") or {}), **encoded}
+    validation.check_base64(kind, filled.get("data") or {})
     return filled
-
-
-def negative(value: int) -> str:
-    """The message about a number that must not be negative."""
-    return f"Invalid value: {value}: must be greater than or equal to 0"
-
-
-def _check(kind: Kind, obj: Json) -> None:
-    metadata, spec = obj["metadata"], obj.get("spec")
-    name = metadata.get("name") or ""
-    causes: list[Cause] = []
-    if not name and not metadata.get("generateName"):
-        causes.append(("FieldValueRequired", "metadata.name", "Required value: name or generateName is required"))
-    elif name and not _NAME.match(name) and kind.group != "rbac.authorization.k8s.io":
-        causes.append(("FieldValueInvalid", "metadata.name", f'Invalid value: "{name}": {_NAME_RULE}'))
-    if isinstance(spec, dict):
-        replicas = spec.get("replicas")
-        if isinstance(replicas, int) and replicas < 0:
-            causes.append(("FieldValueInvalid", "spec.replicas", negative(replicas)))
-        if kind.kind == "Pod":
-            causes += _check_containers(spec, "spec")
-        if kind.kind in _TEMPLATED:
-            causes += _check_template(spec)
-    elif kind.kind in ("Pod", *_TEMPLATED):
-        causes.append(("FieldValueRequired", "spec", "Required value"))
-    if causes:
-        raise statuses.invalid(kind, name, causes)
-
-
-def _check_containers(spec: Any, field: str) -> list[Cause]:
-    containers = spec.get("containers") if isinstance(spec, dict) else None
-    if not isinstance(containers, list) or not containers:
-        return [("FieldValueRequired", f"{field}.containers", "Required value")]
-    return [
-        ("FieldValueRequired", f"{field}.containers[{at}].{required}", "Required value")
-        for at, container in enumerate(containers)
-        for required in ("name", "image")
-        if not isinstance(container, dict) or not isinstance(container.get(required), str)
-    ]
-
-
-def _check_template(spec: Json) -> list[Cause]:
-    template = spec.get("template")
-    if not isinstance(template, dict):
-        return [("FieldValueRequired", "spec.template", "Required value")]
-    causes: list[Cause] = []
-    selector = (spec.get("selector") or {}).get("matchLabels") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    if not spec.get("selector"):
-        causes.append(("FieldValueRequired", "spec.selector", "Required value"))
-    elif any(labels.get(key) != value for key, value in selector.items()):
-        shown = "{" + ",".join(f'"{key}":"{value}"' for key, value in sorted(labels.items())) + "}"
-        message = f"Invalid value: {shown}: `selector` does not match template `labels`"
-        causes.append(("FieldValueInvalid", "spec.template.metadata.labels", message))
-    return causes + _check_containers(template.get("spec"), "spec.template.spec")
 
 
 def check_update(kind: Kind, old: Json, new: Json) -> None:
@@ -123,10 +81,61 @@ def check_update(kind: Kind, old: Json, new: Json) -> None:
     name, had, given = old["metadata"]["name"], old["metadata"], new["metadata"]
     uid = given.get("uid")
     if uid not in (None, "", had["uid"]):
-        cause = ("FieldValueInvalid", "metadata.uid", f'Invalid value: "{uid}": field is immutable')
+        cause = invalid("metadata.uid", uid, "field is immutable")
         raise statuses.invalid(kind, name, [cause, cause])  # twice, as recorded
-    if kind.kind in _TEMPLATED:
-        before, after = (old.get("spec") or {}).get("selector"), (new.get("spec") or {}).get("selector")
-        if before != after:
-            cause = ("FieldValueInvalid", "spec.selector", f"Invalid value: {after}: field is immutable")
-            raise statuses.invalid(kind, name, [cause])
+    causes: list[Cause] = []
+    if had.get("deletionTimestamp"):
+        added = sorted({*(given.get("finalizers") or ())} - {*(had.get("finalizers") or ())})
+        if added:
+            shown = "[]string{" + ", ".join(f'"{one}"' for one in added) + "}"
+            why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+            causes.append(("FieldValueForbidden", "metadata.finalizers", f"Forbidden: {why} {shown}"))
+    before, after = old.get("spec"), new.get("spec")
+    if kind.kind in validation.TEMPLATED and isinstance(before, dict) and isinstance(after, dict):
+        causes += _selector(before.get("selector"), after.get("selector"))
+    if kind.kind == "Pod" and isinstance(before, dict) and isinstance(after, dict):
+        causes += _pod(before, after)
+    if kind.kind == "Service" and isinstance(before, dict) and isinstance(after, dict):
+        address = after.get("clusterIP")
+        if address not in (None, "", before.get("clusterIP")) and before.get("clusterIP"):
+            causes.append(invalid("spec.clusterIPs[0]", [address], "may not change once set"))
+    if kind.kind == "Secret" and new.get("type", old.get("type")) != old.get("type"):
+        causes.append(invalid("type", new["type"], "field is immutable"))
+    if kind.kind in ("ConfigMap", "Secret") and old.get("immutable"):
+        why = "Forbidden: field is immutable when `immutable` is set"
+        causes += [("FieldValueForbidden", "immutable", why)] if not new.get("immutable") else []
+        causes += [
+            ("FieldValueForbidden", field, why)
+            for field in ("data", "binaryData")
+            if (old.get(field) or {}) != (new.get(field) or {})
+        ]
+    if causes:
+        raise statuses.invalid(kind, name, causes)
+
+
+def _selector(before: Any, after: Any) -> list[Cause]:
+    if before == after:
+        return []
+    shown = json.dumps(after, separators=(",", ":")) if after is not None else "null"
+    return [invalid("spec.selector", shown, "field is immutable", quoted=False)]
+
+
+def _pod(before: Json, after: Json) -> list[Cause]:
+    """Of a pod's spec only the images, and a few numbers, may change."""
+
+    def fixed(spec: Json) -> Json:
+        kept = {key: value for key, value in stored_form.pod_spec(spec).items() if key not in _POD_MAY_CHANGE}
+        for name in ("containers", "initContainers", "ephemeralContainers"):
+            kept[name] = [{**one, "image": ""} for one in kept.get(name) or []]
+        return kept
+
+    was, becomes = fixed(before), fixed(after)
+    same = all(becomes.get(key, value) == value for key, value in was.items()) and not becomes.keys() - was.keys()
+    if same:
+        return []
+    why = (
+        "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+        "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+        "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+    )
+    return [("FieldValueForbidden", "spec", why)]

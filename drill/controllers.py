@@ -17,6 +17,7 @@ from drill.garbage import Garbage
 from drill.kinds import Kind
 from drill.kubelet import Kubelets
 from drill.machines import STOPPED, Machines
+from drill.namespaces import Namespaces
 from drill.nodes import Nodes
 from drill.owners import Owners
 from drill.recorder import Recorder
@@ -24,7 +25,7 @@ from drill.replicasets import ReplicaSets
 from drill.scheduler import Scheduler
 from drill.statefulsets import StatefulSets
 from drill.store import ObjectStore
-from drill.world import DAEMON_SET, DEPLOYMENT, NODE, POD, REPLICA_SET, SERVICE, STATEFUL_SET, World
+from drill.world import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, REPLICA_SET, SERVICE, STATEFUL_SET, World
 
 Json = dict[str, Any]
 Observer = Callable[[str, Kind, Json, Json | None], None]
@@ -51,6 +52,7 @@ class ControlPlane:
         endpoints = EndpointsController(self.world)
         disruptions = Disruptions(self.world)
         garbage = Garbage(self.world)
+        namespaces = Namespaces(self.world)
         self._everything: tuple[Observer, ...] = (self.world.owned.observe, garbage.observe)
         self._by_kind: defaultdict[Kind, tuple[Observer, ...]] = defaultdict(tuple)
         self._by_kind |= {
@@ -60,6 +62,7 @@ class ControlPlane:
             DAEMON_SET: (daemon_sets.observe_set,),
             SERVICE: (endpoints.observe_service,),
             BUDGET: (disruptions.observe_budget,),
+            NAMESPACE: (namespaces.observe_namespace,),
             NODE: (self.nodes.observe_node, self.scheduler.observe_node, daemon_sets.observe_node),
             POD: (
                 self.scheduler.observe_pod,

@@ -31,13 +31,16 @@ class Accept:
 
 
 _ACCEPTED: Final = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-_JSON: Final = ("application/json", "application/*", "*/*")
+_JSON: Final = ("application/json", "*/*")
+_PRODUCED: Final = (*_JSON, "application/yaml", "application/vnd.kubernetes.protobuf")
 
 
 def negotiate(header: str | None, *, transformable: bool = True) -> Accept:
     """The first form in an Accept header that the server can make. Raises NotAcceptable (406)."""
     if not header:
         return Accept(Form.OBJECT)
+    if not any(part.partition(";")[0].strip() in _PRODUCED for part in header.split(",")):
+        raise statuses.not_produced()  # the router's words, who looks at whole media types only
     for part in header.split(","):
         media, *rest = (piece.strip() for piece in part.split(";"))
         if media not in _JSON:

@@ -18,6 +18,16 @@ class PatchFailed(Exception):
     """The patch is malformed or does not fit the object; the text says how."""
 
 
+class NoPatch(Exception):
+    """The body is no patch of this type at all; the text is what Go's decoder says."""
+
+
+def go_type(value: Any) -> str:
+    """What Go's JSON decoder calls a value."""
+    names = ((bool, "bool"), (str, "string"), (dict, "object"), (list, "array"), ((int, float), "number"))
+    return next((name for types, name in names if isinstance(value, types)), "null")
+
+
 def merge(target: Any, patch: Any) -> Any:
     """RFC 7386."""
     if not isinstance(patch, dict):
@@ -37,7 +47,7 @@ def merge(target: Any, patch: Any) -> Any:
 def json_patch(target: Any, operations: Any) -> Any:
     """Apply JSON patch operations in order. Raises PatchFailed; then nothing has changed."""
     if not isinstance(operations, list):
-        raise PatchFailed("a JSON patch is a list of operations")
+        raise NoPatch(f"json: cannot unmarshal {go_type(operations)} into Go value of type jsonpatch.Patch")
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise PatchFailed("an operation needs op and path")

@@ -55,8 +55,11 @@ class ProgramProvider(Protocol):
 
 def options_of(pod: Json, query: MultiMapping[str]) -> ExecOptions:
     """The options of a request. Raises BadRequest."""
+    container = container_of(pod, query.get("container", ""))
+    if not (pod.get("spec") or {}).get("nodeName"):
+        raise statuses.bad_request(f"pod {pod['metadata']['name']} does not have a host assigned")
     options = ExecOptions(
-        container=container_of(pod, query.get("container", "")),
+        container=container,
         command=tuple(query.getall("command", ())),
         stdout=_true(query, "stdout"),
         stderr=_true(query, "stderr"),

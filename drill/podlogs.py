@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from drill import durations, statuses
+from drill import durations, kinds, statuses
 from drill.faults import Faults
-from drill.reads import number
+from drill.queries import integer
 
 Json = dict[str, Any]
 
@@ -41,46 +41,62 @@ class LogProvider(Protocol):
     def __call__(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]: ...
 
 
-def options_of(pod: Json, query: Mapping[str, str], now: float) -> LogOptions:
-    """The options of a request, with the container that is meant. Raises BadRequest as recorded."""
-    container = container_of(pod, query.get("container", ""))
-    since: float | None = None
-    if query.get("sinceSeconds"):
-        since = now - number(query, "sinceSeconds")
-    elif query.get("sinceTime"):
+def options_of(pod: Json, query: Mapping[str, str], now: float) -> LogOptions | None:
+    """The options of a request, with the container that is meant; None for a pod on no node, which has no log at all.
+
+    Raises BadRequest, and Invalid for numbers that make no sense.
+    """
+    seconds, tail, limit = (integer(query, name) for name in ("sinceSeconds", "tailLines", "limitBytes"))
+    since = None if seconds is None else now - seconds
+    if query.get("sinceTime"):
         since = durations.instant(query["sinceTime"])
-    tail = query.get("tailLines", "")
-    if tail and not tail.isdigit() and tail != "-1":
-        raise statuses.bad_request(f"tailLines: Invalid value: {tail}: must be greater than or equal to 0")
+        if since is None:
+            text = query["sinceTime"]
+            layout = "2006-01-02T15:04:05Z07:00"
+            raise statuses.bad_request(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"')
+    _check(pod["metadata"]["name"], seconds, tail, limit, both=seconds is not None and bool(query.get("sinceTime")))
+    container = container_of(pod, query.get("container", ""))
+    if not (pod.get("spec") or {}).get("nodeName"):
+        return None
     return LogOptions(
         container=container,
         previous=_true(query, "previous"),
         follow=_true(query, "follow"),
         timestamps=_true(query, "timestamps"),
-        tail=int(tail) if tail.isdigit() else None,
+        tail=tail,
         since=since,
-        limit_bytes=number(query, "limitBytes") or None,
+        limit_bytes=limit,
     )
 
 
+def _check(pod: str, seconds: int | None, tail: int | None, limit: int | None, *, both: bool) -> None:
+    causes: list[tuple[str, str, str]] = []
+    if tail is not None and tail < 0:
+        causes.append(("FieldValueInvalid", "tailLines", f"Invalid value: {tail}: must be greater than or equal to 0"))
+    if limit is not None and limit < 1:
+        causes.append(("FieldValueInvalid", "limitBytes", f"Invalid value: {limit}: must be greater than 0"))
+    if both:
+        why = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+        causes.append(("FieldValueForbidden", "[]", why))
+    elif seconds is not None and seconds < 1:
+        causes.append(("FieldValueInvalid", "sinceSeconds", f"Invalid value: {seconds}: must be greater than 0"))
+    if causes:
+        raise statuses.invalid(kinds.kind("pods"), pod, causes, kind_name="PodLogOptions")
+
+
 def container_of(pod: Json, asked: str) -> str:
-    """The container that a request to a pod's log or exec means. Raises BadRequest as recorded."""
+    """The container that a request to a pod's log or exec means. Raises BadRequest."""
     name, spec = pod["metadata"]["name"], pod.get("spec") or {}
     names = [container["name"] for container in spec.get("containers") or ()]
     init = [container["name"] for container in spec.get("initContainers") or ()]
     extra = [container["name"] for container in spec.get("ephemeralContainers") or ()]
     if not asked:
         if len(names) != 1:
-            listed = " ".join(names)
-            also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
-            raise statuses.bad_request(
-                f"a container name must be specified for pod {name}, choose one of: [{listed}]{also}"
-            )
+            listed = " ".join((*init, *names, *extra))
+            raise statuses.bad_request(f"a container name must be specified for pod {name}, choose one of: [{listed}]")
         asked = names[0]
     elif asked not in (*names, *init, *extra):
         raise statuses.bad_request(f"container {asked} is not valid for pod {name}")
-    if not spec.get("nodeName"):
-        raise statuses.bad_request(f"pod {name} does not have a host assigned")
     return str(asked)
 
 

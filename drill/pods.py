@@ -79,7 +79,6 @@ def from_template(kind: Kind, owner: Json, template: Json, *, name: str, generat
     if generated:
         metadata["generateName"] = owner["metadata"]["name"] + "-"
     spec = template.get("spec") or {}
-    own = spec.get("tolerations") or []
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -88,17 +87,26 @@ def from_template(kind: Kind, owner: Json, template: Json, *, name: str, generat
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
-            "serviceAccountName": "default",
-            "serviceAccount": "default",
             "securityContext": {},
             "schedulerName": "default-scheduler",
-            "priority": 0,
             "enableServiceLinks": True,
-            "preemptionPolicy": "PreemptLowerPriority",
-            **spec,
-            "tolerations": [*own, *_impatience(own)],
+            **admitted(spec),
         },
         "status": {"phase": "Pending", "qosClass": qos_class(spec)},
+    }
+
+
+def admitted(spec: Json) -> Json:
+    """A pod's spec with what the admission plugins for service accounts, priorities and tolerations add."""
+    own = spec.get("tolerations") or []
+    account = spec.get("serviceAccountName") or "default"
+    return {
+        "priority": 0,
+        "preemptionPolicy": "PreemptLowerPriority",
+        **spec,
+        "serviceAccountName": account,
+        "serviceAccount": account,
+        "tolerations": [*own, *_impatience(own)],
     }
 
 

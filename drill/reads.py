@@ -15,6 +15,7 @@ import msgspec
 from drill import forms, statuses, tables
 from drill.forms import Accept, Form
 from drill.kinds import Kind
+from drill.queries import integer, resource_version
 from drill.records import Record, encode, ordered_metadata
 from drill.routes import Target
 from drill.selectors import Selection, selection
@@ -67,16 +68,6 @@ def _bad_continue(why: str) -> statuses.ApiError:
     return statuses.bad_request(f"invalid continue token: continue key is not valid: {why}")
 
 
-def number(query: Query, name: str) -> int:
-    """A non-negative integer of the query, 0 if it is not there. Raises BadRequest."""
-    text = query.get(name, "")
-    if not text:
-        return 0
-    if not text.isdigit():
-        raise statuses.bad_request(f'invalid {name}: strconv.ParseUint: parsing "{text}": invalid syntax')
-    return int(text)
-
-
 class Reads:
     """Answers get and list from the store (metrics from their provider)."""
 
@@ -100,7 +91,9 @@ class Reads:
         if accept.form is Form.METADATA:
             return forms.metadata_only(record, kind, accept.version) + b"\n"
         if accept.form is Form.TABLE:
-            return tables.table([record], kind, accept.version, _included(query), self._store.clock(), {}) + b"\n"
+            metadata = {"resourceVersion": record.metadata["resourceVersion"]} if record.metadata.get("uid") else {}
+            included = _included(query)
+            return tables.table([record], kind, accept.version, included, self._store.clock(), metadata) + b"\n"
         return forms.whole(record, kind) + b"\n"
 
     def list(self, target: Target, accept: Accept, query: Query) -> bytes:
@@ -130,13 +123,14 @@ class Reads:
 
     def _page(self, target: Target, wanted: Selection, query: Query) -> tuple[Sequence[Record], Json]:
         """The records of one page, and the list's metadata."""
-        kind, namespace, limit = target.kind, target.namespace or None, number(query, "limit")
+        kind, namespace, limit = target.kind, target.namespace or None, max(integer(query, "limit") or 0, 0)
+        integer(query, "timeoutSeconds")  # a list is never that slow, but nonsense is refused
         if wanted.name and namespace is not None and "continue" not in query:
             # One name in one namespace: how kubectl waits for an object.
             found = self._store.record(kind, namespace, wanted.name)
             page = [found] if found is not None and wanted.matches(found) else []
             return page, {"resourceVersion": str(self._store.version)}
-        version, records, begin = self._start(kind, namespace, query)
+        version, records, begin = self._start(kind, namespace, query, limited=bool(limit))
         rest: Sequence[Record] = records[begin:] if begin else records
         if wanted.everything:
             page = [*rest[:limit]] if limit else [*rest]
@@ -154,24 +148,27 @@ class Reads:
                 metadata["remainingItemCount"] = more
         return page, metadata
 
-    def _start(self, kind: Kind, namespace: str | None, query: Query) -> tuple[int, Records, int]:
-        """The resourceVersion to list at, all records of it, and where this page begins among them."""
-        store, asked = self._store, number(query, "resourceVersion")
+    def _start(self, kind: Kind, namespace: str | None, query: Query, *, limited: bool) -> tuple[int, Records, int]:
+        """The resourceVersion to list at, all records of it, and where this page begins among them.
+
+        A version without a match means not older than it for a whole list and exactly it for the first page of one.
+        """
+        store = self._store
         if query.get("continue"):
-            if asked:
+            if query.get("resourceVersion", "0") != "0":
                 raise statuses.bad_request("specifying resource version is not allowed when using continue")
             version, start = read_continue_token(query["continue"])
             records = store.snapshot(kind, namespace, version)
             space, _, name = start.rpartition("/")
             last = (space or namespace or "", name)
             return version, records, bisect_right(records, last, key=lambda record: (record.namespace, record.name))
-        match = query.get("resourceVersionMatch", "")
-        if match and "resourceVersion" not in query:
-            raise statuses.forbidden_combination("resourceVersionMatch is forbidden unless resourceVersion is provided")
+        match = _match(query)
+        asked = resource_version(query)
         if asked > store.version:
             raise statuses.too_large(asked, store.version)
-        if match == "Exact" and asked not in (0, store.version):
-            return asked, store.snapshot(kind, namespace, asked), 0
+        exactly = match == "Exact" or (not match and limited)
+        if exactly and asked not in (0, store.version):
+            return asked, store.as_of(kind, namespace, asked), 0
         return store.version, store.records(kind, namespace), 0
 
     def _measured(self, target: Target) -> Records:
@@ -188,6 +185,21 @@ class Reads:
         return sorted(records, key=lambda record: (record.namespace, record.name))
 
 
+def _match(query: Query) -> str:
+    """The parameter resourceVersionMatch of a list. Raises Invalid (422) where it does not fit."""
+    match = query.get("resourceVersionMatch", "")
+    if match and not query.get("resourceVersion"):
+        raise statuses.forbidden_combination("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if match not in ("", "Exact", "NotOlderThan"):
+        raise statuses.unsupported_match(match)
+    if match == "Exact" and query["resourceVersion"] == "0":
+        raise statuses.forbidden_combination('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+    return match
+
+
 def _included(query: Query) -> str:
-    """The parameter includeObject of a Table: None, Metadata or Object."""
-    return query.get("includeObject", "Metadata")
+    """The parameter includeObject of a Table: None, Metadata or Object. Raises BadRequest."""
+    included = query.get("includeObject", "Metadata")
+    if included not in ("None", "Metadata", "Object"):
+        raise statuses.bad_request(f"unrecognized includeObject value: {included!r}")
+    return included

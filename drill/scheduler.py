@@ -63,7 +63,7 @@ class Scheduler:
         elif node:
             if old is None or not old["spec"].get("nodeName"):
                 self._loads.setdefault(node, _Load()).add(meta["uid"], requests(pod))
-        elif old is None:
+        elif old is None and pod["spec"].get("schedulerName", _COMPONENT) == _COMPONENT:
             self._queue.add((meta["namespace"], meta["name"]))
 
     def observe_node(self, change: str, kind: Kind, node: Json, old: Json | None) -> None:

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from drill import discovery, forms, loopback, openapi, podexec, podlogs, routes, statuses
+from drill import discovery, forms, loopback, openapi, podexec, podlogs, reviews, routes, statuses
 from drill.access import Access, User
 from drill.calls import Call
 from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
-from drill.kinds import KINDS
 from drill.machines import check_reachable
 from drill.observing import Observer, seen
 from drill.podexec import ProgramProvider
@@ -32,7 +31,13 @@ Json = dict[str, Any]
 
 VERSION: Final = "v1.34.2"
 _HEALTH: Final = ("/healthz", "/livez", "/readyz")
-_REVIEWS: Final = ("selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews")
+_METHODS: Final = {  # of subresources; of status and scale, those of ""
+    "": ("GET", "HEAD", "PUT", "PATCH"),
+    "log": ("GET", "HEAD"),
+    "exec": ("GET", "POST"),
+    "eviction": ("POST",),
+    "binding": ("POST",),
+}
 _MAX_BODY: Final = 8 * 1024 * 1024
 _LISTEN_BACKLOG: Final = 128
 
@@ -210,8 +215,15 @@ class ApiServer:
         if isinstance(target, GroupTarget):
             return self._discover(request, user, target)
         if target is None or not self._discovery.serves(target.kind):
-            return _text(404, "404 page not found\n")
+            return self._nowhere(path)
         return await self._resource(request, user, target)
+
+    def _nowhere(self, path: str) -> web.Response:
+        """Below a group that is served, its router answers; below one that is not, nobody does."""
+        parts = path.split("/")
+        if parts[1] == "apis" and self._discovery.group(parts[2]) is None:
+            return _text(404, "404 page not found\n")
+        raise statuses.no_such_resource()
 
     def _outside(self, request: web.BaseRequest, user: User, path: str) -> web.Response:
         """Version, health and the roots of discovery."""
@@ -224,6 +236,8 @@ class ApiServer:
         if path.startswith(_HEALTH):
             return _text(200, "ok")
         if path in ("/api", "/apis"):
+            if request.method not in ("GET", "HEAD"):
+                raise statuses.method_not_allowed()
             accept = forms.negotiate(request.headers.get("Accept"), transformable=False)
             if accept.aggregated:
                 body = self._discovery.aggregated(core=path == "/api", version=accept.version)
@@ -237,7 +251,7 @@ class ApiServer:
             document = openapi.document(self._discovery.kinds, path.removeprefix("/openapi/v3/"), self.version)
             if document is not None:
                 return _json(200, document)
-        return _text(404, "404 page not found\n")
+        return _json(404, {"paths": ["/api", "/api/v1", "/apis", *_HEALTH, "/openapi/v3", "/version"]})
 
     def _discover(self, request: web.BaseRequest, user: User, target: GroupTarget) -> web.Response:
         if not self.access.allowed_path(user, request.path):
@@ -248,7 +262,11 @@ class ApiServer:
             body = self._discovery.resources(target.group, target.version)
         else:
             body = self._discovery.group(target.group)
-        return _text(404, "404 page not found\n") if body is None else _json(200, body)
+        if body is None:
+            return self._nowhere(request.path)
+        if request.method not in ("GET", "HEAD"):
+            raise statuses.method_not_allowed()
+        return _json(200, body)
 
     async def _resource(self, request: web.BaseRequest, user: User, target: Target) -> web.StreamResponse:
         query, method, kind = request.query, request.method, target.kind
@@ -261,9 +279,11 @@ class ApiServer:
         if target.subresource:
             if target.subresource not in kind.subresources:
                 raise statuses.no_such_resource()
+            if method not in _METHODS.get(target.subresource, _METHODS[""]):
+                raise statuses.method_not_allowed()
         elif verb not in kind.verbs:
             raise statuses.method_not_allowed()
-        if target.subresource == "log" and method == "GET":
+        if target.subresource == "log":
             return await self._log(request, target)
         if target.subresource == "exec":
             return await self._exec(request, target)
@@ -282,8 +302,8 @@ class ApiServer:
             query,
             query.get("fieldManager") or _agent(request),
         )
-        if kind.plural in _REVIEWS:
-            return self._review(call, user)
+        if kind.plural in reviews.PLURALS:
+            return _json(201, reviews.answer(call, user, self.access, self.store.now()))
         outcome = self._write(call, method)
         return self._answer(request, outcome, call)
 
@@ -294,12 +314,12 @@ class ApiServer:
             return writes.scale(call, method)
         if target.subresource in ("eviction", "binding"):
             pods = {"eviction": writes.evict, "binding": writes.bind}
-            carry_out = pods[target.subresource] if method == "POST" else None
+            carry_out = pods[target.subresource]
         elif target.name:
             carry_out = {"PUT": writes.update, "PATCH": writes.patch, "DELETE": writes.delete}.get(method)
         else:
             carry_out = {"POST": writes.create, "DELETE": writes.delete_collection}.get(method)
-        if carry_out is None or (target.subresource == "status" and method == "DELETE"):
+        if carry_out is None:
             raise statuses.method_not_allowed()
         return carry_out(call)
 
@@ -314,25 +334,13 @@ class ApiServer:
             return _bytes(outcome.code, self._reads.one(outcome.record, kind, accept, call.query))
         return _json(outcome.code, outcome.body or {})
 
-    def _review(self, call: Call, user: User) -> web.Response:
-        """What `kubectl auth can-i`, `can-i --list` and `whoami` ask."""
-        asked = call.object()
-        spec = asked.get("spec") or {}
-        head = {"kind": call.target.kind.kind, "apiVersion": call.target.kind.api_version, "metadata": {}}
-        match call.target.kind.plural:
-            case "selfsubjectaccessreviews":
-                return _json(201, {**head, "spec": spec, "status": self.access.review(user, spec)})
-            case "selfsubjectrulesreviews":
-                status = self.access.rules(user, KINDS, spec.get("namespace", ""))
-                return _json(201, {**head, "spec": spec, "status": status})
-            case _:
-                return _json(201, {**head, "status": {"userInfo": {"username": user.name, "groups": [*user.groups]}}})
-
     async def _log(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         record = self.store.record(target.kind, target.namespace, target.name)
         if record is None:
             raise statuses.not_found(target.kind, target.name)
         options = podlogs.options_of(record.object, request.query, self.store.clock())
+        if options is None:
+            return web.Response(status=204)
         if self._logs is None:
             raise statuses.bad_request("this platform keeps no logs")
         check_reachable(self.store, record.object, "containerLogs")
@@ -342,8 +350,6 @@ class ApiServer:
         record = self.store.record(target.kind, target.namespace, target.name)
         if record is None:
             raise statuses.not_found(target.kind, target.name)
-        if request.method not in ("GET", "POST"):
-            raise statuses.method_not_allowed()
         options = podexec.options_of(record.object, request.query)
         if self._programs is None:
             raise statuses.bad_request("this platform runs nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from drill.kinds import Kind
@@ -70,16 +71,20 @@ def forbidden_path(user: str, verb: str, path: str) -> ApiError:
     return ApiError(403, "Forbidden", f'forbidden: User "{user}" cannot {verb} path "{path}"', {})
 
 
-def not_found(kind: Kind, name: str) -> ApiError:
-    return ApiError(404, "NotFound", f'{kind.resource} "{name}" not found', _about(kind, name))
+def not_found(kind: Kind, name: str, subresource: str = "") -> ApiError:
+    plural = f"{kind.plural}/{subresource}" if subresource else kind.plural
+    resource = f"{plural}.{kind.group}" if kind.group else plural
+    return ApiError(404, "NotFound", f'{resource} "{name}" not found', _about(kind, name, plural))
 
 
 def no_such_resource() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
-def already_exists(kind: Kind, name: str) -> ApiError:
-    return ApiError(409, "AlreadyExists", f'{kind.resource} "{name}" already exists', _about(kind, name))
+def already_exists(kind: Kind, name: str, *, going: bool = False) -> ApiError:
+    """409; ``going`` is one that is being deleted."""
+    why = "object is being deleted: " if going else ""
+    return ApiError(409, "AlreadyExists", f'{why}{kind.resource} "{name}" already exists', _about(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str = "") -> ApiError:
@@ -87,6 +92,40 @@ def conflict(kind: Kind, name: str, why: str = "") -> ApiError:
     return ApiError(
         409, "Conflict", f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}', _about(kind, name)
     )
+
+
+def another_uid(kind: Kind, namespace: str, name: str, given: str, has: str) -> ApiError:
+    """409 for a replacement of an object that is not the one that was read."""
+    key = "/".join(filter(None, ("/registry", kind.group if kind.custom else "", kind.plural, namespace, name)))
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {given}, UID in object meta: {has}"
+    )
+    return conflict(kind, name, why)
+
+
+def precondition(kind: Kind, name: str, shown: str, given: str, has: str) -> ApiError:
+    """409 for a deletion whose precondition does not hold."""
+    resource = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    why = (
+        f"the {shown} in the precondition ({given}) does not match the {shown} in record ({has}). The object might "
+        f"have been {'deleted and then recreated' if shown == 'UID' else 'modified'}"
+    )
+    message = f'Operation cannot be fulfilled on {resource} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _about(kind, name, kind.kind))
+
+
+def version_needed(kind: Kind, name: str) -> ApiError:
+    """422 for a blind replacement of what must not be replaced blindly."""
+    cause = ("FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")
+    return invalid(kind, name, [cause], kind_name=kind.plural)
+
+
+def unreadable_patch(result: str, why: str) -> ApiError:
+    """422 for a patch after which the object is none of its kind."""
+    shown = "Invalid value: " + json.dumps(result, ensure_ascii=False) + f": {why}"
+    details = {"causes": [{"reason": "FieldValueInvalid", "message": shown, "field": "patch"}]}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {shown}', details)
 
 
 def apply_conflict(conflicts: list[tuple[str, str]]) -> ApiError:
@@ -118,7 +157,7 @@ def invalid(
     texts = list(dict.fromkeys(f"{field}: {message}" for _, field, message in causes))
     listed = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     qualified = f"{shown_kind}.{shown_group}" if shown_group else shown_kind
-    details: Json = {"name": name}
+    details: Json = {"name": name} if name else {}
     if shown_group:
         details["group"] = shown_group
     details["kind"] = shown_kind
@@ -126,27 +165,32 @@ def invalid(
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {listed}', details)
 
 
-def invalid_options(field: str, message: str) -> ApiError:
-    """422 for the parameters of a patch."""
+def invalid_options(kind: str, reason: str, field: str, message: str) -> ApiError:
+    """422 for the parameters of a write; ``kind`` is CreateOptions, UpdateOptions, PatchOptions or DeleteOptions."""
     return ApiError(
         422,
         "Invalid",
-        f'PatchOptions.meta.k8s.io "" is invalid: {field}: {message}',
+        f'{kind}.meta.k8s.io "" is invalid: {field}: {message}',
         {
             "group": "meta.k8s.io",
-            "kind": "PatchOptions",
-            "causes": [{"reason": "FieldValueRequired", "message": message, "field": field}],
+            "kind": kind,
+            "causes": [{"reason": reason, "message": message, "field": field}],
         },
     )
 
 
-def rejected(why: str) -> ApiError:
-    """422 for a patch that does not fit."""
-    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {why}", {})
+def rejected() -> ApiError:
+    """422 for a JSON patch that does not fit; which of its operations, a real server does not say either."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
+
+
+def unreadable_version(field: str, text: str) -> ApiError:
+    """500, as a real server's watch cache answers a resourceVersion that is no number."""
+    return ApiError(500, "", f'{field}: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
 
 
 def forbidden_combination(why: str) -> ApiError:
@@ -165,12 +209,28 @@ def forbidden_combination(why: str) -> ApiError:
     )
 
 
+def unsupported_match(match: str) -> ApiError:
+    """422 for a resourceVersionMatch that nobody knows."""
+    why = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
+    cause = {"reason": "FieldValueNotSupported", "message": why, "field": "resourceVersionMatch"}
+    return ApiError(
+        422,
+        "Invalid",
+        f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {why}',
+        {"group": "meta.k8s.io", "kind": "ListOptions", "causes": [cause]},
+    )
+
+
 def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
 def too_old(asked: int, oldest: int) -> ApiError:
     return expired(f"too old resource version: {asked} ({oldest})")
+
+
+def list_expired() -> ApiError:
+    return expired("The resourceVersion for the provided list is too old.")
 
 
 def continue_expired() -> ApiError:
@@ -197,10 +257,25 @@ def method_not_allowed() -> ApiError:
 
 
 def not_acceptable(accepted: str) -> ApiError:
-    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}", {})
+    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")
+
+
+def not_produced() -> ApiError:
+    return ApiError(406, "NotAcceptable", "406: Not Acceptable", {})
+
+
+def unknown_format() -> ApiError:
+    """415 for the body of a POST or a PUT."""
+    return ApiError(
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: application/json, "
+        "application/yaml, application/vnd.kubernetes.protobuf",
+    )
 
 
 def unsupported_media_type() -> ApiError:
+    """415 for a patch."""
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 

@@ -28,6 +28,7 @@ EVERYTHING: Final = "*"  # as a subresource of `update`: spec, status and metada
 _NAME_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # as k8s.io/apimachinery/pkg/util/rand: no vowels, no words
 _SNAPSHOTS_KEPT: Final = 64  # lists of references; several clients page at once while everything changes
 _FIXED: Final = ("name", "generateName", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
+_COLLECTORS: Final = ("orphan", "foregroundDeletion")  # the garbage collector's own finalizers
 _DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 
 
@@ -106,7 +107,7 @@ class ObjectStore:
         name = given.get("name") or generated_name(given.get("generateName") or "")
         namespace = (given.get("namespace") or "") if kind.namespaced else ""
         if self.record(kind, namespace, name) is not None:
-            raise statuses.already_exists(kind, name)
+            raise statuses.already_exists(kind, name, going=self._goes(kind, namespace, name))
         metadata = {
             **given,
             "name": name,
@@ -200,12 +201,20 @@ class ObjectStore:
         return Record(kind, self._version + 1, content)
 
     def delete(
-        self, kind: Kind, namespace: str | None, name: str, *, grace_seconds: int | None = None, uid: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        *,
+        grace_seconds: int | None = None,
+        uid: str | None = None,
+        finalizer: str | None = None,
     ) -> Json:
         """Delete an object, or mark it as being deleted, and return its last or its marked state.
 
         A pod on a node is marked and given ``grace_seconds`` (default: its own, else 30; 0 is at once); whoever plays
-        the kubelet calls `remove`. Finalizers are waited for. A namespace takes everything in it along.
+        the kubelet calls `remove`. Finalizers are waited for, ``finalizer`` too, which is the garbage collector's. A
+        namespace takes everything in it along.
 
         Raises NotFound, and Conflict for another uid.
         """
@@ -217,8 +226,15 @@ class ObjectStore:
                 kind, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {current.uid}"
             )
         grace = self._grace(current, grace_seconds)
-        if grace == 0 and not current.metadata.get("finalizers"):
-            return self.remove(kind, namespace, name)
+        finalizers = [*(current.metadata.get("finalizers") or ())]
+        if finalizer is not None and finalizer not in finalizers:
+            finalizers = [*(one for one in finalizers if one not in _COLLECTORS), finalizer]
+        if grace == 0 and not finalizers:
+            last = self.remove(kind, namespace, name)
+            if current.kind is not kinds.kind("pods") or current.metadata.get("deletionTimestamp"):
+                return last
+            ended = {"deletionTimestamp": self.now(), "deletionGracePeriodSeconds": 0}
+            return {**last, "metadata": ordered_metadata({**last["metadata"], **ended})}
         marked = current.metadata.get("deletionTimestamp")
         if marked and grace >= current.metadata.get("deletionGracePeriodSeconds", 0):
             return current.object
@@ -227,6 +243,7 @@ class ObjectStore:
             "resourceVersion": str(self._version + 1),
             "deletionTimestamp": rfc3339(self.clock() + grace),
             "deletionGracePeriodSeconds": grace,
+            "finalizers": finalizers,
         }
         if current.kind.generation and not marked:
             metadata["generation"] = metadata.get("generation", 0) + 1
@@ -285,6 +302,21 @@ class ObjectStore:
             raise statuses.continue_expired()
         return records
 
+    def as_of(self, kind: Kind, namespace: str | None, version: int) -> Records:
+        """What `records` gave when the resourceVersion was ``version``. Raises Expired (410) when it is forgotten."""
+        if version < self._shelf(kind).floor:
+            raise statuses.list_expired()
+        found = {(one.namespace, one.name): one for one in self.records(kind, namespace)}
+        for change in reversed(self.since(kind, version)):
+            place = (change.record.namespace, change.record.name)
+            if namespace not in (None, place[0]):
+                continue
+            if change.old is None:
+                found.pop(place, None)
+            else:
+                found[place] = change.old
+        return [found[place] for place in sorted(found)]
+
     def keep(self, kind: Kind, namespace: str | None, version: int, records: Records) -> None:
         """Keep the records of a resourceVersion for the next pages of a paged list; the oldest snapshot is let go."""
         key = (kinds.stored(kind), namespace, version)
@@ -301,6 +333,10 @@ class ObjectStore:
             shelf.forget(self._version)
 
     # Within
+
+    def _goes(self, kind: Kind, namespace: str, name: str) -> bool:
+        record = self.record(kind, namespace, name)
+        return record is not None and bool(record.metadata.get("deletionTimestamp"))
 
     def _shelf(self, kind: Kind) -> Shelf:
         shelf = self._shelves.get(kind)

@@ -25,6 +25,8 @@ def container(spec: Json) -> Json:
     }
     if spec.get("ports"):
         filled["ports"] = [{"protocol": "TCP", **port} for port in spec["ports"]]
+    if spec.get("env"):
+        filled["env"] = [_variable(one) for one in spec["env"]]
     for name in ("readinessProbe", "livenessProbe", "startupProbe"):
         if name in spec:
             probe = {**_PROBE, **spec[name]}
@@ -37,11 +39,18 @@ def container(spec: Json) -> Json:
     return filled
 
 
+def _variable(variable: Json) -> Json:
+    source = variable.get("valueFrom")
+    if not isinstance(source, dict) or "fieldRef" not in source:
+        return variable
+    return {**variable, "valueFrom": {**source, "fieldRef": {"apiVersion": "v1", **source["fieldRef"]}}}
+
+
 def pod_spec(spec: Json) -> Json:
     """A pod's spec with its defaults."""
     return {
-        **{key: value for key, value in spec.items() if key != "containers"},
-        "containers": [container(one) for one in spec["containers"]],
+        **spec,
+        **_listed(spec),
         "restartPolicy": spec.get("restartPolicy", "Always"),
         "terminationGracePeriodSeconds": spec.get("terminationGracePeriodSeconds", 30),
         "dnsPolicy": spec.get("dnsPolicy", "ClusterFirst"),
@@ -50,11 +59,31 @@ def pod_spec(spec: Json) -> Json:
     }
 
 
+def _listed(spec: Json) -> Json:
+    """The containers and volumes of a pod's spec, those that it has."""
+    lists: Json = {
+        name: [container(one) for one in spec[name]] for name in ("initContainers", "containers") if spec.get(name)
+    }
+    if spec.get("volumes"):
+        lists["volumes"] = [_volume(one) for one in spec["volumes"]]
+    return lists
+
+
+def _volume(volume: Json) -> Json:
+    filled = {**volume} if len(volume) > 1 else {**volume, "emptyDir": {}}
+    for source in ("configMap", "secret", "projected", "downwardAPI"):
+        if isinstance(filled.get(source), dict):
+            filled[source] = {"defaultMode": 420, **filled[source]}
+    if isinstance(filled.get("hostPath"), dict):
+        filled["hostPath"] = {"type": "", **filled["hostPath"]}
+    return filled
+
+
 def deployment(obj: Json) -> Json:
     """A Deployment with its defaults."""
     spec = obj["spec"]
     strategy = spec.get("strategy") or {"type": "RollingUpdate"}
-    if strategy.get("type", "RollingUpdate") == "RollingUpdate":
+    if (strategy.get("type") or "RollingUpdate") == "RollingUpdate":
         rolling = {"maxUnavailable": "25%", "maxSurge": "25%", **(strategy.get("rollingUpdate") or {})}
         strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
     filled = {
@@ -95,21 +124,29 @@ def daemon_set(obj: Json) -> Json:
     return {**obj, "spec": filled}
 
 
-def service(obj: Json, cluster_ip: str) -> Json:
-    """A Service with its defaults and the address that the API server would give it."""
+def service_defaults(obj: Json) -> Json:
+    """A Service with its defaults."""
     spec = obj["spec"]
     filled = {
         "type": "ClusterIP",
         "sessionAffinity": "None",
         "internalTrafficPolicy": "Cluster",
+        **spec,
+        "ports": [{"protocol": "TCP", "targetPort": port["port"], **port} for port in spec.get("ports") or ()],
+    }
+    return {**obj, "spec": filled}
+
+
+def service(obj: Json, cluster_ip: str) -> Json:
+    """A Service with its defaults and the address that the API server would give it."""
+    obj = service_defaults(obj)
+    addresses = {
         "ipFamilies": ["IPv4"],
         "ipFamilyPolicy": "SingleStack",
         "clusterIP": cluster_ip,
         "clusterIPs": [cluster_ip],
-        **spec,
-        "ports": [{"protocol": "TCP", "targetPort": port["port"], **port} for port in spec.get("ports") or ()],
     }
-    return {**obj, "spec": filled, "status": {"loadBalancer": {}}}
+    return {**obj, "spec": {**addresses, **obj["spec"]}, "status": {"loadBalancer": {}}}
 
 
 def _template(template: Json) -> Json:

@@ -14,7 +14,7 @@ from drill import forms, statuses, tables
 from drill.faults import Faults
 from drill.forms import Accept, Form
 from drill.kinds import Kind
-from drill.reads import number
+from drill.queries import integer, resource_version
 from drill.records import Change, Record, encode
 from drill.routes import Target
 from drill.selectors import Selection, selection
@@ -48,7 +48,7 @@ class Watch:
 
     def begin(self, query: Mapping[str, str]) -> Callable[[], None]:
         """Collect what the start asks for and follow from there; the result ends the following."""
-        asked = number(query, "resourceVersion")
+        asked = resource_version(query)
         initial = query.get("sendInitialEvents") == "true"
         try:
             if asked > self._store.version:
@@ -210,9 +210,9 @@ class Watches:
             raise statuses.forbidden_combination(
                 "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
             )
-        seconds = number(query, "timeoutSeconds") or random.uniform(1800, 3600)  # noqa: S311 - spreads reconnects
+        seconds = integer(query, "timeoutSeconds") or random.uniform(1800, 3600)  # noqa: S311 - spreads reconnects
         if self._faults.expired_as_status:
-            asked = number(query, "resourceVersion")
+            asked = resource_version(query)
             if asked:
                 self._store.since(target.kind, asked)
         watch = Watch(self._store, target, accept, query, wanted)

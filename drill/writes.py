@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from drill import admission, apply, evictions, forms, kinds, patches, scales, statuses
+from drill import admission, apply, evictions, forms, kinds, options, ownership, patches, scales, statuses, typed
 from drill.calls import APPLY, Call
+from drill.deletion import Deletion
 from drill.kinds import Kind
-from drill.reads import number
-from drill.records import Record, ordered_metadata
+from drill.records import Record, encode, ordered_metadata
 from drill.routes import Target
-from drill.selectors import selection
 from drill.store import ObjectStore
 
 Json = dict[str, Any]
@@ -19,9 +18,8 @@ Json = dict[str, Any]
 MERGE: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
-_RETURNED: Final = frozenset(
-    {"Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "Namespace"}
-)
+# Kinds whose replacement must say which version it replaces; the others may be replaced blindly.
+_CONDITIONAL: Final = ("Lease", "PodDisruptionBudget")
 _SERVER_SET: Final = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields")
 
 
@@ -40,6 +38,7 @@ class Writes:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._deletion = Deletion(store)
         self._namespaces = kinds.kind("namespaces")
 
     # Creating
@@ -47,7 +46,8 @@ class Writes:
     def create(self, call: Call) -> Outcome:
         """POST to a collection. Raises NotFound for a missing namespace, AlreadyExists, Invalid."""
         kind = call.target.kind
-        obj = call.object()
+        options.check("CreateOptions", call.query)
+        obj = typed.of_body(kind, call.object())
         for field in _SERVER_SET:
             obj["metadata"].pop(field, None)
         if "status" in kind.subresources and kind.kind not in ("Node", "Namespace"):
@@ -58,21 +58,33 @@ class Writes:
         kind, store = call.target.kind, self._store
         if kind.namespaced and store.record(self._namespaces, None, call.target.namespace) is None:
             raise statuses.not_found(self._namespaces, call.target.namespace)
-        obj = _initial(kind, admission.admit(kind, _stored_form(kind, obj)))
-        manager = call.manager if track else None
+        obj = admission.defaulted(kind, _stored_form(kind, obj))
+        if track:  # before the server's own additions, which belong to nobody
+            obj["metadata"] = {**obj["metadata"]}
+            ownership.track(kind, None, obj, call.manager, store.now())
+        obj = admission.completed(kind, obj)
         if call.dry:
-            record = store.prepare(kind, obj, manager=manager)
-            return Outcome(201, _without_version(record))
-        created = store.create(kind, obj, manager=manager)
-        return Outcome(201, self._record(kind, created))
+            return Outcome(201, _without_version(store.prepare(kind, obj)))
+        return Outcome(201, self._record(kind, store.create(kind, obj)))
 
     # Changing
 
     def update(self, call: Call) -> Outcome:
         """PUT. Raises NotFound, Conflict, Invalid."""
-        kind = call.target.kind
-        obj = call.object()
+        kind, name = call.target.kind, call.target.name
+        options.check("UpdateOptions", call.query)
+        given = call.object(named=False)
+        if not given["metadata"].get("name"):
+            raise statuses.bad_request(
+                f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+            )
+        obj = typed.of_body(kind, given)
         current = self._current(call.target)
+        uid = obj["metadata"].get("uid")
+        if uid not in (None, "", current.uid):
+            raise statuses.another_uid(kind, call.target.namespace, name, uid, current.uid)
+        if (kind.custom or kind.kind in _CONDITIONAL) and not obj["metadata"].get("resourceVersion"):
+            raise statuses.version_needed(kind, name)
         obj["metadata"].pop("managedFields", None)
         if current.metadata.get("managedFields"):
             obj["metadata"]["managedFields"] = current.metadata["managedFields"]
@@ -85,11 +97,10 @@ class Writes:
             return self._apply(call)
         if media not in (MERGE, JSON_PATCH, STRATEGIC) or (media == STRATEGIC and kind.custom):
             raise statuses.unsupported_media_type()
+        options.check("PatchOptions", call.query)
         current = self._current(call.target)
         shown = forms.converted(current, kind)
         patched = patch_with(kind, shown, call)
-        if patched.get("kind") != kind.kind or patched.get("apiVersion") != kind.api_version:
-            raise statuses.bad_request("the patch changes the kind or the API version of the object")
         return self._update(call, current, _stored_form(kind, patched))
 
     def _update(self, call: Call, current: Record, obj: Json, *, track: bool = True) -> Outcome:
@@ -99,7 +110,7 @@ class Writes:
             raise statuses.conflict(kind, current.name)
         admission.check_update(kind, current.object, obj)
         if subresource is None:
-            obj = admission.admit(kind, obj)
+            obj = admission.defaulted(kind, obj)
         manager = call.manager if track else None
         if call.dry:
             revised = self._store.revise(current, obj, subresource=subresource, manager=manager)
@@ -110,15 +121,17 @@ class Writes:
 
     def _apply(self, call: Call) -> Outcome:
         kind, target = call.target.kind, call.target
-        if not call.query.get("fieldManager"):
-            raise statuses.invalid_options("fieldManager", "Required value: is required for apply patch")
-        config = call.object()
+        options.check("PatchOptions", call.query, apply=True)
+        config = call.configuration()
         if config["metadata"].get("managedFields"):
             raise statuses.bad_request("metadata.managedFields must be nil")
         uid = config["metadata"].get("uid")
         current = self._store.record(kind, target.namespace, target.name)
-        if current is None and (target.subresource or uid):
+        if current is None and target.subresource:
             raise statuses.not_found(kind, target.name)
+        if current is None and uid:
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise statuses.conflict(kind, target.name, why)
         applied = apply.apply(
             kind,
             forms.converted(current, kind) if current is not None else None,
@@ -128,6 +141,7 @@ class Writes:
             now=self._store.now(),
             subresource=target.subresource,
         )
+        applied = typed.of_body(kind, applied)
         if current is None:
             return self._create(call, applied, track=False)
         return self._update(call, current, _stored_form(kind, applied), track=False)
@@ -136,25 +150,28 @@ class Writes:
 
     def scale(self, call: Call, method: str) -> Outcome:
         """GET, PUT and PATCH of the scale subresource; the answer is a Scale."""
-        kind = call.target.kind
-        current = self._current(call.target)
+        kind, name = call.target.kind, call.target.name
+        current = self._store.record(kind, call.target.namespace, name)
+        if current is None:
+            raise statuses.not_found(kind, name, "scale")
         shown = scales.scale_of(current)
         if method == "GET":
             return Outcome(200, body=shown)
         if method == "PUT":
-            wanted = call.decoded()
+            options.check("UpdateOptions", call.query)
+            wanted = scales.replacement(call.decoded(), name)
         elif call.media in (MERGE, JSON_PATCH, STRATEGIC):
+            options.check("PatchOptions", call.query)
             wanted = patch_with(kind, shown, call)
         else:
             raise statuses.unsupported_media_type()
-        replicas = scales.replicas_of(wanted, current)
         metadata = wanted.get("metadata") or {}
         version, uid = metadata.get("resourceVersion"), metadata.get("uid")
         if uid not in (None, "", current.uid):
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {current.uid}"
-            raise statuses.conflict(kind, current.name, why)
+            raise statuses.another_uid(kind, call.target.namespace, name, uid, current.uid)
         if version not in (None, "", current.metadata["resourceVersion"]):
             raise statuses.conflict(kind, current.name)
+        replicas = scales.replicas_of(wanted, current)
         obj = {**current.object, "spec": {**current.object["spec"], "replicas": replicas}}
         if call.dry:
             revised = self._store.revise(current, obj, manager=call.manager, through="scale")
@@ -168,70 +185,12 @@ class Writes:
 
     def delete(self, call: Call) -> Outcome:
         """DELETE of one object. Raises NotFound, Conflict (preconditions)."""
-        options = self._delete_options(call)
-        current = self._current(call.target)
-        preconditions = options.get("preconditions") or {}
-        for field, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            wanted, has = preconditions.get(field), current.metadata[field]
-            if wanted not in (None, has):
-                why = f"Precondition failed: {shown} in precondition: {wanted}, {shown} in object meta: {has}"
-                raise statuses.conflict(call.target.kind, current.name, why)
-        last = current if call.dry or _dry(options) else self._delete(current, options)
-        if call.target.kind.kind in _RETURNED or last.metadata.get("finalizers"):
-            return Outcome(200, last)
-        details: Json = {"name": current.name}
-        if call.target.kind.group:
-            details["group"] = call.target.kind.group
-        details |= {"kind": call.target.kind.plural, "uid": current.uid}
-        return Outcome(
-            200,
-            body={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details},
-        )
+        last = self._deletion.one(call, self._current(call.target))
+        return Outcome(200, last) if isinstance(last, Record) else Outcome(200, body=last)
 
     def delete_collection(self, call: Call) -> Outcome:
         """DELETE of what the selectors match; the answer lists it."""
-        options = self._delete_options(call)
-        wanted = selection(call.target.kind, call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""))
-        matching = [
-            record
-            for record in self._store.records(call.target.kind, call.target.namespace or None)
-            if wanted.matches(record)
-        ]
-        if not call.dry and not _dry(options):
-            for record in matching:
-                self._delete(record, options)
-        return Outcome(200, records=tuple(matching))
-
-    def _delete(self, record: Record, options: Json) -> Record:
-        orphan = options.get("propagationPolicy") == "Orphan" or options.get("orphanDependents") is True
-        if orphan:
-            self._orphan(record.uid)
-        grace = options.get("gracePeriodSeconds")
-        last = self._store.delete(record.kind, record.namespace, record.name, grace_seconds=grace)
-        return Record(record.kind, record.version, last)
-
-    def _orphan(self, owner: str) -> None:
-        """Take the owner's reference from its dependents, so that the garbage collector leaves them."""
-        for kind in kinds.KINDS:
-            if kind.stored_as is not None or "update" not in kind.verbs:
-                continue
-            for obj in self._store.list(kind):
-                references = obj["metadata"].get("ownerReferences") or []
-                kept = [reference for reference in references if reference.get("uid") != owner]
-                if len(kept) != len(references):
-                    self._store.update(kind, {**obj, "metadata": {**obj["metadata"], "ownerReferences": kept}})
-
-    @staticmethod
-    def _delete_options(call: Call) -> Json:
-        options: Json = {}
-        if call.body.strip():
-            decoded = call.decoded()
-            options = decoded if isinstance(decoded, dict) else {}
-        if "gracePeriodSeconds" in call.query:
-            options["gracePeriodSeconds"] = number(call.query, "gracePeriodSeconds")
-        if "propagationPolicy" in call.query:
-            options["propagationPolicy"] = call.query["propagationPolicy"]
-        return options
+        return Outcome(200, records=self._deletion.collection(call))
 
     # Pods
 
@@ -252,11 +211,11 @@ class Writes:
         """POST of an Eviction: a delete that disruption budgets may refuse with 429."""
         pod = self._current(call.target)
         eviction = call.decoded() if call.body.strip() else {}
-        options = eviction.get("deleteOptions") or {}
-        dry = call.dry or _dry(options)
-        evictions.admit(self._store, pod, options, dry=dry)
+        asked = eviction.get("deleteOptions") or {}
+        dry = call.dry or "All" in (asked.get("dryRun") or ())
+        evictions.admit(self._store, pod, asked, dry=dry)
         if not dry:
-            self._delete(pod, options)
+            self._deletion.remove(pod, asked)
         return Outcome(
             201, body={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         )
@@ -278,50 +237,54 @@ class Writes:
         return Record(kinds.stored(kind), int(metadata["resourceVersion"]), obj)
 
 
-def _dry(options: Json) -> bool:
-    """Whether a DeleteOptions says dryRun."""
-    return "All" in (options.get("dryRun") or ())
-
-
 def patch_with(kind: Kind, shown: Json, call: Call) -> Json:
     """``shown`` after the call's JSON, merge or strategic merge patch. Raises BadRequest, Invalid."""
     patch = call.decoded()
     try:
         if call.media == JSON_PATCH:
             patched = patches.json_patch(shown, patch)
-        elif not isinstance(patch, dict):
-            raise statuses.bad_request("the patch is not an object")
         elif call.media == MERGE:
             patched = patches.merge(shown, patch)
-        else:
+        elif isinstance(patch, dict):
             patched = patches.strategic(kind.kind, shown, patch)
+        else:
+            raise statuses.bad_request(
+                f"json: cannot unmarshal {patches.go_type(patch)} into Go value of type map[string]interface {{}}"
+            )
+    except patches.NoPatch as error:
+        raise statuses.bad_request(str(error)) from None
     except patches.PatchFailed as error:
         if call.media == JSON_PATCH:
-            raise statuses.rejected(
-                f"the server rejected our request due to an error in our request: {error}"
-            ) from None
+            raise statuses.rejected() from None
         raise statuses.bad_request(str(error)) from None
-    if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
-        raise statuses.rejected("it leaves no object")
     name, namespace = shown["metadata"]["name"], shown["metadata"].get("namespace")
-    if patched["metadata"].get("name") != name or patched["metadata"].get("namespace") != namespace:
-        raise statuses.bad_request("the name of the object does not match the name on the URL")
+    patched = _read(kind, patched, shown)
+    metadata = patched["metadata"]
+    if metadata.get("name") != name:
+        given = metadata.get("name", "")
+        raise statuses.bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+    if metadata.get("namespace") != namespace:
+        given = metadata.get("namespace", "")
+        raise statuses.bad_request(
+            f"the namespace of the object ({given}) does not match the namespace on the request ({namespace})"
+        )
     return patched
 
 
-def _initial(kind: Kind, obj: Json) -> Json:
-    """A new object with the status that the server itself gives it."""
-    if kind.kind == "Pod":
-        return {**obj, "status": {"phase": "Pending", "qosClass": "Burstable"}}
-    if kind.kind == "Namespace":
-        labels = {**(obj["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": obj["metadata"].get("name")}
-        metadata = {**obj["metadata"], "labels": labels}
-        return {**obj, "metadata": metadata, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
-    if kind.kind == "Service":
-        return {**obj, "status": {"loadBalancer": {}}}
-    if "status" in kind.subresources and not kind.custom and "status" not in obj:
-        return {**obj, "status": {}}
-    return obj
+def _read(kind: Kind, patched: Any, shown: Json) -> Json:
+    """What a patch has made, as the object that it must still be. Raises Invalid."""
+    why = ""
+    if not isinstance(patched, dict):
+        why = f"json: cannot unmarshal {patches.go_type(patched)} into Go value of type struct"
+    elif (patched.get("kind"), patched.get("apiVersion")) != (shown["kind"], shown["apiVersion"]):
+        given = f"{patched.get('apiVersion', '')}, Kind={patched.get('kind', '')}"
+        why = f"converting ({given}) to ({kind.api_version}, Kind={kind.kind}): unknown conversion"
+    else:
+        try:
+            return typed.decoded(kind, patched)
+        except typed.WrongType as error:
+            why = str(error)
+    raise statuses.unreadable_patch(encode(patched).decode(), why)
 
 
 def _stored_form(kind: Kind, obj: Json) -> Json:

@@ -528,7 +528,7 @@ async def test_methods_that_do_not_exist_are_told(wire: Wire) -> None:
 
 async def test_a_body_that_is_no_object_is_a_bad_request(wire: Wire) -> None:
     assert (await wire.ask("POST", PODS, [])).refusal == (400, "BadRequest")
-    assert (await wire.ask("PATCH", DEPLOYMENT, 7, Content_Type=MERGE)).refusal == (400, "BadRequest")
+    assert (await wire.ask("PATCH", DEPLOYMENT, 7, Content_Type=MERGE)).refusal == (422, "Invalid")
 
 
 # When things go wrong

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from drill.kinds import Kind, kind
+from drill.label_requirements import parse_labels
 from drill.records import Record
-from drill.selectors import parse_labels, selection
+from drill.selectors import selection
 from drill.statuses import ApiError
 
 PODS, EVENTS, SECRETS = kind("pods"), kind("events"), kind("secrets")
-LABELS = {"app": "web", "tier": "front", "app.kubernetes.io/name": "payment-service", "empty": ""}
+LABELS = {"app": "web", "tier": "front", "app.kubernetes.io/name": "payment-service", "empty": "", "number": "4"}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,10 @@ LABELS = {"app": "web", "tier": "front", "app.kubernetes.io/name": "payment-serv
         ("!missing", True),
         ("!app", False),
         ("empty=", True),
+        ("app in ()", False),
+        ("number>3,number<5,!none", True),
+        ("number>4", False),
+        ("app>3", False),
         ("app=web,tier=back", False),
         ("app,tier,!missing", True),
     ],
@@ -44,10 +50,24 @@ def test_label_selectors_match_as_the_server_matches(text: str, expected: bool) 
 
 
 @pytest.mark.parametrize(
-    "text", ["=web", "app in web", "app in ()", "app=web,", "app=a b", "in (a)(", "app>3", ",", "a=b=c"]
+    ("text", "why"),
+    [
+        ("=web", "found '=', expected: !, identifier, or 'end of string'"),
+        (",", "found ',', expected: !, identifier, or 'end of string'"),
+        ("app=web,", "found '', expected: identifier after ','"),
+        ("app=a b", "found 'b', expected: ',' or 'end of string'"),
+        ("a=b=c", "found '=', expected: ',' or 'end of string'"),
+        ("in (a)(", "unable to parse requirement: found '(', expected: in, notin, =, ==, !=, gt, lt"),
+        ("app in web", "unable to parse requirement: found 'web' expected: '('"),
+        ("app in (a b)", "unable to parse requirement: found 'b', expected: ',' or ')'"),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        ("a/b/c", 'unable to parse requirement: key: Invalid value: "a/b/c": a qualified name must consist of '),
+        ("app=-a", 'unable to parse requirement: values[0][app]: Invalid value: "-a": a valid label must be '),
+        ("app>web", "unable to parse requirement: values[0]: Invalid value: \"web\": for 'Gt', 'Lt' operators, "),
+    ],
 )
-def test_nonsense_is_a_bad_request(text: str) -> None:
-    with pytest.raises(ApiError, match="unable to parse requirement") as error:
+def test_nonsense_is_a_bad_request(text: str, why: str) -> None:
+    with pytest.raises(ApiError, match="^" + re.escape(why)) as error:
         parse_labels(text)
     assert (error.value.code, error.value.reason) == (400, "BadRequest")
 
@@ -85,10 +105,10 @@ def test_the_new_events_api_has_its_own_field_names() -> None:
 def test_an_unknown_field_is_refused_in_the_words_of_the_server() -> None:
     with pytest.raises(ApiError) as error:
         selection(PODS, "a=b", "spec.color=red")
-    assert error.value.message == (
-        'Unable to find "/v1, Resource=pods" that match label selector "a=b", field selector "spec.color=red": '
-        "field label not supported: spec.color"
-    )
+    assert error.value.message == "field label not supported: spec.color"
+    with pytest.raises(ApiError) as error:
+        selection(kind("configmaps"), "", "data.a=b")
+    assert error.value.message == ('"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
 
 def test_labels_and_fields_must_both_hold() -> None:
