@@ -101,6 +101,13 @@ class Terminal:
         assert self._status is not None
         return self._status
 
+    def ends_within(self, limit: float) -> bool:
+        """Whether it ends within so many seconds."""
+        end = time.monotonic() + limit
+        while not self._ended() and time.monotonic() < end:
+            self._read(0.05)
+        return self._ended()
+
     # What it leaves.
 
     def check_restored(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from incident.practising import exercise_of
+from incident.standard import NEUTRAL
 from tests.faults.console_terminal import Terminal, gone
+from tui.incident_choice import opened
+from tui.left_drills import settled, unfinished
 
 CTRL_Q = "\x11"
 
@@ -197,43 +203,104 @@ def test_a_console_on_a_home_that_cannot_be_written_opens_all_the_same(home: Pat
 
 @contextmanager
 def drill(home: Path) -> Iterator[tuple[Terminal, int]]:
-    """``warroom drill`` with its platform up, and the platform's process."""
-    with console(home, "drill") as terminal:
+    """``warroom drill`` with its platform up, and the platform's process. Nothing is left of either afterwards."""
+    temporary = home / "tmp"
+    temporary.mkdir()
+    with console(home, "drill", environment={"TMPDIR": str(temporary)}) as terminal:
         terminal.says("payment-service")
-        (platform,) = terminal.children()
+        (platform,) = [pid for pid in terminal.children() if b"drill.serve" in command_line(pid)]  # not a git
         try:
             yield terminal, platform
+            assert gone(platform)
+            assert left_behind(temporary) == []
+            assert drills(home) == [("left unfinished", True)]
         finally:
             if not gone(platform, limit=0.1):
                 os.kill(platform, signal.SIGKILL)
 
 
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def drills(home: Path) -> list[tuple[str, bool]]:
+    """What ``warroom incidents`` and ``warroom report --drills`` make of each drill: its status, whether it counts."""
+
+    async def read() -> list[tuple[str, bool]]:
+        store = home / ".local" / "state" / "warroom" / "warroom.db"
+        await settled(store, "somebody")
+        async with opened(store, read_only=True) as found:
+            incidents = await found.incidents()
+            left = await unfinished(found, incidents)
+            exercises = [exercise_of(one, await found.entries(one.id), NEUTRAL) for one in incidents]
+        return [
+            ("left unfinished" if one.incident.id in left else one.incident.status, one.counted is None)
+            for one in exercises
+        ]
+
+    return asyncio.run(read())
+
+
 def test_leaving_a_drill_takes_its_platform_along(home: Path) -> None:
-    with drill(home) as (terminal, platform):
+    with drill(home) as (terminal, _):
         left(terminal)
-        assert gone(platform)
 
 
-def test_a_drill_that_is_killed_leaves_no_platform(home: Path) -> None:
-    with drill(home) as (terminal, platform):
+def test_a_drill_that_is_killed_leaves_nothing_and_counts_as_unfinished(home: Path) -> None:
+    with drill(home) as (terminal, _):
         terminal.kill(signal.SIGKILL)
         assert terminal.end() == -signal.SIGKILL
-        assert gone(platform)
+
+
+def test_a_drill_whose_platform_is_killed_stays_open_and_cleans_up_when_it_is_left(home: Path) -> None:
+    with drill(home) as (terminal, platform):
+        os.kill(platform, signal.SIGKILL)
+        terminal.says("connection refused")
+        left(terminal)
 
 
 def test_a_drill_that_is_told_to_end_leaves_no_platform_and_a_terminal_as_it_was(home: Path) -> None:
-    with drill(home) as (terminal, platform):
+    with drill(home) as (terminal, _):
         terminal.kill(signal.SIGTERM)
         assert terminal.end() == 128 + signal.SIGTERM
-        assert gone(platform)
         terminal.check_restored()
 
 
 def test_a_closed_terminal_ends_the_console_and_its_platform(home: Path) -> None:
-    with drill(home) as (terminal, platform):
+    with drill(home) as (terminal, _):
         terminal.close()
         terminal.end()
-        assert gone(platform)
+
+
+def test_an_interrupt_at_any_point_of_a_start_leaves_nothing(home: Path) -> None:
+    temporary = home / "tmp"
+    temporary.mkdir()
+    for after in (0.05, 0.2, 0.5):
+        with Terminal(home, ["drill"], {"TMPDIR": str(temporary)}) as terminal:
+            time.sleep(after)  # wherever it is by then: it must not matter
+            terminal.type("\x03")
+            while not terminal.ends_within(0.3):
+                terminal.type(CTRL_Q)  # a console that listens already takes ctrl-c for a key
+            assert left_behind(temporary) == []
+
+
+def left_behind(temporary: Path) -> list[str]:
+    """What is still in a directory for temporary files once no process has it for its own."""
+    mark = f"TMPDIR={temporary}".encode()
+
+    def uses_it(process: Path) -> bool:
+        try:
+            return mark in (process / "environ").read_bytes()
+        except OSError:
+            return False
+
+    for process in Path("/proc").glob("[0-9]*"):
+        if uses_it(process):
+            assert gone(int(process.name)), process
+    return [path.name for path in temporary.iterdir()]
 
 
 def test_an_interrupt_is_a_key_and_not_the_end(home: Path, closed_port: int) -> None:
