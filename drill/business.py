@@ -1,4 +1,4 @@
-"""What the platform does for its customers, besides being pods: the work that arrives, and the hosts it depends on.
+"""What the platform does for its customers, besides being pods: work that arrives, hosts it needs, who breaks in.
 
 Each part is there only where the scenario has it. The platform asks here what ails a service, what its logs say, and
 how many payments a database has that are not settled.
@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from drill import voices_payments
+from drill import voices_intruder, voices_payments
+from drill.good import Good
 from drill.health import HealthEndpoints
+from drill.intruder import Intruder
 from drill.loads import Loads
 from drill.network import Network
 from drill.payments import PaymentQueue, Standing
@@ -23,6 +25,7 @@ from drill.world import World
 
 Json = dict[str, Any]
 
+INTRUDED: Final = "INTRUDED"  # stands in a scenario for the name of a pod that only chance decides
 _EARLIER: Final = 60.0  # seconds before the first thing that can happen to a queue, from which it is looked at
 _HTTPS: Final = 443
 _FAILS: Final = 500
@@ -48,6 +51,24 @@ class Business:
             self.voices[part.service] = voices_payments.settling(self._standing, part.gateway)
             self.voices[part.processor] = voices_payments.replaying(self._standing, part.gateway)
 
+        self.intruder = self._intruder(scenario, start)
+        if self.intruder is not None:
+            name = self.intruder.part.service
+            usual = next(service.log for service in scenario.services if service.name == name)
+            health.complaints.append(self.intruder.complaint)
+            self.voices[name] = voices_intruder.intruded(self.intruder, usual)
+
+    def named(self, good: Good | None) -> Good | None:
+        """What is good, with the name of the pod for ``INTRUDED`` in which somebody is who should not be."""
+        if good is None or self.intruder is None:
+            return good
+        name = self.intruder.first
+        path = tuple(
+            replace(step, evidence=step.evidence.replace(INTRUDED, name), target=step.target.replace(INTRUDED, name))
+            for step in good.path
+        )
+        return replace(good, path=path)
+
     def pending(self, older: float = 0.0) -> int:
         """Payments that are older than so many seconds and not settled; none, where the scenario has no payments."""
         return self.queue.pending(older) if self.queue is not None else 0
@@ -59,6 +80,12 @@ class Business:
         first = min((seconds(step.at) for step in scenario.script if isinstance(step, External)), default=0.0)
         since = start + min(first, 0.0) - _EARLIER
         return PaymentQueue(part, self._world, scenario.namespace, lambda pod: self._met(pod, part.gateway), since)
+
+    def _intruder(self, scenario: Scenario, start: float) -> Intruder | None:
+        part = scenario.intrusion
+        if part is None:
+            return None
+        return Intruder(part, self._world, scenario.namespace, lambda pod: self._met(pod, part.outside), start)
 
     def _turn(self, step: External) -> None:
         """A host outside changes; one that fails only some looks well to who asks it once."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from drill.offsets import Name
+from drill.offsets import Name, Offset, Span
 
 Rate = Annotated[float, Meta(ge=0, le=10_000, description="so many a second")]
 
@@ -28,3 +28,19 @@ class Payments(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     works: Rate = 6.0
     holds: Annotated[int, Meta(ge=0)] = 40
     limit: Annotated[int, Meta(gt=0)] = 2_000
+
+
+class Intrusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Somebody who is in one pod of ``service`` from ``at`` on, with a stolen ``credential``, and carries data out.
+
+    He signs in from ``address`` and sends what he reads to the host ``outside``. When his pod ends, he is in another
+    one after ``returns``; what cuts his pod off without a word leaves him waiting there for ``patience``.
+    """
+
+    at: Offset
+    service: Name
+    address: str
+    credential: str
+    outside: str
+    returns: Span = "80s"
+    patience: Span = "3h"

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from drill import scenario as scenarios
 from drill import team
 from drill.access import Access
@@ -133,6 +135,7 @@ class Platform:
             pressure.watch(now + self.scenario.disturbed)
             self.health.complaints.append(pressure.complaint)
         director.play()
+        self.scenario = replace(self.scenario, good=self.business.named(self.scenario.good))
         self.fleet = Fleet(self.plane.world, director, seed=13 + seed)
         self.fleet.fill(pods=pods, nodes=nodes, events=events)
         self.clock.advance(self.clock.now)  # the controllers look at the fleet once

@@ -22,7 +22,7 @@ from drill.fates import Fate
 from drill.good import Good
 from drill.offsets import Name, Offset, Span
 from drill.offsets import seconds as seconds
-from drill.parts import Payments
+from drill.parts import Intrusion, Payments
 from drill.script import External as ExternalStep
 from drill.script import HostFate, NodeFate, PodFate, Resize, Rollback, Say, Step, Traffic, Upgrade
 
@@ -163,6 +163,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     commits: tuple[Commit, ...] = ()
     externals: tuple[External, ...] = ()
     payments: Payments | None = None
+    intrusion: Intrusion | None = None
     azure: Azure | None = None
     good: Good | None = None
 
@@ -270,6 +271,10 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
         for key, known in (("service", services), ("processor", services), ("gateway", hosts)):
             if (name := getattr(scenario.payments, key)) not in known:
                 yield Mistake(("payments", key), _no("external" if key == "gateway" else "service", name, known))
+    if scenario.intrusion is not None:
+        for key, known in (("service", services), ("outside", hosts)):
+            if (name := getattr(scenario.intrusion, key)) not in known:
+                yield Mistake(("intrusion", key), _no("external" if key == "outside" else "service", name, known))
     yield from _mistakes_in_azure(scenario, services)
 
 
