@@ -128,6 +128,7 @@ class ControlApp(App[None]):
             id="line",
             placeholder="a step: KIND NAME=VALUE …   (→ completes, enter injects, esc back)",
             suggester=self._words,
+            select_on_focus=False,  # the next letter would replace what was taken into it
         )
         yield Static(id="said", markup=False)
         yield Static(id="keys", markup=False)

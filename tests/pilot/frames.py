@@ -6,10 +6,13 @@ Layout, styles, and all that goes with a frame for the widgets happen as ever; w
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import RenderableType
 from textual import screen as textual_screen
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
+from textual.app import App
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -39,7 +42,7 @@ class _Frames(Compositor):
 textual_screen.Compositor = _Frames  # type: ignore[attr-defined]
 
 
-def shown(app: WarroomApp) -> list[Strip]:
+def shown(app: App[Any]) -> list[Strip]:
     """What a terminal would show now."""
     visible_screen_stack.set(app._background_screens)  # of the task that looks: a dialog draws what is behind it
     return app.screen._compositor.render_strips()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from incident.entry import Incident
     from tui.options import ConsoleOptions
 
-UNFINISHED = "left unfinished"
+UNFINISHED = "UNFINISHED"
 
 
 def run(arguments: argparse.Namespace) -> int:
