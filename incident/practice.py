@@ -96,10 +96,8 @@ class Practice(Struct, frozen=True, kw_only=True):
     surprise: bool = False
 
     def told(self, *, over: bool) -> str:
-        """The scenario as a person reads it."""
-        if self.surprise and not over:
-            return UNTOLD
-        return f"{self.scenario}, seed {self.seed}" if self.seed else self.scenario
+        """The scenario, as far as it may be told."""
+        return UNTOLD if self.surprise and not over else self.scenario
 
 
 def read_good(told: Any) -> Good | None:

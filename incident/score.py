@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from incident import score_path
 from incident.dossier import Dossier
@@ -85,7 +84,13 @@ class Score(Struct, frozen=True, kw_only=True):
     path: tuple[Taken, ...]
     harm: tuple[Harm, ...]
     others: tuple[Deed, ...]
+    seed: int = 0
     hidden: bool = False
+
+    @property
+    def played(self) -> str:
+        """The scenario as a person reads it, with the seed that plays it again."""
+        return f"{self.scenario}, seed {self.seed}" if self.seed and not self.hidden else self.scenario
 
     @property
     def got(self) -> int:
@@ -150,9 +155,10 @@ class _Judge:
         )
         on_path = {step.entry for step in path if step.entry}
         if self._hidden:
-            path, harm = tuple(_unseen(number, step) for number, step in enumerate(path, 1)), ()
+            path, harm = tuple(step for step in path if step.at is not None), ()
         return Score(
             scenario=self._practice.told(over=self._over),
+            seed=self._practice.seed,
             opened_at=self._practice.opened_at,
             severity=self._good.severity,
             finished=self._resolved is not None,
@@ -229,7 +235,7 @@ class _Judge:
         counted = [step for step in path if not step.given]
         done, whole = sum(step.at is not None for step in counted), WEIGHTS["path"][1]
         if not self._over or not counted:  # what is not done yet is not lost
-            return _row("path", None, f"{done} of {len(counted)} steps so far")
+            return _row("path", None, f"{done} {'' if self._hidden else f'of {len(counted)} '}steps so far")
         return _row("path", round(whole * done / len(counted)), f"{done} of {len(counted)} steps")
 
     def _severity(self) -> Judged:
@@ -296,10 +302,6 @@ class _Judge:
         return _row("checklist", round(whole * (len(items) - len(left)) / len(items)), said)
 
 
-def _unseen(number: int, step: Taken) -> Taken:
-    return step if step.at is not None else replace(step, id=f"step-{number}", say=LATER)
-
-
 def _row(name: str, got: int | None, said: str, *, took: int | None = None, target: int | None = None) -> Judged:
     label, of = WEIGHTS[name]
     return Judged(id=name, label=label, of=of, got=got, said=said, took=took, target=target)
@@ -309,6 +311,7 @@ def to_json(found: Score) -> dict[str, Any]:
     """The score as it leaves the program; durations in seconds, null where nothing is known."""
     return {
         "scenario": found.scenario,
+        "seed": None if found.hidden else found.seed,
         "state": found.state,
         "points": found.points,
         "of": 100,

@@ -13,7 +13,7 @@ def headline(found: Score, ink: Ink) -> str:
     points = "nothing could be judged" if found.points is None else f"{found.points} of 100 points"
     lost = f"{found.got} of the {found.of} that could be judged" if found.of < 100 else f"{found.got} of {found.of}"
     words = f"{ink.strong(points)} ({lost}), {found.state}" if found.of else ink.strong(points)
-    return f"{words}. Scenario: {ink.text(found.scenario)}."
+    return f"{words}. Scenario: {ink.text(found.played)}."
 
 
 def judged(found: Score, ink: Ink) -> Table:

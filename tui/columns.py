@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 GAP = "   "
+ANY_WIDTH = 1000
 CELL = 160  # characters of one cell; an event's message can be a megabyte
 _SGR = {"bad": "31;1", "warn": "33", "good": "32", "dim": "2", "head": "1"}
 
@@ -27,6 +29,11 @@ class Page:
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM", "dumb") != "dumb"
         )
+
+    @property
+    def columns(self) -> int:
+        """What a line may take: a terminal's width; anything else takes what it is given."""
+        return shutil.get_terminal_size().columns if self._out.isatty() else ANY_WIDTH
 
     def heading(self, title: str, *remarks: str) -> None:
         """A blank line, the title, and what there is to say about all of it."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import textwrap
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from incident import report as metrics
-from incident.instants import now_ms, rfc3339
-from incident.practising import exercise_of, exported, progress
+from incident.instants import now_ms
+from incident.practising import drill_case, exercise_of, exported, progress
 from incident.report import Case, Group, Report, case_of, counts
 from incident.review import duration
+from tui import drill_progress
 from tui.cli import OK
 from tui.columns import Page
 from tui.incident_choice import must_exist, opened
@@ -20,7 +22,6 @@ from tui.left_drills import settled
 from tui.measure import standard_of
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
-from widgets.plain import plain
 
 if TYPE_CHECKING:
     import argparse
@@ -28,11 +29,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from incident.entry import Incident
-    from incident.practising import Exercise, Progress
+    from incident.practising import Exercise
     from incident.standard import Standard
 
 _AGO = re.compile(r"-?(\d{1,6})([dhw])", re.ASCII)
 _UNITS = {"h": 3_600_000, "d": metrics.DAY, "w": 7 * metrics.DAY}
+DRILL_TIMES = (
+    "Targets as met of judged. MTTD as the score has it: from when the drill was opened, or from its first symptom if "
+    "that came later, where its incident was not declared by itself. What was left is counted, and is in no mean."
+)
+_WIDE = 110  # columns for means and targets side by side
 _BAR = 30  # characters
 
 
@@ -64,8 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(metrics.to_json(found) | more, indent=2))
     elif found.cases:
         page = Page(no_color=options.no_color)
-        _show(found, page)
-        _show_progress(people, page)
+        if arguments.drills:
+            print("DRILLS ONLY: exercises, not incidents.")
+            drill_progress.show(people, page)
+            _show_means(found, page)
+            print(f"\n{textwrap.fill(DRILL_TIMES, min(page.columns, 100))}")
+        else:
+            _show(found, page)
     else:
         say(f"no {'drills' if arguments.drills else 'incidents'} in this period in {options.store}")
     return OK
@@ -81,9 +92,11 @@ async def _read(
         for incident in every:
             if counts(incident, since, until, drills=drills):
                 entries = await store.entries(incident.id, evidence=drills)
-                cases.append(await asyncio.to_thread(case_of, incident, entries, standard))
                 if drills:
                     practised.append(await asyncio.to_thread(exercise_of, incident, entries, standard))
+                    cases.append(await asyncio.to_thread(drill_case, practised[-1], entries, standard))
+                else:
+                    cases.append(await asyncio.to_thread(case_of, incident, entries, standard))
         return cases, every, practised
 
 
@@ -104,13 +117,7 @@ def _instant(text: str, now: int) -> int:
 
 
 def _show(found: Report, page: Page) -> None:
-    shown = [group for group in found.groups if group.incidents]
-    if found.drills:
-        print("DRILLS ONLY: exercises, not incidents.\n")
-    page.table(
-        ("SEVERITY", "COUNT", "OPEN", "MTTD", "MTTA", "MTTM", "MTTR", "DETECTION", "RESPONSE", "RESOLUTION"),
-        (("", _cells(group)) for group in (*shown, found.overall)),
-    )
+    shown = _show_means(found, page)
     print("\nTargets as met of judged. MTTD from the first symptom; MTTA, MTTM and MTTR from detection.\n")
     page.table(("", "", "MEAN"), (("", row) for row in _bars(shown)))
     print()
@@ -143,47 +150,18 @@ def _show(found: Report, page: Page) -> None:
         )
 
 
-def _show_progress(people: list[Progress], page: Page) -> None:
-    """Each person's drills, oldest first, with a bar of their points."""
-    for one in people:
-        gained = "" if one.gained is None else f", {one.gained:+d} from the first to the last"
-        mean = "no drill was finished" if one.mean is None else f"mean {one.mean}, best {one.best}{gained}"
-        print(
-            f"\n{plain(one.person)}: {len(one.exercises)} {'drill' if len(one.exercises) == 1 else 'drills'}, {mean}."
-        )
-        page.table(
-            ("DRILL", "DAY", "SCENARIO", "POINTS", "", "SEVERITY", "MITIGATED", "PATH", "HARM"),
-            ((_grade(each), _exercise(each)) for each in one.exercises),
-        )
-
-
-def _grade(one: Exercise) -> str:
-    if one.counted is None:
-        return ""
-    return "" if one.counted >= 80 else "warn" if one.counted >= 50 else "bad"
-
-
-def _exercise(one: Exercise) -> tuple[str, ...]:
-    won = one.score
-    day = rfc3339(one.incident.declared_at)[:10]
-    if won is None:
-        return (one.incident.id, day, one.scenario or "–", "no score", *("",) * 5)
-    rows = {row.id: row for row in won.judged}
-    points = won.points if won.points is not None else 0
-    said = str(points) if won.finished else f"{points}, {won.state}"
-    severity, took = rows["severity"], rows["mitigation"].took
-    counted = [step for step in won.path if not step.given]
-    return (
-        one.incident.id,
-        day,
-        one.scenario,
-        said,
-        "█" * max(1, round(points / 10)) if won.finished else "",
-        {"info": "–", "good": "right", "warn": "right late"}.get(severity.level, "wrong"),
-        "–" if took is None else duration(took),
-        f"{sum(step.at is not None for step in counted)}/{len(counted)}",
-        str(len(won.harm)) if won.harm else "–",
-    )
+def _show_means(found: Report, page: Page) -> list[Group]:
+    """The severities that there are, which it returns, and all of them together."""
+    shown = [group for group in found.groups if group.incidents]
+    names = ("SEVERITY", "COUNT", "OPEN", "MTTD", "MTTA", "MTTM", "MTTR", "DETECTION", "RESPONSE", "RESOLUTION")
+    rows = [_cells(group) for group in (*shown, found.overall)]
+    if page.columns >= _WIDE:
+        page.table(names, (("", row) for row in rows))
+    else:  # the targets below the means
+        page.table(names[:7], (("", row[:7]) for row in rows))
+        print()
+        page.table((names[0], *names[7:]), (("", (row[0], *row[7:])) for row in rows))
+    return shown
 
 
 def _cells(group: Group) -> tuple[str, ...]:

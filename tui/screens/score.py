@@ -159,7 +159,7 @@ class ScoreScreen(Screen[None]):
     def _titles(self, incident: Incident, found: Score | None) -> None:
         drill = Content.styled(f"{'DRILL · ' if incident.drill else ''}{incident.id}", "bold")
         self.points.border_title = drill if found is None else Content.assemble(drill, "  ", title(found))
-        name = "" if found is None or not (found.finished or found.left) else f"  {plain(found.scenario, 60)}"
+        name = "" if found is None or not (found.finished or found.left) else f"  {plain(found.played, 60)}"
         self.path.border_title = Content.assemble(("Ideal and yours", "bold"), (name, "$foreground 60%"))
         self.points.border_subtitle = hints(("tab the path" if self._alone else "tab", "e export", "esc back"))
         self.path.border_subtitle = hints(("tab the points" if self._alone else "", "times since the drill was opened"))
