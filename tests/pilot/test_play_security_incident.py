@@ -1,0 +1,63 @@
+"""The drill of a security incident, played to its end: evidence and quarantine stop it, a deleted pod does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.pilot.commanding import card
+from tests.pilot.playing import Drill, practising
+
+
+def where(drill: Drill) -> str:
+    """The pod in which he is, or was last."""
+    intruder = drill.platform.platform.business.intruder
+    assert intruder is not None
+    return intruder.stays[-1].pod
+
+
+async def data_protection_told(drill: Drill) -> None:
+    """By space on the card, as everything that is done by hand."""
+    console = drill.console
+    screen = await card(console, "status")
+    await console.press("tab", "home")
+    while screen.checks.chosen != "external-communications/data-protection":
+        await console.press("down")
+    await console.press("space")
+    await console.notes("^Done: Regulatory Notification: Data protection authorities")
+    await console.press("escape")
+    await console.home()
+
+
+async def test_who_keeps_the_evidence_and_cuts_the_pod_off_gets_all_the_points(tmp_path: Path) -> None:
+    async with practising(tmp_path, "security-incident") as drill:
+        assert await drill.declare("Security alerts", severity=1) == 1
+        await drill.take("technical-lead")
+        await drill.tell("Severity: 1\nStatus: INVESTIGATING")
+        pod = where(drill)
+        assert (await drill.keep_evidence(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
+        assert (await drill.quarantine(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
+        await drill.tell_customers()
+        await data_protection_told(drill)
+        score = await drill.close("contained: the pod is cut off, the credential is revoked")
+    assert (score.lost, score.missing, score.harmful) == ({}, [], {})
+    assert score.points == 100
+    assert score.unjudged == set()
+
+
+async def test_who_deletes_the_pod_loses_the_evidence_and_has_the_pattern_back_in_another_one(tmp_path: Path) -> None:
+    async with practising(tmp_path, "security-incident") as drill:
+        await drill.declare("Security alerts", severity=1)
+        first = where(drill)
+        assert (await drill.act("K", f"UnusualConnection Pod/{first}", "events")).startswith("worked")
+        await drill.console.until(lambda: where(drill) != first, "him in another pod")
+        await drill.console.until(
+            lambda: drill.ill == ["login.banking-platform.com/health"], "sign-ins throttled again"
+        )
+        await drill.resolve("the pod is gone", last_update=False)
+        score = await drill.score()
+    assert score.harmful == {
+        f"Delete pod/{first}": "what he did ends with the pod, and he is back in another one within two minutes"
+    }
+    assert score.row("evidence")["got"] == 0
+    assert score.row("mitigation")["said"] == "resolved while it was not well again"
+    assert {"evidence", "contain", "customers", "regulators"} <= set(score.missing)
