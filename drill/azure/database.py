@@ -111,7 +111,7 @@ class Database(Struct):
 
     def wobble(self, what: str, at: float) -> float:
         """Chance between -1 and 1 that moves from minute to minute, the same whenever it is asked."""
-        minute, within = divmod(at, 60.0)
+        minute, within = divmod(at - self.start, 60.0)
         before, after = self._chance(what, int(minute)), self._chance(what, int(minute) + 1)
         return before + (after - before) * within / 60.0
 

@@ -8,7 +8,7 @@ from typing import Any
 from drill.clock import parse_instant
 from drill.platform import Platform
 from drill.recorder import EVENT
-from drill.scenario import Scenario, parse
+from drill.scenario import Scenario, load, parse
 from drill.world import NODE, POD, REPLICA_SET
 from tests.unit.test_drill_variation import SCENARIO, VARIES
 
@@ -54,3 +54,10 @@ def test_the_same_seed_makes_the_same_platform_at_any_time_and_another_seed_anot
     same = parse(SCENARIO)
     names = [{row[0] for row in world(seed, 1_764_000_000.0, same)} for seed in (0, 5)]
     assert names[0] != names[1]  # names differ by seed, also where the scenario has nothing that varies
+
+
+def test_so_is_what_services_feel_of_a_database() -> None:
+    told = load("database-degradation", 3)
+    first = world(3, 1_764_000_000.0, told)
+    assert first == world(3, 1_765_123_456.0, told)
+    assert any(row[1] == "Unhealthy" for row in first)
