@@ -120,6 +120,34 @@ def first_symptom(lines: Iterable[Line], declared_at: int) -> Line | None:
     return first
 
 
+TROUBLE = ("workload/", "endpoint/", "database/", "alert/")
+"""What an incident may have begun with, by how the fold keys of its observations begin."""
+
+
+def onset(lines: Iterable[Line], declared_at: int) -> int | None:
+    """When the trouble began (ms) that the incident was declared for, whether all of it is well by now or not.
+
+    By the entries alone: the first of what was ill since all was well the last time before the declaration. What was
+    ill for a day before that, and what fell ill after it, does not count.
+    """
+    ill: set[str] = set()
+    first: int | None = None
+    for line in lines:
+        entry = line.entry
+        if entry.kind is not Kind.OBSERVATION or line.retracted is not None or not entry.fold:
+            continue
+        subject, at = entry.fold.rpartition("/")[0], line.happened_at
+        if at > declared_at or not subject.startswith(TROUBLE):
+            continue
+        if entry.level not in ILL:
+            ill.discard(subject)
+            first = first if ill else None
+        elif at >= declared_at - DAY:
+            ill.add(subject)
+            first = at if first is None else min(first, at)
+    return first
+
+
 def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
     """Whether anything was down, and when the last of it was well again; None while something still is.
 

@@ -180,7 +180,8 @@ class Gate:
             raise
         production = self._is_production(plan)
         settings = self.playbook.of(name)
-        warned = tuple(Finding("runbook", Level.AMBER, text) for text in settings.warnings)
+        warnings = settings.warnings if mitigation.warned_of(plan) else ()
+        warned = tuple(Finding("runbook", Level.AMBER, text) for text in warnings)
         findings = (*self._standing(mitigation, plan, production), *plan.findings, *warned)
         cluster = self._scene.cluster
         plan = replace(

@@ -97,6 +97,10 @@ class Mitigation(ABC):
         """What the cluster shows where `took_effect` cannot tell, in words for the verdict. Raises as that does."""
         return ""
 
+    def warned_of(self, plan: Plan) -> bool:
+        """Whether the runbook file's warnings are about this plan, and not only about what it takes back."""
+        return True
+
     def relies_on(self, obj: Json) -> object:
         """What of the target the plan relies on; a change of it voids the plan."""
         return spec_of(obj)

@@ -42,15 +42,19 @@ class ActBook:
     def began(self) -> float | None:
         """When the shown incident began (epoch seconds): as a person has set it; else with its first symptom.
 
-        Where none is known from before it was declared, that is when.
+        That is what the diagnosis has, or the record, which still knows it when all is well again. Where none is known
+        from before it was declared, that is when.
         """
         incident = self._journal.incident
         if incident is None:
             return None
         if "began" in incident.times:
             return incident.times["began"] / 1000
-        declared, symptom = incident.declared_at / 1000, self._first_symptom()
-        return declared if symptom is None else min(symptom, declared)
+        from incident.review import onset
+
+        recorded = onset(self._journal.timeline.lines, incident.declared_at)
+        known = (self._first_symptom(), None if recorded is None else recorded / 1000)
+        return min([at for at in known if at is not None] + [incident.declared_at / 1000])
 
     @property
     def author(self) -> str:

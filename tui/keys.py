@@ -201,23 +201,35 @@ def act_keys(mitigations: Iterable[Actable]) -> tuple[Key, ...]:
     )
 
 
+OFF, OWN = 9, 0
+"""Weights in a narrow footer: what does nothing on this row goes first, what only such rows have stays longest."""
+
+
 def bar_keys(
     keymap: Mapping[str, str],
     acts: Sequence[Key] = (),
     off: Mapping[str, str] = MappingProxyType({}),
     without: Collection[str] = (),
+    of_row: Collection[str] = (),
 ) -> list[KeyHint]:
     """The footer's hints, those that look before those that act, with the keys that are in force.
 
-    ``off`` says by id why a key does nothing on the row under the cursor; ``without`` are left out.
+    ``off`` says by id why a key does nothing on the row under the cursor; ``without`` are left out. ``of_row`` only
+    rows like this one have: where there is little room, they are what is wanted.
     """
     own = [key for key in KEYS if key.footer and key.id not in without]
     looks = [key for key in own if key.group != "act"]
+
+    def weight(key: Key) -> int:
+        if off.get(key.id):
+            return OFF
+        return OWN if key.id in of_row else key.footer
+
     return [
         KeyHint(
             first_key(key.id, key.keys, keymap),
             key.label,
-            key.footer,
+            weight(key),
             key.group == "act",
             off.get(key.id, ""),
             action=key.action,

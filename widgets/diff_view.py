@@ -56,6 +56,15 @@ class DiffView(ItemView, can_focus=False):
     def line_count(self) -> int:
         return len(self._lines)
 
+    def rows_up_to(self, most: int) -> int:
+        """The rows that it takes, long lines wrapped to the width it has, but no more than ``most``."""
+        cells, rows = self.content_size.width, 0
+        for index in range(len(self._lines)):
+            rows += len(self.item_rows(index, cells)) if cells else 1
+            if rows >= most:
+                return most
+        return rows
+
     def item_count(self) -> int:
         return len(self._lines)
 

@@ -27,7 +27,7 @@ _DIVIDER = "   │   "
 
 
 class KeyHint(Struct, frozen=True):
-    """One key. ``weight`` 1 is the last to be dropped when the row is narrow; higher goes earlier.
+    """One key. ``weight`` says how early it is dropped when the row is narrow: higher goes earlier.
 
     ``disabled`` says why the key does nothing now; empty if it works.
     """

@@ -121,6 +121,9 @@ class RestoreDatabase(Mitigation):
             reaches=(source.group, source.server, source.name),
         )
 
+    def warned_of(self, plan: Plan) -> bool:
+        return not restore_cancelling.cancels(plan)
+
     async def again(self, scene: Scene, plan: Plan) -> Target:
         target = await databases.again(scene, plan.target)
         if not restore_cancelling.cancels(plan):

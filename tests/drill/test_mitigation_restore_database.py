@@ -188,6 +188,7 @@ async def test_it_can_be_cancelled_while_it_runs_by_a_plan_of_its_own() -> None:
         assert plan.title == f"Cancel the restore of {name}"
         assert plan.commands[0].startswith(f"az sql db op cancel --subscription {SUBSCRIPTION}")
         assert plan.phrase == name
+        assert plan.warnings == ()  # what the runbook warns of before a restore is not about giving one up
         outcome = await at.desk.ended(await at.desk.confirm(plan))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert (await at.desk.ended(act)).verdict is Verdict.FAILED

@@ -119,7 +119,10 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
         await at.select("payment-service")
         await at.plan("T")
         await at.console.until(lambda: "<<'EOF'  …" in at.console.text, "that the command is longer")
-        assert "What changes" in at.console.text
+        await at.console.says("! mesh: no pod")
+        assert "What changes" not in at.console.text  # it comes after what has to be acknowledged
+        await at.console.press(*["down"] * 12)
+        await at.console.says("What changes")
         await at.console.press("escape")
         await at.console.home()
 
@@ -143,7 +146,8 @@ async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(tmp_path: Pat
     async with stage(tmp_path, size=NARROW) as at:
         await at.select("payment-service")
         screen = await at.plan("T")
-        assert "mesh: no pod" not in at.console.text
+        await at.console.press(*["down"] * 30)
+        await at.console.until(lambda: "mesh: no pod" not in at.console.text, "the warning out of sight")
         await at.console.press("space")
         await at.console.says("mesh: no pod of banking-platform-prod has an Istio sidecar: only")
 

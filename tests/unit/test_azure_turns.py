@@ -88,7 +88,11 @@ def test_a_database_turns_ill_when_its_load_rose_and_well_again() -> None:
 def test_a_database_that_is_near_no_limit_any_more_is_told_while_what_failed_before_keeps_it_amber() -> None:
     story = Story()
     counts = ("3 deadlocks in 10 min",)
-    near = {"health": Health.DEGRADED, "near": ("DTU 92 % for 2 min", *counts), "metrics": (load(31.0, 92.0, 12),)}
+    near: dict[str, Any] = {
+        "health": Health.DEGRADED,
+        "near": ("DTU 92 % for 2 min", *counts),
+        "metrics": (load(31.0, 92.0, 12),),
+    }
     story.at(0, "databases", [at_its_limit()])
     assert story.at(60, "databases", [database(**near)]) == []  # better, and not over
     amber = database(health=Health.DEGRADED, near=counts)

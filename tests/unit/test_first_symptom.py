@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from incident.entry import Draft, Kind, Source
-from incident.review import DAY, first_symptom
+from incident.review import DAY, first_symptom, onset
 from incident.timeline import Timeline
 from tests.unit.incident_entries import BEGAN, incident_with
 
 PAY, API, NODE = "workload/prod/Deployment/pay/", "endpoint/https://api/", "node/aks-1/"
+DATABASE = "database/sql/accounts/"
 
 
 def seen(minute: float, key: str, level: str = "bad") -> Draft:
@@ -45,3 +46,26 @@ def test_the_first_symptom_is_that_of_the_present_trouble(drafts: tuple[Draft, .
     incident, entries = incident_with(drafts)
     found = first_symptom(Timeline(entries).lines, incident.declared_at)
     assert (None if found is None else found.text) == text
+
+
+@pytest.mark.parametrize(
+    ("drafts", "minute"),
+    [
+        ((), None),
+        ((seen(-30, PAY), seen(-5, API)), -30),
+        # It began when it began, though all of it is well by now.
+        ((seen(-30, PAY), seen(1, PAY, "good"), seen(9, API)), -30),
+        ((seen(-25, DATABASE), seen(-20, PAY, "warn"), seen(2, DATABASE, "good"), seen(3, PAY, "good")), -25),
+        # What was over before the declaration was another trouble.
+        ((seen(-300, PAY), seen(-290, PAY, "good"), seen(-5, API)), -5),
+        ((seen(9, API),), None),
+        ((seen(-30, NODE, "warn"), seen(-5, API)), -5),
+        ((seen(-DAY / 60_000 - 1, PAY), seen(-5, API)), -5),
+    ],
+)
+def test_the_onset_is_that_of_what_the_incident_was_declared_for(
+    drafts: tuple[Draft, ...], minute: float | None
+) -> None:
+    incident, entries = incident_with(drafts)
+    found = onset(Timeline(entries).lines, incident.declared_at)
+    assert found == (None if minute is None else BEGAN + round(minute * 60_000))

@@ -83,7 +83,8 @@ class ConsoleActs(ConsoleLayout):
             return
         aim = self.aim()
         off = {name: mitigation.refuses(aim) for name, mitigation in self._mitigations.items()}
-        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self._act_keys, off, self.without))
+        of_row = {name for name, each in self._mitigations.items() if each.place != "cluster" and not off[name]}
+        self.query_one(KeyBar).show(bar_keys(self.app._keymap, self._act_keys, off, self.without, of_row))
 
     def _show_keys_soon(self) -> None:
         """The cursor is painted first, and a held key changes the footer once for each paint and not for each row."""

@@ -70,9 +70,18 @@ class PlanBody(VerticalScroll, can_focus=False):
         others = sum(widget.outer_size.height + widget.styles.margin.height for widget in shown)
         room = self.app.size.height - margin - box.gutter.height - others - self.styles.margin.height
         self.styles.max_height = max(room, 3)
+        self._arrange()
         if plan is not None:
             self._show_commands(plan)
             self.show_diff(plan)
+
+    def _arrange(self) -> None:
+        """What was found stands before what changes where the screen is short: it has to be read, and acknowledged."""
+        above = "#plan-findings" if self.screen.has_class("-short") else "#plan-commands"
+        parts = list(self.children)
+        diff = self.query_one(DiffView)
+        if parts[parts.index(diff) - 1] is not self.query_one(above):
+            self.move_child(diff, after=self.query_one(above))
 
     def _show_commands(self, plan: Plan) -> None:
         short = self.screen.has_class("-short")
@@ -91,7 +100,7 @@ class PlanBody(VerticalScroll, can_focus=False):
         )
         view.display = bool(plan.diff.hunks)
         room = max(5, self.app.size.height - 36)
-        view.styles.height = min(view.line_count, room, MOST_DIFF) + 2
+        view.styles.height = view.rows_up_to(min(room, MOST_DIFF)) + 2
 
     def show_findings(self, plan: Plan, read: Collection[str]) -> None:
         self.query_one("#plan-findings", Paragraphs).show(_findings(plan, read))
