@@ -1,7 +1,8 @@
 """What pods use where a scenario's usage is summed: a node uses what its pods do, and besides that a share for itself.
 
 A container that starts warms up; one that has a `scenario.Growth` grows. A service's work is that of as many pods as
-the scenario gives it: fewer that are ready share it, and each of them uses more.
+the scenario gives it: fewer that are ready share it, and each of them uses more. Where cores are short, requests queue
+up, and who has them in memory uses more of that.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Json = dict[str, Any]
 MIB: Final = 2**20
 _WARM: Final = 90.0  # seconds until a service's container has filled its caches
 _COLD: Final = 0.6  # of its memory, as it starts
-_BY_WORK: Final = 0.15  # of a pod's memory, which goes with the work that it has
+_QUEUES: Final = 0.25  # of its memory more, for as many cores again as there are
 _MOST_WORK: Final = 3.0  # times its usual work, more of which waits
 _UNKNOWN: Final = Load(0.05, 120.0)
 
@@ -40,7 +41,8 @@ class Usage:
         self._usual = {service.name: service.replicas for service in scenario.services}
         self._own = {node.name: Load(node.cpu, node.memory) for node in scenario.nodes}
         self._began: dict[str, tuple[str, float]] = {}  # pod → the stamp of its container's start, and when that was
-        self._works: tuple[float, dict[str, float]] = (-1.0, {})
+        self._work: dict[str, float] = {}  # how much each pod of a service has to do, 1 on an ordinary day
+        self._crowded: dict[str, float] = {}  # node → its crowding
         store.subscribe(self._observe)
 
     def _observe(self, change: str, kind: Kind, obj: Json, old: Json | None) -> None:
@@ -54,12 +56,23 @@ class Usage:
             if begun is not None and self._began.get(uid, ("", 0.0))[0] != begun:
                 self._began[uid] = (begun, self._clock.now)
 
+    def refresh(self) -> None:
+        """Look anew at how the work is shared and how crowded the nodes are; what is read in between is as of then."""
+        ready: dict[str, int] = dict.fromkeys(self._usual, 0)
+        for pod in self._store.list(POD, self._namespace):
+            name = pods.labels(pod).get("app.kubernetes.io/name", "")
+            if name in ready and pods.is_ready(pod) and pods.is_active(pod):
+                ready[name] += 1
+        self._work = {name: min(_MOST_WORK, usual / max(1, ready[name])) for name, usual in self._usual.items()}
+        self._crowded = {name: self.crowding(node) for name, node in self.nodes().items()}
+
     def of(self, pod: Json) -> tuple[float, float]:
         """What a pod uses; nothing while its container does not run."""
         statuses = (pod.get("status") or {}).get("containerStatuses") or ()
         running = [status["name"] for status in statuses if "running" in (status.get("state") or {})]
         age = self._clock.now - self._began.get(pod["metadata"]["uid"], ("", self._clock.now))[1]
-        found = [self._container(name, age) for name in running]
+        crowded = self._crowded.get(pod["spec"].get("nodeName", ""), 0.0)
+        found = [self._container(name, age, crowded) for name in running]
         return sum(cpu for cpu, _ in found), sum(memory for _, memory in found)
 
     def node(self, node: Json) -> tuple[float, float]:
@@ -78,7 +91,7 @@ class Usage:
         """The nodes whose kubelets answer, by name."""
         return {node["metadata"]["name"]: node for node in self._store.list(NODE) if pods.is_ready(node)}
 
-    def _container(self, name: str, age: float) -> tuple[float, float]:
+    def _container(self, name: str, age: float, crowded: float) -> tuple[float, float]:
         load, growth = self._loads.get(name, _UNKNOWN), self._growths.get(name)
         if growth is not None:
             grown = min(1.0, age / seconds(growth.over))
@@ -86,19 +99,7 @@ class Usage:
             return load.cpu + (growth.cpu - load.cpu) * grown, memory * MIB
         if name not in self._usual:
             return load.cpu, load.memory * MIB
-        work = self._work().get(name, 1.0)
+        work = self._work.get(name, 1.0)
         warm = _COLD + (1 - _COLD) * min(1.0, age / _WARM)
-        return load.cpu * work, load.memory * MIB * warm * (1 - _BY_WORK + _BY_WORK * work)
-
-    def _work(self) -> dict[str, float]:
-        """How much each pod of a service has to do, 1 on an ordinary day."""
-        at, found = self._works
-        if at != self._clock.now:
-            ready: dict[str, int] = dict.fromkeys(self._usual, 0)
-            for pod in self._store.list(POD, self._namespace):
-                name = pods.labels(pod).get("app.kubernetes.io/name", "")
-                if name in ready and pods.is_ready(pod) and pods.is_active(pod):
-                    ready[name] += 1
-            found = {name: min(_MOST_WORK, usual / max(1, ready[name])) for name, usual in self._usual.items()}
-            self._works = (self._clock.now, found)
-        return found
+        queued = 1 + _QUEUES * max(0.0, crowded - 1)
+        return load.cpu * work, load.memory * MIB * warm * queued
