@@ -127,14 +127,15 @@ class _Judge:
 
     def __init__(self, found: Dossier, practice: Practice, good: Good, now: int | None) -> None:
         self._found, self._practice, self._good = found, practice, good
-        self._level = found.standard.level(good.severity)
-        self._known = milestones(found.incident, found.timeline.lines)
-        self._deeds = deeds(found.acts)
         last = resolving(found.entries)
-        self._left = was_left(found.entries)
-        self._resolved = None if last is None or self._left else last.recorded_at
         self._over = last is not None
         self._hidden = practice.surprise and not self._over
+        # The targets of the right severity would tell which that is.
+        self._level = found.standard.level(found.incident.severity if self._hidden else good.severity)
+        self._known = milestones(found.incident, found.timeline.lines)
+        self._deeds = deeds(found.acts)
+        self._left = was_left(found.entries)
+        self._resolved = None if last is None or self._left else last.recorded_at
         self._end = last.recorded_at if last is not None else max(now or 0, found.end)
         self._declared = found.incident.declared_at
         recovered = self._known.recovered
@@ -220,6 +221,8 @@ class _Judge:
         return self._timed("first-update", self._declared, at, self._level.first_update_within if self._level else None)
 
     def _mitigation(self) -> Judged:
+        if self._hidden:
+            return _row("mitigation", None, LATER)
         missing = "resolved while it was not well again" if self._resolved is not None else ""
         return self._timed("mitigation", self._declared, self._recovered, self._good.mitigate_within, missing)
 
@@ -235,7 +238,9 @@ class _Judge:
         counted = [step for step in path if not step.given]
         done, whole = sum(step.at is not None for step in counted), WEIGHTS["path"][1]
         if not self._over or not counted:  # what is not done yet is not lost
-            return _row("path", None, f"{done} {'' if self._hidden else f'of {len(counted)} '}steps so far")
+            return _row(
+                "path", None, f"{done} of {len(counted)} steps so far" if not self._hidden else f"{done} so far"
+            )
         return _row("path", round(whole * done / len(counted)), f"{done} of {len(counted)} steps")
 
     def _severity(self) -> Judged:

@@ -65,6 +65,14 @@ def test_nothing_that_leaves_the_program_names_a_surprise_while_it_is_open() -> 
     found = {one.id: one for one in open_now.score().judged}
     assert found["severity"].got is None
     assert found["harm"].got is None
+    assert found["mitigation"].got is None
+    called, right = (STANDARD.level(level) for level in (3, 2))
+    assert called is not None
+    assert right is not None
+    assert called.resolve_within != right.resolve_within
+    assert found["resolution"].target == round(
+        (called.resolve_within or 0) * 1000
+    )  # those of the severity it was called
     assert found["first-update"].got == found["first-update"].of  # what does not give it away is judged as ever
 
 
