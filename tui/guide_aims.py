@@ -52,10 +52,12 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
             if not host.desk.refusal(name, aim):
                 note = f"no pod of {', '.join(globs)} runs: aimed at {other.name}, for which the network is the same"
                 return Aimed(aim, note=note)
+    named = _named(host, guide) if guide.security else ""
     if not refusal and own:
-        return Aimed(selected)
+        elsewhere = bool(named) and named != selected.name and not named.startswith(f"{selected.name}-")
+        return Aimed(selected, note=f"the warnings name pod/{named}, which is not selected" if elsewhere else "")
     if guide.security:
-        return Aimed(None, refusal=f"{refusal}; {CHOOSE_FIRST}")
+        return Aimed(None, refusal="; ".join(filter(None, (refusal, CHOOSE_FIRST, named and f"pod/{named} is named"))))
     for row, why in (*_proposed(host, guide, globs), *_databases(host)):
         aim = host.desk.aim_of(row)
         if not host.desk.refusal(name, aim):
@@ -120,6 +122,16 @@ def _databases(host: ControlRoom) -> list[tuple[object, str]]:
 def _unwell_first(row: Any) -> tuple[Health, float, str]:
     load = row.load.last if row.load is not None else None
     return row.health, -(load or 0.0), row.name
+
+
+def _named(host: ControlRoom, guide: Guide) -> str:
+    """The pod of the warning for which a scenario fits; empty if no warning speaks for it."""
+    found, snapshot = host.diagnosing.latest, host.feeds.latest.get("events")
+    for seen in (seen for fit in found.fits if fit.id == guide.id for seen in fit.reasons) if found is not None else ():
+        event = snapshot.rows.get(seen.place.key) if snapshot is not None and seen.place.kind == "Event" else None
+        if event is not None and event.kind == "Pod":
+            return str(event.object_name)
+    return ""
 
 
 def _sick(host: ControlRoom, guide: Guide, globs: Sequence[str]) -> Iterator[object]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.pilot.commanding import card
 from tests.pilot.playing import Drill, practising
+from widgets.guide import GuidePane
 
 
 def where(drill: Drill) -> str:
@@ -28,12 +29,39 @@ async def data_protection_told(drill: Drill) -> None:
     await console.home()
 
 
+async def the_guide_says_that_another_pod_is_named(drill: Drill) -> None:
+    """Where a row is selected that no warning is about, the plan says so."""
+    console = drill.console
+    await console.until(
+        lambda: (
+            console.room.diagnosing.latest
+            and any(fit.id == "security-incident" for fit in console.room.diagnosing.latest.fits)
+        ),
+        "the scenario that fits",
+    )
+    await drill.select("account-service")
+    console.desk.action_guide("security-incident")
+    await console.until(
+        lambda: console.desk.query(GuidePane) and console.desk.query_one(GuidePane).has_focus, "the guide"
+    )
+    await console.press("home")
+    while console.desk.query_one(GuidePane).selected is None:
+        await console.press("down")
+    await console.press("enter")
+    await drill.planned()
+    said = " ".join(console.text.replace("┃", " ").split())
+    assert f"the warnings name pod/{where(drill)}, which is not selected" in said
+    await console.press("escape")
+    await console.home()
+
+
 async def test_who_keeps_the_evidence_and_cuts_the_pod_off_gets_all_the_points(tmp_path: Path) -> None:
     async with practising(tmp_path, "security-incident") as drill:
         assert await drill.declare("Security alerts", severity=1) == 1
         await drill.take("technical-lead")
         await drill.tell("Severity: 1\nStatus: INVESTIGATING")
         pod = where(drill)
+        await the_guide_says_that_another_pod_is_named(drill)
         assert (await drill.keep_evidence(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
         assert (await drill.quarantine(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
         await drill.tell_customers()
@@ -51,7 +79,7 @@ async def test_who_deletes_the_pod_loses_the_evidence_and_has_the_pattern_back_i
         assert (await drill.act("K", f"UnusualConnection Pod/{first}", "events")).startswith("worked")
         await drill.console.until(lambda: where(drill) != first, "him in another pod")
         await drill.console.until(
-            lambda: drill.ill == ["login.banking-platform.com/health"], "sign-ins throttled again"
+            lambda: drill.ill == ["login.banking-platform.com/health"] and not drill.recovered, "throttled again"
         )
         await drill.resolve("the pod is gone", last_update=False)
         score = await drill.score()
