@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.production import Environment, environment
 
 if TYPE_CHECKING:
+    from probes.azure.account import Account
     from runbook.act import Act
     from runbook.gate import Gate
     from runbook.mitigation import Mitigation
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tui.feeds import Feeds
     from tui.options import ConsoleOptions
     from tui.session import View
+    from tui.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ Place = tuple[str | None, str | None]  # kubeconfig, context
 class Gates:
     """``playbook`` gives what the runbook says about mitigations.
 
+    ``account`` is the panes' way to Azure, whose login the gates use as well; they must be closed before it.
     ``changed`` is called when an act has news or something was armed.
     """
 
@@ -41,6 +45,7 @@ class Gates:
         feeds: Feeds,
         now: Callable[[], float],
         changed: Callable[[], None],
+        account: Callable[[Settings], Account],
     ) -> None:
         self._options = options
         self._playbook = playbook
@@ -48,6 +53,7 @@ class Gates:
         self._feeds = feeds
         self._now = now
         self._changed = changed
+        self._account = account
         self._gates: dict[Place, Gate] = {}
         self._making = asyncio.Lock()
 
@@ -92,7 +98,7 @@ class Gates:
             production=production,
             read_only=self._options.read_only,
             helm=find(view.settings.tools.helm),
-            outside=outside_of(view.settings),
+            outside=outside_of(view.settings, lender=partial(self._account, view.settings)),
             began=lambda: self._book.began,
             changed=self._changed,
             now=self._now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from probes.errors import ConfigError
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from tui.sql_settings import SqlSettings
 
 
-def outside_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> Outside:
-    """For a gate, which closes it. Its account is its own: the panes' ends when somebody looks elsewhere."""
+def outside_of(
+    settings: Settings, environ: Mapping[str, str] = os.environ, lender: Callable[[], Account] | None = None
+) -> Outside:
+    """For a gate, which closes it. ``lender`` gives the account of the panes, whose login the gate's uses as well."""
     if not settings.azure.configured and not settings.sql.configured:
         return NOWHERE
     account: Account | None = None
     if settings.azure.configured:
         from tui.azure_probes import account_of
 
-        account = account_of(settings.azure)
+        account = account_of(settings.azure) if lender is None else lender().beside()
     sql = server_of(settings.sql, account, environ) if settings.sql.configured else None
     return Outside(account, sql, account.close) if account is not None else Outside(sql=sql)
 

@@ -76,7 +76,8 @@ class ControlRoom:
         self.book = ActBook(self.journal, lambda: self.diagnosing.first_symptom)
         self.runbook = RunbookReader(options)
         self.response: Response | None = None  # how to respond to incidents, once the runbook is read
-        self.gates = Gates(options, self.runbook.playbook, self.book, self.feeds, now, self._acts_changed)
+        playbook, account = self.runbook.playbook, self.session.account
+        self.gates = Gates(options, playbook, self.book, self.feeds, now, self._acts_changed, account)
         self.updates = Updates(self, os.environ, self._updates_changed)
         self.plan_opening = False  # a plan is on its way to the screen
         self.diagnosing = Diagnosing(self)

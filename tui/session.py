@@ -125,6 +125,13 @@ class Session:
                 await self.azure.close()
                 self.azure = None
 
+    def account(self, settings: Settings) -> Account:
+        """The way to Azure, with the one login of this console. Asks nothing."""
+        from tui.azure_probes import account_of
+
+        self.azure = self.azure or account_of(settings.azure)
+        return self.azure
+
     async def _leave(self) -> None:
         begun = [task for task in (self._connecting, self._azure_starting) if task is not None]
         for task in begun:
@@ -182,8 +189,7 @@ class Session:
         settings = view.settings.azure
         try:
             azure = await asyncio.to_thread(import_module, "tui.azure_probes")
-            self.azure = self.azure or azure.account_of(settings)
-            probes = azure.probes_of(self.azure, settings)
+            probes = azure.probes_of(self.account(view.settings), settings)
         except Exception as error:  # a defect of what looks at Azure must not be one of the console
             log.exception("Azure cannot be looked at")
             detail = f"Azure cannot be looked at: {type(error).__name__}; the log file has the details"

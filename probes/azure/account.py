@@ -76,6 +76,7 @@ class Account:
         self._authority = authority
         self._token_file = token_file
         self._patience = patience
+        self._lender: Account | None = None  # whose login it is, if it is not its own
         self._opening: asyncio.Task[_Open] | None = None
         self._quiet: dict[Service, float] = {}  # until when a service is left alone, on the monotonic clock
 
@@ -87,6 +88,23 @@ class Account:
     @property
     def login_hint(self) -> str:
         return f"write a new token into {self._token_file}" if self._token_file else "az login"
+
+    def beside(self) -> Account:
+        """Another way to the same subscription, by the login of this one, which is to be closed after it.
+
+        It has connections of its own, and is not left alone because this one was throttled.
+        """
+        other = Account(
+            self.subscription,
+            self.groups,
+            endpoint=self.server,
+            authority=self._authority,
+            token_file=self._token_file,
+            limit=self.limit,
+            patience=self._patience,
+        )
+        other._lender = self
+        return other
 
     def group_id(self, group: str) -> str:
         return f"/subscriptions/{quote(self.subscription)}/resourceGroups/{quote(group)}"
@@ -148,7 +166,8 @@ class Account:
         self._opening = None
         if isinstance(outcome, _Open):
             await outcome.transport.close()
-            await outcome.credential.close()
+            if self._lender is None:
+                await outcome.credential.close()
 
     @property
     def _host(self) -> str:
@@ -193,11 +212,7 @@ class Account:
 
     async def _open(self) -> _Open:
         kit, tls, modules = await asyncio.to_thread(self._load)
-        if self._token_file:
-            source = modules.credential.TokenFile(self._token_file)
-        else:
-            source = modules.credential.Logins(self.subscription, self._authority)
-        credential = modules.credential.Credential(source, self._patience)
+        credential = await self._login(modules)
         transport = modules.transport.Transport(self.server, tls)
         pipelines: dict[str, Any] = {}
         configurations: tuple[tuple[Service, Any], ...] = (("monitor", kit.monitor), ("sql", kit.sql))
@@ -207,6 +222,16 @@ class Account:
             )
             pipelines[service] = sdk.pipeline(kit, settings, self.server, transport)
         return _Open(kit, credential, pipelines, transport)
+
+    async def _login(self, modules: _Modules) -> Credential:
+        if self._lender is not None:
+            return (await self._lender._opened()).credential
+        if self._token_file:
+            source = modules.credential.TokenFile(self._token_file)
+        else:
+            source = modules.credential.Logins(self.subscription, self._authority)
+        credential: Credential = modules.credential.Credential(source, self._patience)
+        return credential
 
     def _load(self) -> tuple[sdk.Sdk, ssl.SSLContext | None, Any]:
         """In a thread: imports, and the authorities that TLS trusts (the Azure CLI's variable counts here, too)."""

@@ -21,6 +21,10 @@ from probes.azure import account as account_module
 from probes.azure.account import Account
 from probes.errors import BadAnswer, CredentialFailed, Forbidden, LoginExpired, NotFound, ProbeError, Unreachable
 from tests.arm_server import GROUP, SUBSCRIPTION, TOKEN, ArmServer, Json, account, arm_server, forbidden, refusal
+from tui.azure_probes import account_of
+from tui.azure_settings import AzureSettings
+from tui.outside import outside_of
+from tui.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SERVERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Sql/servers"
@@ -319,6 +323,27 @@ async def test_the_cli_signs_in_once_for_everybody_and_comes_back_after_az_login
         f"account get-access-token --output json --resource {server.url} --subscription {SUBSCRIPTION}"
     ]
     assert set(server.tokens) == {TOKEN}
+
+
+async def test_what_acts_signs_in_by_the_login_of_what_looks_and_is_not_throttled_along(
+    server: ArmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    az(tmp_path, logged_in(TOKEN))
+    server.answers["/servers"] = [refusal(429, "TooManyRequests", "Wait.", Retry_After="60"), {"value": []}]
+    settings = Settings(azure=AzureSettings(subscription=SUBSCRIPTION, resource_groups=(GROUP,), endpoint=server.url))
+    looks = account_of(settings.azure)
+    acts = outside_of(settings, lender=lambda: looks).account
+    assert acts is not None
+    try:
+        assert await acts.token() == TOKEN
+        assert isinstance(await refused(looks), Unreachable)
+        assert json.loads(await ask(acts)) == {"value": []}
+    finally:
+        await acts.close()
+        assert await looks.token() == TOKEN  # it is still open
+        await looks.close()
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
