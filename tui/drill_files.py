@@ -169,6 +169,10 @@ def _at_the_start(scenario: Scenario) -> Iterator[str]:
         for one in node["status"]["conditions"]:
             if (one["type"] == "Ready") != (one["status"] == "True"):
                 yield f"{node['metadata']['name']} is {'NotReady' if one['type'] == 'Ready' else one['type']}"
+    for part in (*platform.health.report()["entries"].values(), platform.health.login()):
+        said = part.get("description", "")
+        if said and "endpoint" not in said:  # what is not ready is said above
+            yield said
 
 
 def _count(things: object, word: str) -> str:
