@@ -213,7 +213,9 @@ def _place_error(message: str) -> ProbeError | None:
     promised = [name for name in _OFFERS if os.environ.get(name)]
     if not promised:
         return None
-    tried = "; ".join(f"{name}: {told.strip()}" for name, told in _ATTEMPT.findall(message))
+    attempts = _ATTEMPT.findall(message)
+    refused = [attempt for attempt in attempts if "AADSTS" in attempt[1]]  # which says more than who was not there
+    tried = "; ".join(f"{name}: {told.strip()}" for name, told in refused or attempts)
     return CredentialFailed(
         f"no login to Azure: {_one_line(tried or message)}",
         hint=f"{', '.join(promised)} in the environment, or {_LOGIN}",
