@@ -17,6 +17,10 @@ Offset = Annotated[
 """``-20m``, ``-3d4h``, ``+90s``."""
 Span = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?[dhms])+$", description="a length of time such as 90s or 6m")]
 """``90s``, ``6m``."""
+Quantity = Annotated[
+    str,
+    Meta(pattern=r"^\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?$", description="a quantity such as 250m or 512Mi"),
+]
 Name = Annotated[
     str,
     Meta(

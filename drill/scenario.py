@@ -20,7 +20,7 @@ from drill.document import Mistake
 from drill.document import ScenarioError as ScenarioError
 from drill.fates import Fate
 from drill.good import Good
-from drill.offsets import Name, Offset, Span
+from drill.offsets import Name, Offset, Quantity, Span
 from drill.offsets import seconds as seconds
 from drill.parts import Intrusion, Payments
 from drill.script import External as ExternalStep
@@ -48,7 +48,7 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     zone: str = "westeurope-1"
     size: str = "Standard_D8s_v5"
     cores: int = 8
-    capacity: str = "32863208Ki"
+    capacity: Quantity = "32863208Ki"
     max_pods: int = 110
     cpu: Share = 0.4
     memory: Share = 0.4
@@ -68,8 +68,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     probe: str = "/health/ready"
     cpu: float = 0.2
     memory: float = 400.0
-    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "100m", "memory": "256Mi"})
-    limits: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "1", "memory": "1Gi"})
+    requests: dict[str, Quantity] = msgspec.field(default_factory=lambda: {"cpu": "100m", "memory": "256Mi"})
+    limits: dict[str, Quantity] = msgspec.field(default_factory=lambda: {"cpu": "1", "memory": "1Gi"})
     env: dict[str, str] = {}
     check: str = ""  # its name in the health endpoint; empty: not asked there
     log: str = "request"  # which voice it logs in, see drill.logs
@@ -98,7 +98,7 @@ class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Literal["Deployment", "DaemonSet"] = "DaemonSet"
     replicas: int = 1
     host_network: bool = False
-    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "50m", "memory": "64Mi"})
+    requests: dict[str, Quantity] = msgspec.field(default_factory=lambda: {"cpu": "50m", "memory": "64Mi"})
     cpu: float = 0.02
     memory: float = 60.0
     pool: str = ""
@@ -258,6 +258,10 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
                 yield Mistake((*here, "deployment"), _no("deployment", name, services | mine))
             case ExternalStep(host=host) if host not in hosts:
                 yield Mistake((*here, "host"), _no("external", host, hosts))
+            case Say(kind="Node", name=name) if name not in nodes:
+                yield Mistake((*here, "name"), _no("node", name, nodes))
+            case Say(kind=("Pod" | "Service"), name=name) if name not in services | mine:
+                yield Mistake((*here, "name"), _no("service", name, services | mine))
             case NodeFate(node=node) if node not in nodes:
                 yield Mistake((*here, "node"), _no("node", node, nodes))
             case _:

@@ -22,7 +22,7 @@ namespace: prod
 release: {name: r, chart: c}
 nodes: [{name: n, cpu: hot}, {name: m, memory: .nan}]
 services:
-  - {name: api, replicas: -1, image: a/b}
+  - {name: api, replicas: -1, image: a/b, requests: {cpu: lots, memory: 2}}
   - name: web
 script:
   - {do: upgrad, at: -1h}
@@ -48,6 +48,7 @@ script:
   - {do: event, at: -1d, kind: Pod, name: api, reason: r, message: m, component: c, every: 0.1s}
   - {do: event, at: -900d, kind: Pod, name: api, reason: r, message: m, component: c, every: 1m, while_down: ap}
   - {do: node-fate, at: +1m, node: k, fate: not-ready}
+  - {do: event, at: -1m, kind: Service, name: apj, reason: r, message: m, component: c}
 """
 
 
@@ -100,6 +101,8 @@ def test_every_mistake_is_told_at_once_by_line_and_key(tmp_path: Path, capsys: p
         "8: nodes[0].cpu: expected a number from 0 to 1, found 'hot'",
         "8: nodes[1].memory: expected a number, found .nan",
         "10: services[0].replicas: expected a whole number of at least 0, found -1",
+        "10: services[0].requests.cpu: expected a quantity such as 250m or 512Mi, found 'lots'",
+        "10: services[0].requests.memory: expected a quantity such as 250m or 512Mi, found 2; put it in quotes",
         "11: services[1].image: missing, expected text",
         "11: services[1].replicas: missing, expected a whole number of at least 0",
         f"13: script[0].do: expected one of {steps}, found 'upgrad'; did you mean upgrade?",
@@ -129,6 +132,7 @@ def test_every_mistake_is_told_at_once_by_line_and_key(tmp_path: Path, capsys: p
             "16: script[3].every: it would have happened more than 100000 times by the start",
             "16: script[3].while_down: there is no service 'ap'; did you mean api?",
             "17: script[4].node: there is no node 'k'",
+            "18: script[5].name: there is no service 'apj'; did you mean api?",
         ],
     )
 
