@@ -34,7 +34,7 @@ _FIELDS: Final = {
     "resourceprovider": lambda event: event.act.provider,
     "correlationid": lambda event: event.act.correlation,
     "caller": lambda event: event.act.caller,
-    "category": lambda event: event.act.category,
+    "categories": lambda event: event.act.category,  # as 2017-03-01-preview has it; documented nowhere
     "level": lambda event: event.level,
 }
 _METHODS: Final = {"write": "PUT", "delete": "DELETE", "action": "POST", "read": "GET"}

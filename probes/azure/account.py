@@ -30,6 +30,7 @@ MOST_PAGES = 100
 Service = Literal["monitor", "sql"]
 
 MONITOR_ACTIVITY = "2015-04-01"
+MONITOR_CATEGORIES = "2017-03-01-preview"  # of the same log: the older one knows no filter by category
 MONITOR_METRICS = "2024-02-01"
 MONITOR_ALERTS = "2018-03-01"
 SQL_VERSION = "2025-01-01"  # what the SDK's configuration names; see tests/unit/test_azure_account.py

@@ -44,12 +44,18 @@ class _Operation(Struct):
 
 
 class ActivityLog:
-    """The newest ``most`` operations; ``put`` and ``drop`` are told of every row that changed."""
+    """The newest ``most`` operations; ``put`` and ``drop`` are told of every row that changed.
 
-    def __init__(self, put: Callable[[str, Activity], None], drop: Callable[[str], None], most: int = MOST) -> None:
+    ``only`` is the category that is taken in, where not all of them are.
+    """
+
+    def __init__(
+        self, put: Callable[[str, Activity], None], drop: Callable[[str], None], most: int = MOST, only: str = ""
+    ) -> None:
         self._put = put
         self._drop = drop
         self._most = most
+        self._only = only
         self._operations: dict[str, _Operation] = {}
         self._known: dict[str, float] = {}  # event → its instant
         self.forgotten_until = float("-inf")
@@ -73,6 +79,8 @@ class ActivityLog:
                 self.unreadable += 1
                 continue
             newest = at if newest is None else max(newest, at)
+            if self._only and _category(event) != self._only:
+                continue
             if (key := self._fold(event, at, now)) is not None:
                 touched[key] = None
         for key in touched:
@@ -156,7 +164,7 @@ def _row(event: wire.Event, key: str, at: float) -> Activity:
         key=key,
         at=at,
         ended_at=None,
-        category=sys.intern((event.category.value if event.category else "") or "Administrative"),
+        category=sys.intern(_category(event)),
         operation=sys.intern(operation),
         operation_text=sys.intern(name.text or operation),
         status="",
@@ -225,6 +233,10 @@ def _short(text: str) -> str:
 
 def _final(status: str) -> bool:
     return status in _FINAL
+
+
+def _category(event: wire.Event) -> str:
+    return (event.category.value if event.category else "") or "Administrative"
 
 
 def _place(seen: Seen, category: str) -> tuple[bool, float, int]:

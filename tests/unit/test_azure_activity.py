@@ -414,6 +414,25 @@ async def test_who_may_not_see_the_subscription_sees_the_group(server: ArmServer
     assert (len(snapshot.rows), snapshot.freshness.detail) == (1, "")
 
 
+async def test_of_the_subscription_only_incidents_are_taken_in_whatever_it_answers(
+    server: ArmServer, azure: Account
+) -> None:
+    """No document has a filter by category: what it is asked by is what public programs use, and may be ignored."""
+    now, asked = time.time(), []
+
+    def everything(request: web.Request) -> Reply:
+        if "resourceGroupName" in request.query["$filter"]:
+            return {"value": [event(1, now - 60)]}
+        asked.append((request.query["api-version"], request.query["$filter"].partition(" and ")[2]))
+        incident = event(3, now - 30, category={"value": "ServiceHealth", "localizedValue": "Service Health"})
+        return {"value": [incident, event(2, now - 50)]}
+
+    server.answers[ACTIVITY] = everything
+    snapshot = await until(ActivityProbe(azure, 0.05), lambda found: live(found) and len(found.rows) > 1)
+    assert sorted(row.category for row in snapshot.rows.values()) == ["Administrative", "ServiceHealth"]
+    assert asked[0] == ("2017-03-01-preview", "categories eq 'ServiceHealth'")
+
+
 def _told(number: int, at: float) -> Json:
     return {"eventDataId": f"e-{number}", "correlationId": f"c-{number}", "eventTimestamp": utc(at)}
 
