@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.figures import HEADER
 
 ROOMS = ("tui", "widgets", "probes", "incident", "runbook", "drill", "bench")
-GROUPS = ("startup", "load", "footprint", "timeline", "acts", "azure")
+GROUPS = ("startup", "load", "footprint", "timeline", "acts", "azure", "scale")
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ class Served:
     kubeconfig: str
     config: str
     home: Path
+    pid: int = 0  # of the server
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ def served(*arguments: str, module: str = "drill.serve", azure: bool = False) ->
         assert child.stdout is not None
         try:
             said: dict[str, Any] = json.loads(child.stdout.readline())
-            platform = Served(said["kubeconfig"], said["config"], Path(home))
+            platform = Served(said["kubeconfig"], said["config"], Path(home), child.pid)
             yield platform if azure else without_azure(platform)
         finally:
             child.stdin.close()

@@ -137,10 +137,20 @@ class Terminal:
         self.forget()
 
     def processor(self) -> float:
-        """Processor seconds used so far by the program itself and by the children it has waited for."""
-        fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return sum(int(field) for field in fields[11:15]) / _TICKS
+        """See the function of that name, for this program."""
+        return processor(self.pid)
 
     def resident(self) -> int:
-        """Resident bytes now."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+        """See the function of that name, for this program."""
+        return resident(self.pid)
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used, those of its children that ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / _TICKS
+
+
+def resident(pid: int) -> int:
+    """Bytes of its resident memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE

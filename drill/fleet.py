@@ -208,6 +208,7 @@ class Churn:
     """So many changes a second: one pod after the other has its container restarted, and stays as ready as it was."""
 
     _TICK: Final = 0.05  # seconds
+    _LATEST: Final = 1.0  # seconds; on a busy machine a turn may come so late
 
     def __init__(self, store: ObjectStore, clock: Clock, targets: list[tuple[str, str]], rate: float) -> None:
         self._store = store
@@ -231,8 +232,8 @@ class Churn:
 
     def _tick(self) -> None:
         now = self._clock.wall()
-        # After a pause of the process nothing is made up for: the rate is a rate.
-        self._due += min(now - self._since, 4 * self._TICK) * self._rate
+        # A turn that came late is made up for, as is the rate; a pause of the whole process is not.
+        self._due += min(now - self._since, self._LATEST) * self._rate
         self._since = now
         for _ in range(int(self._due)):
             self._change(*self._targets[self._next])

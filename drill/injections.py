@@ -66,7 +66,7 @@ def parse(text: str, played: Scenario, at: float) -> script.Step | troubles.Kind
     data = _data(text)
     if not data.get("do"):
         raise BadStep("nothing says what to do; begin with one of " + ", ".join(_tags()))
-    kind = next((kind for kind in (*_STEPS, *_TROUBLES) if _tag(kind) == data["do"]), None)
+    kind: Any = next((kind for kind in (*_STEPS, *_TROUBLES) if _tag(kind) == data["do"]), None)
     if kind in _STEPS:
         data.setdefault("at", NOW)
     try:

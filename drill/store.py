@@ -26,7 +26,8 @@ Subscriber = Callable[[str, Kind, Json, Json | None], None]
 
 EVERYTHING: Final = "*"  # as a subresource of `update`: spec, status and metadata at once; only controllers may
 _NAME_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # as k8s.io/apimachinery/pkg/util/rand: no vowels, no words
-_SNAPSHOTS_KEPT: Final = 64  # lists of references; several clients page at once while everything changes
+_SNAPSHOTS_KEPT: Final = 64  # several clients page at once while everything changes
+_SNAPSHOTS_LAST: Final = 120.0  # seconds; each keeps the versions alive that were current when it was taken
 _FIXED: Final = ("name", "generateName", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 _COLLECTORS: Final = ("orphan", "foregroundDeletion")  # the garbage collector's own finalizers
 _DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
@@ -59,7 +60,7 @@ class ObjectStore:
         self._version = 1
         self._shelves: dict[Kind, Shelf] = {}
         self._subscribers: dict[object, Subscriber] = {}
-        self._snapshots: OrderedDict[tuple[Kind, str | None, int], Records] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[Kind, str | None, int], tuple[float, Records]] = OrderedDict()
         self._compacted = 0
         self._unreported: deque[Change] = deque()
         self._reporting = False
@@ -297,10 +298,10 @@ class ObjectStore:
 
     def snapshot(self, kind: Kind, namespace: str | None, version: int) -> Records:
         """What `records` gave when the resourceVersion was ``version``, if `keep` kept it. Raises Expired (410)."""
-        records = self._snapshots.get((kinds.stored(kind), namespace, version))
-        if records is None:
+        kept = self._snapshots.get((kinds.stored(kind), namespace, version))
+        if kept is None:
             raise statuses.continue_expired()
-        return records
+        return kept[1]
 
     def as_of(self, kind: Kind, namespace: str | None, version: int) -> Records:
         """What `records` gave when the resourceVersion was ``version``. Raises Expired (410) when it is forgotten."""
@@ -320,9 +321,10 @@ class ObjectStore:
     def keep(self, kind: Kind, namespace: str | None, version: int, records: Records) -> None:
         """Keep the records of a resourceVersion for the next pages of a paged list; the oldest snapshot is let go."""
         key = (kinds.stored(kind), namespace, version)
-        self._snapshots[key] = records
+        now = time.monotonic()
+        self._snapshots[key] = now, records
         self._snapshots.move_to_end(key)
-        while len(self._snapshots) > _SNAPSHOTS_KEPT:
+        while len(self._snapshots) > _SNAPSHOTS_KEPT or now - next(iter(self._snapshots.values()))[0] > _SNAPSHOTS_LAST:
             self._snapshots.popitem(last=False)
 
     def compact(self) -> None:
