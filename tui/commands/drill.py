@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from secrets import randbelow
 from typing import TYPE_CHECKING
 
 from tui.cli import OK
@@ -18,7 +17,6 @@ from tui.toml_table import close_to
 if TYPE_CHECKING:
     import argparse
 
-_LINE = re.compile(r":\d+: \S+: ")
 DEFAULT_SCENARIO = "payment-release"
 SEEDS = 1_000_000
 """How many there are to draw from for a surprise without one."""
@@ -124,7 +122,7 @@ def _known(name: str, seed: int) -> str:
         try:
             load(name, seed)
         except ScenarioError as error:
-            hint = f"; warroom drill --check {name} tells all of them" if _LINE.search(str(error)) else ""
+            hint = f"; warroom drill --check {name} tells all of them" if re.search(r":\d+: \S+: ", str(error)) else ""
             raise CommandFailed(f"{error}{hint}") from None
         return name
     known = names()
@@ -147,6 +145,8 @@ def _platform_flags(arguments: argparse.Namespace) -> list[str]:
     flags: list[str] = ["--surprise"] if arguments.surprise else []
     seed = arguments.seed
     if seed is None and arguments.surprise:
+        from secrets import randbelow
+
         seed = randbelow(SEEDS) + 1
     if seed:
         flags += ["--seed", str(seed)]
