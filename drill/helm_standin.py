@@ -15,9 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import yaml
-
-from drill import helm, kinds
+from drill import helm
 from drill.loopback import Loopback, NotADrill, Refused, connect
 
 Json = dict[str, Any]
@@ -143,6 +141,10 @@ def _apply(platform: Loopback, namespace: str, before: str, after: str) -> dict[
 
 
 def _objects(manifest: str, namespace: str) -> dict[str, Json]:
+    import yaml
+
+    from drill import kinds
+
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = {}
     for obj in yaml.load_all(manifest, Loader=loader):

@@ -1,21 +1,21 @@
 """A small client for the platform's own API, for commands of the drill: blocking, on loopback, and of no other server.
 
 `connect` refuses whatever does not say of itself that it is a drill's platform, before anything else is asked of it.
+What connecting needs is imported then: helm's stand-in is started most often to say its version.
 """
 
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
-import ssl
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import yaml
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
 
 Json = dict[str, Any]
 
@@ -56,6 +56,8 @@ class Loopback:
         media: str = "application/json",
     ) -> Json:
         """One request, its answer as JSON. Raises `Refused`, OSError."""
+        import http.client
+
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=_TIMEOUT, context=self._trust)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": media, "User-Agent": "Helm/drill"}
         target = f"{path}?{urlencode(query)}" if query else path
@@ -78,6 +80,10 @@ class Loopback:
 
 def connect(kubeconfig: str = "", context: str = "") -> Loopback:
     """The platform that a kubeconfig (default: KUBECONFIG) names. Raises `NotADrill`."""
+    import ssl
+
+    import yaml
+
     path = Path(kubeconfig or os.environ.get("KUBECONFIG", ""))
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -5,21 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.platform import Running, running
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    err: str
+from tests import warm_program
+from tests.warm_program import Done
 
 
 def fresh_user(directory: Path) -> dict[str, str]:
@@ -34,27 +27,7 @@ def fresh_user(directory: Path) -> dict[str, str]:
 
 async def warroom(environ: Mapping[str, str], *arguments: str, limit: float = 60.0) -> Done:
     """Run one command to its end, at most ``limit`` seconds."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tui.cli",
-        *arguments,
-        env=dict(environ),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(limit):
-            out, err = await process.communicate()
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
-    assert process.returncode is not None
-    done = Done(process.returncode, out.decode(), err.decode())
-    assert "Traceback" not in done.out + done.err
-    return done
+    return await asyncio.to_thread(warm_program.done, arguments, environ, limit)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from drill.kinds import Kind as ObjectKind
 from drill.platform import Running, running
 from drill.world import DEPLOYMENT, NODE, POD, SECRET
 from incident.entry import Kind, Source
+from tests.drill.small_scenario import SMALL_FILE
 from tests.pilot.console_harness import Console, opened, options_for
 from tui.drill_process import DrillProcess
 from tui.options import ConsoleOptions
@@ -129,16 +130,16 @@ def _restarts(console: Console) -> int:
 
 async def test_the_drill_opens_with_its_incident_and_closes_it_when_it_is_left(tmp_path: Path) -> None:
     store = tmp_path / "warroom.db"
-    with DrillProcess("payment-release") as process:
+    with DrillProcess(str(SMALL_FILE)) as process:
         options = ConsoleOptions(Settings(), None, None, (), store, None, drill=process)
         async with opened(options) as console:
             await console.until(lambda: console.room.journal.recording, "the drill's incident")
-            await console.says("Payments failing for web and app")
+            await console.says("Payments failing")
             await console.says("DRILL")
             await console.says("SEV 2")
             await console.notes("^payment-service already unhealthy")
             await console.write("practised")
-    with DrillProcess("payment-release") as process:
+    with DrillProcess(str(SMALL_FILE)) as process:
         options = ConsoleOptions(Settings(), None, None, (), store, None, drill=process)
         async with opened(options) as console:
             await console.until(lambda: console.room.journal.recording, "another incident")

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.drill.shell import document, fresh_user, platform, warroom
+from tests.drill.small_scenario import SMALL_FILE
 from tui.drill_process import DrillFailed, DrillProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,7 +100,7 @@ async def test_all_namespaces_see_more_than_one(
 
 
 async def test_a_platform_that_went_away_is_exit_2_and_one_sentence(user: dict[str, str]) -> None:
-    with DrillProcess("payment-release") as process:
+    with DrillProcess(str(SMALL_FILE)) as process:
         ready = await process.ready()
         kept = ready.kubeconfig.read_text(encoding="utf-8")
     file = Path(user["HOME"]) / "kubeconfig"
@@ -112,7 +113,7 @@ async def test_a_platform_that_went_away_is_exit_2_and_one_sentence(user: dict[s
 
 
 async def test_a_drill_without_a_terminal_prints_its_status_once_and_exits_0(user: dict[str, str]) -> None:
-    done = await warroom(user, "drill")
+    done = await warroom(user, "drill", str(SMALL_FILE))
 
     assert done.status == 0, done.err
     assert "payment-service" in done.out
@@ -143,6 +144,7 @@ async def test_serve_says_where_it_is_and_runs_until_it_is_stopped(user: dict[st
         "tui.cli",
         "drill",
         "--serve",
+        str(SMALL_FILE),
         env=user,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -168,7 +170,7 @@ async def test_serve_says_where_it_is_and_runs_until_it_is_stopped(user: dict[st
 
 
 async def test_the_platform_ends_with_the_process_that_started_it() -> None:
-    process = DrillProcess("payment-release")
+    process = DrillProcess(str(SMALL_FILE))
     process.start()
     ready = await process.ready()
 
@@ -178,7 +180,7 @@ async def test_the_platform_ends_with_the_process_that_started_it() -> None:
 
 
 async def test_waiting_for_the_platform_can_be_given_up_at_once() -> None:
-    with DrillProcess("payment-release") as process:
+    with DrillProcess(str(SMALL_FILE)) as process:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await process.ready()

@@ -9,12 +9,13 @@ import re
 import select
 import signal
 import struct
-import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+from tests.warm_program import start
 
 ROWS, COLUMNS = 55, 200
 PATIENCE = 30.0
@@ -40,12 +41,10 @@ class Terminal:
         }
         self._raw = b""
         self._status: int | None = None
-        size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-            os.chdir(home)
-            os.execve(sys.executable, [sys.executable, "-m", "tui.cli", *arguments], given)  # noqa: S606  # no shell
+        self._fd, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._program = start(arguments, given, (theirs, theirs, theirs), home)
+        os.close(theirs)
         self._before = termios.tcgetattr(self._fd)
 
     def __enter__(self) -> Terminal:
@@ -55,8 +54,8 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            self._program.kill()
+            self._program.wait()
         self.close()
 
     # What it does.
@@ -81,7 +80,7 @@ class Terminal:
         os.write(self._fd, keys.encode())
 
     def kill(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        self._program.kill(number)
 
     def close(self) -> None:
         """Close the terminal's window."""
@@ -121,14 +120,13 @@ class Terminal:
 
     def children(self) -> list[int]:
         """The processes that it started and that run."""
-        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        pid = self._program.pid
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         return [int(pid) for pid in found]
 
     def _ended(self) -> bool:
-        if self._status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._status = os.waitstatus_to_exitcode(status)
+        if self._status is None and self._program.ended():
+            self._status = self._program.wait()
         return self._status is not None
 
     def _until(self, condition: Callable[[], bool], what: str, limit: float) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from incident.practising import exercise_of
 from incident.standard import NEUTRAL
+from tests.drill.small_scenario import SMALL_FILE
 from tests.faults.console_terminal import Terminal, gone
 from tui.incident_choice import opened
 from tui.left_drills import settled, unfinished
@@ -206,7 +207,7 @@ def drill(home: Path) -> Iterator[tuple[Terminal, int]]:
     """``warroom drill`` with its platform up, and the platform's process. Nothing is left of either afterwards."""
     temporary = home / "tmp"
     temporary.mkdir()
-    with console(home, "drill", environment={"TMPDIR": str(temporary)}) as terminal:
+    with console(home, "drill", str(SMALL_FILE), environment={"TMPDIR": str(temporary)}) as terminal:
         terminal.says("payment-service")
         (platform,) = [pid for pid in terminal.children() if b"drill.serve" in command_line(pid)]  # not a git
         try:
@@ -279,7 +280,7 @@ def test_an_interrupt_at_any_point_of_a_start_leaves_nothing(home: Path) -> None
     temporary = home / "tmp"
     temporary.mkdir()
     for after in (0.05, 0.2, 0.5):
-        with Terminal(home, ["drill"], {"TMPDIR": str(temporary)}) as terminal:
+        with Terminal(home, ["drill", str(SMALL_FILE)], {"TMPDIR": str(temporary)}) as terminal:
             time.sleep(after)  # wherever it is by then: it must not matter
             terminal.type("\x03")
             while not terminal.ends_within(0.3):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_program
+from tests.warm_program import Done
 from tui.cli import build_parser, program_name
 
 PROGRAM = (sys.executable, "-m", "tui.cli")
@@ -30,19 +32,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def warroom(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the real program with no terminal."""
-    done = subprocess.run(
-        [*PROGRAM, *arguments],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
+def warroom(environ: dict[str, str], *arguments: str) -> Done:
+    """Run the program with no terminal."""
+    return warm_program.done(arguments, environ)
 
 
 def test_the_module_imports_nothing_that_a_first_frame_would_wait_for() -> None:
@@ -55,25 +47,25 @@ def test_the_module_imports_nothing_that_a_first_frame_would_wait_for() -> None:
 def test_help_names_every_command_and_exits_0(environ: dict[str, str]) -> None:
     done = warroom(environ, "--help")
 
-    assert done.returncode == 0
-    assert done.stderr == ""
+    assert done.status == 0
+    assert done.err == ""
     for command in ("drill", "status", "doctor", "log", "declare", "incidents", "export", "verify"):
-        assert f"\n    {command} " in done.stdout
+        assert f"\n    {command} " in done.out
 
 
 @pytest.mark.parametrize("command", ["drill", "status", "doctor", "log", "declare", "incidents", "export", "verify"])
 def test_every_command_has_help(environ: dict[str, str], command: str) -> None:
     done = warroom(environ, command, "--help")
 
-    assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: warroom {command} ")
+    assert done.status == 0
+    assert done.out.startswith(f"usage: warroom {command} ")
 
 
 def test_the_version_is_one_line_on_stdout(environ: dict[str, str]) -> None:
     done = warroom(environ, "--version")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("warroom 0.")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("warroom 0.")
 
 
 def test_as_a_plugin_it_calls_itself_kubectl_warroom() -> None:
@@ -89,31 +81,31 @@ def test_as_a_plugin_it_calls_itself_kubectl_warroom() -> None:
 def test_wrong_usage_exits_2_and_says_so_on_stderr(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
     done = warroom(environ, *arguments)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "usage: warroom" in done.stderr
-    assert "error: " in done.stderr
+    assert (done.status, done.out) == (2, "")
+    assert "usage: warroom" in done.err
+    assert "error: " in done.err
 
 
 def test_namespaces_and_all_namespaces_exclude_each_other(environ: dict[str, str]) -> None:
     done = warroom(environ, "-n", "prod", "status", "-A")
 
-    assert done.returncode == 2
-    assert "exclude each other" in done.stderr
+    assert done.status == 2
+    assert "exclude each other" in done.err
 
 
 def test_the_console_without_a_terminal_says_so_and_points_to_status(environ: dict[str, str]) -> None:
     done = warroom(environ)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "warroom: a console needs a terminal; without one, try: warroom status\n"
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "warroom: a console needs a terminal; without one, try: warroom status\n"
 
 
 def test_no_kubeconfig_is_one_sentence_and_exit_2(environ: dict[str, str]) -> None:
     done = warroom(environ, "status")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert "there is no kubeconfig" in done.stderr
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert "there is no kubeconfig" in done.err
 
 
 def test_a_wrong_context_is_told_with_those_there_are(environ: dict[str, str], tmp_path: Path) -> None:
@@ -121,17 +113,17 @@ def test_a_wrong_context_is_told_with_those_there_are(environ: dict[str, str], t
 
     done = warroom(environ, "--kubeconfig", str(config), "status", "--context", "prud")
 
-    assert done.returncode == 2
-    assert "there is no context 'prud'" in done.stderr
-    assert "prod" in done.stderr.split("known contexts")[1]
+    assert done.status == 2
+    assert "there is no context 'prud'" in done.err
+    assert "prod" in done.err.split("known contexts")[1]
 
 
 def test_an_unreachable_server_is_exit_2_and_one_sentence(environ: dict[str, str], tmp_path: Path) -> None:
     done = warroom(environ, "status", "--kubeconfig", str(kubeconfig(tmp_path)), "--timeout", "5")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "127.0.0.1:1" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert (done.status, done.out) == (2, "")
+    assert "127.0.0.1:1" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_a_settings_typo_names_file_key_and_what_was_meant(environ: dict[str, str], tmp_path: Path) -> None:
@@ -140,15 +132,15 @@ def test_a_settings_typo_names_file_key_and_what_was_meant(environ: dict[str, st
 
     done = warroom(environ, "status", "--config", str(file))
 
-    assert done.returncode == 2
-    assert done.stderr == f"warroom: {file}: console.them: no such setting; did you mean theme?\n"
+    assert done.status == 2
+    assert done.err == f"warroom: {file}: console.them: no such setting; did you mean theme?\n"
 
 
 def test_a_settings_file_that_was_named_must_exist(environ: dict[str, str], tmp_path: Path) -> None:
     done = warroom(environ, "incidents", "--config", str(tmp_path / "no.toml"))
 
-    assert done.returncode == 2
-    assert "cannot read the settings: No such file" in done.stderr
+    assert done.status == 2
+    assert "cannot read the settings: No such file" in done.err
 
 
 def test_the_log_file_and_its_directory_are_private(environ: dict[str, str], tmp_path: Path) -> None:
@@ -164,9 +156,9 @@ def test_a_log_file_that_cannot_be_written_does_not_stop_a_look(environ: dict[st
 
     done = warroom(environ, "status")
 
-    assert done.returncode == 2
-    assert "cannot write the log file, going on without" in done.stderr
-    assert "there is no kubeconfig" in done.stderr
+    assert done.status == 2
+    assert "cannot write the log file, going on without" in done.err
+    assert "there is no kubeconfig" in done.err
 
 
 def test_a_reader_that_goes_away_is_no_error(environ: dict[str, str]) -> None:
@@ -207,30 +199,8 @@ def test_a_frozen_server_is_given_up_in_time(environ: dict[str, str], tmp_path: 
 
         done = warroom(environ, "status", "--kubeconfig", str(config), "--timeout", "1")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "within 1 s" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ((), "there is no kubeconfig"),
-        (("--kubeconfig", "KUBECONFIG", "--context", "prud"), "there is no context 'prud'"),
-        (("--config", "/no/such/file.toml"), "cannot read the settings"),
-    ],
-)
-def test_a_console_with_nothing_to_look_at_ends_with_one_sentence_on_the_screen_it_gave_back(
-    environ: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
-    named = tuple(str(kubeconfig(tmp_path)) if argument == "KUBECONFIG" else argument for argument in arguments)
-
-    status, screen = in_terminal(environ, *named)
-
-    last = screen.rpartition("\x1b[?1049l")[2]  # leaves the alternate screen; absent when it was never entered
-    assert status == 2
-    assert sentence in last
-    assert last.count("\n") == 1
-    assert "Traceback" not in screen
+    assert (done.status, done.out) == (2, "")
+    assert "within 1 s" in done.err
 
 
 def test_a_console_whose_stderr_goes_to_a_file_is_drawn_on_the_terminal_all_the_same(
