@@ -79,6 +79,7 @@ class Journal(JournalChanges):
         self._is_open = False
         self._reaching: asyncio.Task[Incident | None] | None = None
         self._seen: int = 0
+        self._declaring = False  # what another look finds meanwhile is ours
         self._known: set[str] | None = None  # the incidents that were there when none was open here
         self._standby: deque[Draft] = deque(maxlen=STANDBY_LIMIT)
         self._shown = asyncio.Event()
@@ -198,19 +199,23 @@ class Journal(JournalChanges):
         ``declared_itself``: a drill does it, and not who practises.
         """
         practised = None if self.practice is None else replace(self.practice, declared=declared_itself)
-        incident = await self._opened().declare(
-            title=title,
-            author=self.author,
-            severity=severity,
-            drill=self._drill,
-            cluster=cluster,
-            namespace=namespace,
-            services=services,
-            impact=impact,
-            facts=facts,
-            kept=None if practised is None else sealed(practised),
-        )
-        await self.show(incident)
+        self._declaring = True
+        try:
+            incident = await self._opened().declare(
+                title=title,
+                author=self.author,
+                severity=severity,
+                drill=self._drill,
+                cluster=cluster,
+                namespace=namespace,
+                services=services,
+                impact=impact,
+                facts=facts,
+                kept=None if practised is None else sealed(practised),
+            )
+            await self.show(incident)
+        finally:
+            self._declaring = False
         return incident
 
     async def _end_standby(self, incident_id: str) -> None:
@@ -248,7 +253,7 @@ class Journal(JournalChanges):
         if self._known is None:
             self._known = {incident.id for incident in found}
         new = [each for each in found if each.open and each.drill == self._drill and each.id not in self._known]
-        if new and not self.recording:
+        if new and not (self.recording or self._declaring):
             self.met = f"{new[0].id} was declared elsewhere: {new[0].title}"
             await self.show(new[0])
 

@@ -315,3 +315,17 @@ async def test_a_store_that_was_begun_and_cannot_be_opened_says_so_when_it_is_wa
     await book.open()
     assert "Entries go to" in book.trouble
     await book.close()
+
+
+async def test_what_is_declared_here_was_not_declared_elsewhere(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    await book.open()
+    await book._look_for_another()
+
+    async def look() -> None:
+        while not book.recording:
+            await book._look_for_another()
+
+    await asyncio.gather(book.declare("Payments failing", 2, cluster="prod", namespace="bank"), look(), look(), look())
+    assert book.met == ""
+    await book.close()
