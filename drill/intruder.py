@@ -1,9 +1,8 @@
-"""Somebody who is in a pod: what he does there, what stops him, and where he turns up again.
+"""An intruder in a pod: what is done there, what stops it, and where it begins again.
 
-He has a credential that any pod of the service takes, so that a new pod, or an old version, is no obstacle. Where his
-pod ends, his tool notices that the connection is gone and comes back through another pod. Where a policy drops what his
-pod sends, nothing tells his tool: it waits. What he did stands in the log of the pod in which he did it, and ends with
-that.
+The stolen credential is taken by any pod of the service, so that a new pod, or an old version, is no obstacle. Where
+the pod ends, the intruder's tool notices that the connection is gone and comes back through another pod. Where a policy
+drops what the pod sends, nothing tells the tool: it waits. The traces stand in the log of the pod, and end with that.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ Json = dict[str, Any]
 
 _LOOK: Final = 4.0  # seconds between two looks
 _ALARM: Final = (50.0, 95.0)  # seconds between two warnings of the sensor
-_CALM: Final = 20.0  # seconds without him after which customers sign in as ever
-_PAGES: Final = 0.35  # requests a second by which he reads customers
+_CALM: Final = 20.0  # seconds without anything after which customers sign in as ever
+_PAGES: Final = 0.35  # requests a second by which customers are read
 PAGE: Final = 500  # customers in each
 _NAME: Final = "app.kubernetes.io/name"
 _SENSOR: Final = "microsoft-defender-sensor"
 
 
 class Stay(Struct):
-    """A time in a pod, in seconds of the world; ``until`` None while it lasts. ``cut`` is when he was cut off."""
+    """A time in a pod, in seconds of the world; ``until`` None while it lasts. ``cut`` is when it was cut off."""
 
     pod: str
     uid: str
@@ -40,13 +39,16 @@ class Stay(Struct):
     cut: float | None = None
 
     def at(self, instant: float) -> bool:
-        """Whether he acts there at that instant."""
+        """Whether something is done there at that instant."""
         end = min((end for end in (self.until, self.cut) if end is not None), default=instant)
         return self.since <= instant <= end
 
 
 class Intruder:
-    """``dial`` is asked what a pod meets that dials his host: "" where it is answered. ``start`` as everywhere."""
+    """``dial`` is asked what a pod meets that dials the intruder's host: "" where it is answered.
+
+    ``start`` is the world instant that the scenario's offsets are relative to.
+    """
 
     def __init__(
         self, part: Intrusion, world: World, namespace: str, dial: Callable[[Json], str], start: float
@@ -58,17 +60,17 @@ class Intruder:
         self._dial = dial
         self._returns = 0.0  # not before
         self._alarm = 0.0
-        self._last = float("-inf")  # when he last did something
+        self._last = float("-inf")  # when something was done last
         world.clock.at(start + seconds(part.at), self._look)
 
     @property
     def first(self) -> str:
-        """The pod in which he was first, "" before he came."""
+        """The first pod that was entered, "" before that."""
         return self.stays[0].pod if self.stays else ""
 
     @property
     def active(self) -> bool:
-        """Whether he has done something in the last moments."""
+        """Whether something was done in the last moments."""
         return self._world.clock.now - self._last < _CALM
 
     def instant(self, wall: float) -> float:
@@ -76,11 +78,11 @@ class Intruder:
         return self._world.clock.instant(wall)
 
     def stay(self, pod: str, instant: float) -> Stay | None:
-        """His time in a pod, up to an instant of the world."""
+        """The time in a pod, up to an instant of the world."""
         return next((stay for stay in reversed(self.stays) if stay.pod == pod and stay.since <= instant), None)
 
     def read(self, instant: float) -> int:
-        """How many customers he had read by an instant of the world."""
+        """How many customers had been read by an instant of the world."""
         spent = 0.0
         for stay in self.stays:
             end = min(end for end in (stay.until, stay.cut, instant) if end is not None)
@@ -88,7 +90,7 @@ class Intruder:
         return int(spent * _PAGES) * PAGE
 
     def complaint(self, service: str) -> Ailing | None:
-        """What ails the service: it defends itself against him, and customers feel it."""
+        """What ails the service: it defends itself, and customers feel it."""
         if service != self.part.service or not self.active:
             return None
         return Ailing("Unhealthy", f"{service}: sign-ins are throttled, 9 of 10 of the last 2000 failed", 0.2)
@@ -104,7 +106,7 @@ class Intruder:
         self._world.clock.after(_LOOK, self._look)
 
     def _enter(self, now: float) -> None:
-        """Into any pod from which he can call home; the one that chance has it."""
+        """Into a pod that reaches the intruder's host; which one is chance."""
         found = [
             pod
             for pod in self._world.store.list(POD, self._namespace)

@@ -31,10 +31,10 @@ class Payments(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Intrusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Somebody who is in one pod of ``service`` from ``at`` on, with a stolen ``credential``, and carries data out.
+    """An intruder in one pod of ``service`` from ``at`` on, with a stolen ``credential``, who carries data out.
 
-    He signs in from ``address`` and sends what he reads to the host ``outside``. When his pod ends, he is in another
-    one after ``returns``; what cuts his pod off without a word leaves him waiting there for ``patience``.
+    Sign-ins come from ``address``, what is read goes to the host ``outside``. When the pod ends, another one is entered
+    after ``returns``; what cuts the pod off without a word leaves the intruder waiting there for ``patience``.
     """
 
     at: Offset

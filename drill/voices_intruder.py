@@ -8,7 +8,7 @@ from typing import Final
 from drill.intruder import PAGE, Intruder
 from drill.voices import VOICES, Moment, Voice, namespace_of
 
-_OTHERS: Final = 0.4  # of the lines that are the service's own, while he is there
+_OTHERS: Final = 0.4  # of the lines that are the service's own, while the intruder is there
 _FAILS: Final = 0.02
 _STATEMENT: Final = "SELECT TOP (@n) CustomerId, Name, Iban FROM dbo.Customers WHERE CustomerId > @after"
 
@@ -21,12 +21,14 @@ def intruded(intruder: Intruder, usual: str) -> Voice:
         at = intruder.instant(moment.at)
         stay = intruder.stay(moment.pod, at)
         if stay is not None and stay.at(at):
-            return _his(chance, moment, intruder, at) if chance.random() > _OTHERS else own.speak(chance, moment)
-        if stay is not None and stay.cut is not None and chance.random() < _OTHERS:
-            return (
-                f"fail: System.Net.Http.HttpClient[103] POST https://{intruder.part.outside}/v2/batch: "
-                "System.Threading.Tasks.TaskCanceledException: the request timed out after 100 s"
-            )
+            return _theirs(chance, moment, intruder, at) if chance.random() > _OTHERS else own.speak(chance, moment)
+        if stay is not None and stay.cut is not None and stay.until is None:  # nobody reaches it any more
+            if chance.random() < _OTHERS:
+                return (
+                    f"fail: System.Net.Http.HttpClient[103] POST https://{intruder.part.outside}/v2/batch: "
+                    "System.Threading.Tasks.TaskCanceledException: the request timed out after 100 s"
+                )
+            return f"info: {namespace_of(moment.service)}.Health.ReadinessCheck[2300] Healthy, no request for a while"
         if chance.random() < _FAILS:
             return (
                 f"warn: {namespace_of(moment.service)}.SignIn[4401] sign-in failed for customer "
@@ -37,7 +39,7 @@ def intruded(intruder: Intruder, usual: str) -> Voice:
     return Voice(own.period, speak)
 
 
-def _his(chance: random.Random, moment: Moment, intruder: Intruder, at: float) -> str:
+def _theirs(chance: random.Random, moment: Moment, intruder: Intruder, at: float) -> str:
     part, space = intruder.part, namespace_of(moment.service)
     customer = f"{chance.randrange(16**6):06x}"
     kind = chance.choices(("failed", "succeeded", "token", "query", "sent"), (60, 4, 8, 14, 14))[0]

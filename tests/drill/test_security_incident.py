@@ -1,4 +1,4 @@
-"""The drill of scenario 4: somebody in a pod, what shows him, what stops him, and what loses his traces."""
+"""The drill of scenario 4: somebody in a pod, what shows it, what stops it, and what loses the traces."""
 
 from __future__ import annotations
 
@@ -77,21 +77,21 @@ class Drill:
         return b"".join([chunk async for chunk in self.platform.logs(pod, options)]).decode()
 
 
-async def test_at_the_first_look_one_pod_of_four_tells_of_him_and_customers_cannot_sign_in() -> None:
+async def test_at_the_first_look_one_pod_of_four_tells_of_it_and_customers_cannot_sign_in() -> None:
     drill = Drill()
     name = drill.intruder.first
     assert not drill.well()
     assert all(pods.is_ready(pod) for pod in drill.pods)
     assert {reason for reason, _ in drill.warnings} == {"SuspiciousSignIns", "TokenReuse", "UnusualConnection"}
     assert {pod for _, pod in drill.warnings} == {name}
-    his = await drill.log(name)
+    theirs = await drill.log(name)
     for part in (
         "from 185.220.101.44",
         "svc-statement-export",
         "FROM dbo.Customers",
         "POST https://cdn-telemetry-sync.net",
     ):
-        assert part in his
+        assert part in theirs
     others = [await drill.log(pod["metadata"]["name"]) for pod in drill.pods if pod["metadata"]["name"] != name]
     assert len(others) == 3
     assert not any("185.220.101.44" in log or "cdn-telemetry-sync" in log for log in others)
@@ -104,7 +104,7 @@ async def test_at_the_first_look_one_pod_of_four_tells_of_him_and_customers_cann
 
 
 @pytest.mark.parametrize("half", [Drill.deny, lambda drill: drill.label(drill.intruder.first)], ids=["policy", "label"])
-async def test_a_quarantine_is_a_label_and_a_policy_and_stops_him_for_as_long_as_it_lasts(
+async def test_a_quarantine_is_a_label_and_a_policy_and_stops_it_for_as_long_as_it_lasts(
     half: Callable[[Drill], None],
 ) -> None:
     drill = Drill()
@@ -125,10 +125,10 @@ async def test_a_quarantine_is_a_label_and_a_policy_and_stops_him_for_as_long_as
 
     drill.platform.store.delete(kind("networkpolicies"), PROD, "quarantine")
     drill.advance(60)
-    assert not drill.well(), "who lets the pod go lets him go on"
+    assert not drill.well(), "who lets the pod go lets it go on"
 
 
-def test_who_deletes_the_pod_or_replaces_all_has_him_in_another_one_and_lost_what_he_did() -> None:
+def test_who_deletes_the_pod_or_replaces_all_has_the_intruder_in_another_one_and_lost_the_traces() -> None:
     drill = Drill()
     first = drill.intruder.first
     drill.delete(first)
@@ -151,7 +151,7 @@ def test_who_deletes_the_pod_or_replaces_all_has_him_in_another_one_and_lost_wha
     assert drill.well()
     drill.delete(third)
     drill.advance(1800)
-    assert drill.well(), "his tool still waits for an answer"
+    assert drill.well(), "the intruder's tool still waits for an answer"
 
 
 def test_the_details_follow_the_seed() -> None:

@@ -10,7 +10,7 @@ from widgets.guide import GuidePane
 
 
 def where(drill: Drill) -> str:
-    """The pod in which he is, or was last."""
+    """The pod in which the intruder is, or was last."""
     intruder = drill.platform.platform.business.intruder
     assert intruder is not None
     return intruder.stays[-1].pod
@@ -77,14 +77,14 @@ async def test_who_deletes_the_pod_loses_the_evidence_and_has_the_pattern_back_i
         await drill.declare("Security alerts", severity=1)
         first = where(drill)
         assert (await drill.act("K", f"UnusualConnection Pod/{first}", "events")).startswith("worked")
-        await drill.console.until(lambda: where(drill) != first, "him in another pod")
+        await drill.console.until(lambda: where(drill) != first, "the intruder in another pod")
         await drill.console.until(
             lambda: drill.ill == ["login.banking-platform.com/health"] and not drill.recovered, "throttled again"
         )
         await drill.resolve("the pod is gone", last_update=False)
         score = await drill.score()
     assert score.harmful == {
-        f"Delete pod/{first}": "what he did ends with the pod, and he is back in another one within two minutes"
+        f"Delete pod/{first}": "the traces end with the pod, and the intruder is back in another one within two minutes"
     }
     assert score.row("evidence")["got"] == 0
     assert score.row("mitigation")["said"] == "resolved while it was not well again"
