@@ -10,7 +10,8 @@ half of one of this moment; but it never reaches nothing, because a leak takes h
 
 ``touch``: a change of the very workload that is ill counts full (1), and so does one of a node under its pods or of the
 server of a database that is ill; one in its namespace 0.5 (neighbours share configuration, quotas and databases), and
-one of what all may stand on in Azure (`runbook.diagnosis.azure_changes`) too; one elsewhere 0.2. A commit touches a
+one of what all may stand on in Azure (`runbook.diagnosis.azure_changes`) too; one elsewhere 0.2. While nodes are under
+pressure, whatever was scaled up counts full: it takes room on them, whoever has to go for it. A commit touches a
 workload if its subject names it; it counts 0.8 then, because a subject is only words.
 
 ``kind``: a release is what changes most at once and can be taken back with one key (1); a rollout without a release is
@@ -238,13 +239,19 @@ def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[
     sets = {found[1] for found in parsed}
     fresh = len(sets) > 1 or any(found[2] == "0" and found[3] != "0" for found in parsed)
     kind: ChangeKind = "rollout" if fresh else "scaling"
+    crowds = False
     if fresh:
         what, short = f"{name} rolled out", f"the rollout of {name}"
     else:
         first, last = (parsed[0], parsed[-1]) if parsed else (None, None)
         sizes = f" from {first[2]} to {last[3]}" if first and last and first[2] else ""
+        grown = bool(sizes) and first is not None and last is not None and int(last[3]) > int(first[2])
+        crowds = grown and any(node.pressures for node in now.sick_nodes)
         what, short = (f"{name} scaled{sizes}" if parsed else f"{name}: {clip(events[0].message)}"), f"scaling {name}"
     touch: Touch = "workload" if name in now.names else "namespace" if namespace in now.namespaces else "elsewhere"
+    reason = "it is what is ill" if touch == "workload" else _where(touch)
+    if crowds and touch != "workload":
+        touch, reason = "node", "nodes are under pressure, and it takes room on them"
     return Change(
         id=f"event:{events[0].uid}",
         kind=kind,
@@ -254,7 +261,7 @@ def _scaling(now: Situation, namespace: str, name: str, at: float, events: list[
         by=events[0].reporter,
         touch=touch,
         weight=TOUCHES[touch],
-        reason="it is what is ill" if touch == "workload" else _where(touch),
+        reason=reason,
         place=event_place(events[0]),
     )
 
