@@ -171,7 +171,7 @@ def summarise(key: str, pods: list[Pod]) -> WorkloadGroup:
         name=first.owner.name,
         pods=tuple(sorted(pods, key=_by_name)),
         health=min(pod.health for pod in active),
-        ready=sum(1 for pod in active if 0 < pod.total <= pod.ready),
+        ready=sum(1 for pod in active if 0 < pod.total <= pod.ready and pod.unready_since is None),
         wanted=len(active),
         restarts=sum(pod.restarts for pod in pods),
         created_at=min(pod.created_at for pod in pods),

@@ -3,7 +3,8 @@
 An operation that changed something counts, and so does what Azure says of its own health while it is bad. It touches a
 database (full weight) if it is about a server whose database is ill, or about any database's server while what is ill
 speaks of a database; what everything stands on (network, cluster, secrets, identities, databases) is shared; the rest
-is elsewhere. One that failed changed little, and counts half.
+is elsewhere. One that failed changed little, and counts half. While nodes are not ready, what Azure says of its own
+health explains them better than they do themselves, if it goes on: it counts for more than a node, and by no distance.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MOST, BEST, SINCE = 1_000, 12, 8
 """How many of the newest before the first symptom are weighed, how many of those and of what came since are told."""
 
 FAILED = 0.5
+EXPLAINS = {"ServiceHealth": 1.25, "ResourceHealth": 1.2}
+"""The weight of Azure's own health while nodes are not ready, by category."""
 
 DATABASES = ("microsoft.sql/", "microsoft.dbfor", "microsoft.documentdb/", "microsoft.cache/")
 SHARED = (
@@ -66,7 +69,13 @@ def azure_changes(now: Situation, oldest: float, began: float) -> Iterator[Chang
 
 
 def _weight(now: Situation, row: Activity) -> float:
+    if _explains_nodes(now, row):
+        return EXPLAINS[row.category]
     return TOUCHES[_touch(now, row)[0]] * (FAILED if _failed(row) else 1.0)
+
+
+def _explains_nodes(now: Situation, row: Activity) -> bool:
+    return row.category in HEALTH and row.health <= Health.DEGRADED and any(not node.ready for node in now.sick_nodes)
 
 
 def _failed(row: Activity) -> bool:
@@ -78,17 +87,20 @@ def _change(now: Situation, row: Activity) -> Change:
     failed = _failed(row)
     ending = ", failed" if failed else ""
     about = row.operation_text or row.operation
+    if row.category in HEALTH and row.description:
+        about = f"{about}: {clip(row.description)}"
     return Change(
         id=f"azure:{row.key}",
         kind="azure",
         at=row.at,
-        what=f"{clip(about)} {clip(row.resource)}".strip() + ending,
+        what=f"{about if row.category in HEALTH else clip(about)} {clip(row.resource)}".strip() + ending,
         short=thing(row),
         by=row.caller,
         touch=touch,
         weight=_weight(now, row),
         reason=f"{reason}, but it failed" if failed else reason,
         place=Place(pane="changes", kind="Activity", name=row.resource, key=row.key),
+        ongoing=_explains_nodes(now, row),
     )
 
 
@@ -103,6 +115,8 @@ def thing(row: Activity) -> str:
 
 def _touch(now: Situation, row: Activity) -> tuple[Touch, str]:
     kind = row.resource_type.lower()
+    if _explains_nodes(now, row):
+        return "node", "nodes are not ready, and the machines are Azure's"
     if kind.startswith(DATABASES):
         server = row.resource.partition("/")[0].lower()
         for database in now.sick_databases:

@@ -25,7 +25,10 @@ def closeness(before: float) -> float:
 
 
 class Change(NamedTuple):
-    """``weight`` replaces the touch's, ``reason`` is why it touches what it does."""
+    """``weight`` replaces the touch's, ``reason`` is why it touches what it does.
+
+    ``ongoing``: it did not end before the first symptom, however long before that it began.
+    """
 
     id: str
     kind: ChangeKind
@@ -37,3 +40,4 @@ class Change(NamedTuple):
     weight: float
     reason: str
     place: Place
+    ongoing: bool = False

@@ -231,7 +231,7 @@ class Sightings:
         self.warnings.drop(uid)
         self.changes.pop(uid, None)
         if new is not None:
-            if new.reason in CHANGE_REASONS:
+            if new.reason in CHANGE_REASONS and new.kind != "Pod":  # "Node is not ready" of each of its pods is none
                 self.changes[uid] = new
             elif new.type == "Warning":
                 self.warnings.put(uid, new)

@@ -101,7 +101,7 @@ def _ranked(change: Change, began: float) -> Suspect:
         at=change.at,
         before=before,
         touch=change.touch,
-        score=KINDS[change.kind] * change.weight * closeness(before),
+        score=KINDS[change.kind] * change.weight * closeness(0.0 if change.ongoing else before),
         why=change.reason,
         place=change.place,
     )

@@ -12,7 +12,7 @@ from probes.rows import Health
 from runbook.diagnosis.findings import Diagnosis
 from tests.azure_rows import NOW, SERVER, activity, at_its_limit, database
 from tests.pilot.pane_harness import snapshot
-from tests.unit.diagnosis_world import SINCE, commit, crashing, diagnose, endpoint, event, release, seen, workload
+from tests.unit.diagnosis_world import SINCE, commit, crashing, diagnose, endpoint, event, node, release, seen, workload
 
 ILL: dict[str, Any] = {"pods": crashing(), "workloads": [workload("payment-service", 0)]}
 TIMED_OUT = event("Unhealthy", "payment-service-0", "SqlException: timeout expired, pool of BankingAccountsDb")
@@ -84,8 +84,8 @@ def test_a_database_at_its_limit_is_a_symptom_the_first_one_while_all_else_is_we
     assert (found.first_symptom, found.first_text) == (NOW - 660, limit.text)
     assert [(one.touch, one.before) for one in found.suspects] == [("database", 240)]
     assert found.suspects[0].why == "it is about the server of BankingAccountsDb, which is ill"
-    for node in ("check-performance", "check-dependencies"):
-        assert "BankingAccountsDb DTU 98 % for 12 min; 1 other well" in evidence(found, node), node
+    for place in ("check-performance", "check-dependencies"):
+        assert "BankingAccountsDb DTU 98 % for 12 min; 1 other well" in evidence(found, place), place
     assert found.finding("check-dependencies").place.key == at_its_limit().key  # type: ignore[union-attr]
 
     # All the hour: nobody knows when it began, and a full disk is no incident's beginning.
@@ -111,3 +111,25 @@ def test_without_azure_nothing_of_it_is_missing_or_unknown() -> None:
     fit = next(one for one in found.fits if one.id == "database-degradation")
     assert "database-at-limit" not in (*fit.missing, *fit.unknown)
     assert "azure" not in evidence(found, "check-dependencies").casefold()
+
+
+def test_while_nodes_are_not_ready_azures_own_health_goes_first_and_what_their_pods_say_is_no_change() -> None:
+    outage = activity(
+        "Microsoft.ServiceHealth/incident/action",
+        "4TK3-BZG",
+        ago=SINCE + 900,
+        category="ServiceHealth",
+        status="Active",
+        health=Health.DEGRADED,
+        operation_text="Active: Virtual Machines",
+        description="Start workloads in other zones",
+    )
+    silent = event("NodeNotReady", "payment-service-0", "Node is not ready", ago=SINCE, type="Warning")
+    sick = {**ILL, "nodes": [node("aks-1", ready=False, since=SINCE)], "events": [silent]}
+    found = diagnose(azure([outage], **sick))
+    assert [one.kind for one in found.suspects] == ["azure", "node"]
+    first = found.suspects[0]
+    assert first.what.startswith("Active: Virtual Machines: Start workloads in other zones")
+    assert (first.touch, first.why) == ("node", "nodes are not ready, and the machines are Azure's")
+    well = diagnose(azure([outage], **(sick | {"nodes": [node("aks-1")]})))
+    assert [one.touch for one in well.suspects] == ["shared"]

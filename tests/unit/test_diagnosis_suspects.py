@@ -132,3 +132,17 @@ def test_a_subject_names_a_workload_by_its_name_or_by_what_tells_it_apart(
     subject: str, workload_name: str, named: bool
 ) -> None:
     assert names(subject, workload_name) is named
+
+
+def test_while_nodes_are_under_pressure_what_was_scaled_up_counts_full_whoever_is_ill() -> None:
+    grown = scaled("report-builder", "Scaled up replica set report-builder-1 from 1 to 9", ago=SINCE + 600)
+    shrunk = scaled("card-service", "Scaled down replica set card-service-1 from 9 to 3", ago=SINCE + 300)
+    ill: dict[str, Any] = {"pods": crashing(), "workloads": [workload("payment-service", 0)], "events": [grown, shrunk]}
+    pressed = diagnose(seen(nodes=[node("aks-1", pressures=("MemoryPressure",), since=SINCE - 60)], **ill))
+    assert [(one.short, one.touch) for one in pressed.suspects] == [
+        ("scaling report-builder", "node"),
+        ("scaling card-service", "namespace"),
+    ]
+    assert pressed.suspects[0].why == "nodes are under pressure, and it takes room on them"
+    calm = diagnose(seen(nodes=[node("aks-1")], **ill))
+    assert [one.short for one in calm.suspects] == ["scaling card-service", "scaling report-builder"]
