@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from incident.entry import Draft, Entry, Incident, Kind, Source, Status
+from incident.entry import Draft, Entry, Incident, Kind, Status
 from incident.errors import NoSuchIncident, StoreError, StoreFault, Unusable
 from incident.instants import SteadyClock
 from incident.practice import LEFT, Practice, sealed
@@ -24,6 +24,7 @@ from incident.timeline import Timeline
 from tui.journal_changes import JournalChanges, Saved
 from tui.journal_opening import recorder_for
 from tui.left_drills import end_left
+from tui.observation import drafted
 
 if TYPE_CHECKING:
     from incident.recorder import Recorded, Recorder
@@ -331,7 +332,7 @@ class Journal(JournalChanges):
     async def observe(self, transitions: Sequence[Transition]) -> None:
         """Record what the probes saw: on the open incident, or in the standby that begins the next one."""
         for transition in transitions:
-            draft = _draft(transition, self._clock.ahead())
+            draft = drafted(transition, self._clock.ahead())
             if self.recording:
                 await self._record(partial(_observe, draft=draft))
             else:
@@ -387,18 +388,3 @@ class Journal(JournalChanges):
 
 async def _observe(recorder: Recorder, incident: str, draft: Draft) -> Recorded:
     return await recorder.observe(incident, draft)
-
-
-def _draft(transition: Transition, ahead: int) -> Draft:
-    # The detail is part of what happened: it must be there when the timeline is opened again, and in an export.
-    text = f"{transition.text}\n{transition.detail}" if transition.detail else transition.text
-    return Draft(
-        text=text,
-        author="probe",
-        source=Source.PROBE,
-        kind=Kind.OBSERVATION,
-        happened_at=int(transition.at * 1000) + ahead,  # in the order in which it was seen
-        evidence=dict(transition.evidence) or None,
-        fold=transition.key,
-        level=transition.level,
-    )
