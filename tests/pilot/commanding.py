@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from textual.widget import Widget
+from textual.widgets import Button
 
 from incident.entry import Status
 from tests.pilot.acting import READ
@@ -83,7 +84,8 @@ async def resolve(console: Console, reason: str = "") -> None:
     await console.on(ChooseScreen)
     await console.typed("RESOLVED\n")
     dialog = await console.on(ResolveScreen)
-    await console.until(lambda: dialog.focused is not None, "the focus")
+    # Textual gives the focus to the first field; the dialog itself gives it to a button, a moment later.
+    await console.until(lambda: isinstance(dialog.focused, Button), "the focus on a button")
     await focus(console, dialog.query_one("#resolve-reason"), "shift+tab")
     await console.typed(reason)
     await console.press("enter", "enter")
