@@ -24,7 +24,7 @@ from drill.helm import DEPLOYED, FAILED, SUPERSEDED, decode
 from drill.kinds import kind as kind_named
 from drill.platform import Platform, running
 from drill.podlogs import LogOptions
-from drill.scenario import load, seconds
+from drill.scenario import load, names, seconds
 from drill.world import DEPLOYMENT, NODE, POD, REPLICA_SET, SECRET
 from tui.settings import Settings
 
@@ -372,12 +372,14 @@ async def test_the_program_says_where_it_is_and_leaves_nothing_when_it_is_told_t
     tmp_path: Path, number: signal.Signals
 ) -> None:
     async with served(tmp_path) as (process, told):
-        assert set(told) == {"kubeconfig", "config", "urls", "incident", "scenario", "good"}
+        assert set(told) >= {"kubeconfig", "config", "urls", "incident", "scenario", "good", "control"}
         assert told["incident"] == {"title": "Payments failing for web and app", "severity": 2}
         assert mode(Path(told["kubeconfig"])) == 0o600
         process.send_signal(number)
         output, errors = await process.communicate()
-        assert (process.returncode, output, errors) == (0, b"", b"")
+        assert (process.returncode, output) == (0, b"")
+        assert errors.startswith(b"The drill's platform serves.")
+        assert b"Traceback" not in errors
     assert files(tmp_path) == []
 
 
@@ -395,7 +397,7 @@ async def test_the_program_names_the_scenarios_when_it_does_not_know_one(tmp_pat
     )
     _, errors = await process.communicate()
     assert process.returncode == 2
-    assert b"there is no scenario 'nothing'; there are: database-degradation, payment-release" in errors
+    assert f"there is no scenario 'nothing'; there are: {', '.join(names())}" in errors.decode()
     assert b"Traceback" not in errors
 
 
@@ -403,10 +405,17 @@ async def test_the_program_names_the_scenarios_when_it_does_not_know_one(tmp_pat
 async def test_the_program_listens_on_loopback_only(tmp_path: Path) -> None:
     async with served(tmp_path) as (process, told):
         addresses = listening(process.pid)
+        control = controlled_at(told["control"])
         process.terminate()
         await process.wait()
-    assert len(addresses) == 5
-    assert addresses == {f"0100007F:{int(url.split(':')[2].partition('/')[0]):04X}" for url in told["urls"].values()}
+    assert len(addresses) == 6
+    every = (*told["urls"].values(), control)
+    assert addresses == {f"0100007F:{int(url.split(':')[2].partition('/')[0]):04X}" for url in every}
+
+
+def controlled_at(where: str) -> str:
+    url: str = json.loads(Path(where).read_text())["url"]
+    return url
 
 
 def listening(pid: int) -> set[str]:
