@@ -91,9 +91,13 @@ def parse(text: str, played: Scenario, at: float) -> script.Step | troubles.Kind
 
 def written(step: Struct) -> str:
     """A step as `parse` reads it, without what is as it would be anyway."""
+    if isinstance(step, troubles.Message) and not step.warning:
+        words = _MESSAGE.fullmatch(f"message {step.text}")
+        if words is not None and words[1] == step.text:
+            return f"message {step.text}"
     told: Json = msgspec.to_builtins(step)
     fields = {field.encode_name: field for field in msgspec.structs.fields(type(step))}
-    words = [str(told.pop("do"))]
+    pieces = [str(told.pop("do"))]
     for name, value in told.items():
         field = fields[name]
         if name == "at" or (not field.required and value == field.default):
@@ -101,10 +105,10 @@ def written(step: Struct) -> str:
         if field.default_factory is not msgspec.NODEFAULT and value == field.default_factory():
             continue
         if isinstance(value, dict):
-            words += [f"{name}.{key}={_quoted(inner)}" for key, inner in value.items()]
+            pieces += [f"{name}.{key}={_quoted(inner)}" for key, inner in value.items()]
         else:
-            words.append(f"{name}={_quoted(value)}")
-    return " ".join(words)
+            pieces.append(f"{name}={_quoted(value)}")
+    return " ".join(pieces)
 
 
 def _quoted(value: object) -> str:

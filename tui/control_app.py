@@ -73,7 +73,7 @@ class ControlApp(App[None]):
     CSS = """
     Screen { layout: vertical; background: $background; }
     #head, #lasting { height: 1; background: $panel; }
-    #about { height: 2; padding: 0 2; color: $foreground 80%; }
+    #about { height: 3; padding: 0 2; color: $foreground 80%; }
     #said { height: 1; padding: 0 2; }
     #line { border: round $border-blurred; background: $background; padding: 0 1; height: 3; }
     #line:focus { border: round $border; }
@@ -82,6 +82,7 @@ class ControlApp(App[None]):
     #right { width: 1fr; }
     #working { height: 9; }
     RowList { height: 1fr; }
+    RowList:blur > .option-list--option-highlighted { background: $background; color: $foreground; text-style: none; }
     .-narrow #steps, .-narrow #right { width: 100%; }
     .-narrow #working { height: 1fr; }
     .-aside { display: none; }
@@ -216,7 +217,7 @@ class ControlApp(App[None]):
         else:
             kind = self._line.value.partition(" ")[0] if focused is self._line else self._chosen
             form = self._words.forms.get(kind)
-            text = f"{form['do']}   {about(form)}" if form is not None else ""
+            text = f"{form['do']}   {about(form, self._words.names)}" if form is not None else ""
         self.query_one("#about", Static).update(Content(plain(text, 600)))
 
     def on_descendant_focus(self) -> None:

@@ -125,10 +125,14 @@ def going_on(told: Told) -> Content:
     return Content.styled(f" ! going on: {plain(' · '.join(lasting), 500)}   W ends it", "bold $text-warning")
 
 
-def about(form: Told) -> str:
-    """What the keys of a kind expect."""
+def about(form: Told, names: Mapping[str, Sequence[str]]) -> str:
+    """What the keys of a kind expect; ``names`` are those that the scenario has."""
     parts = []
     for field in form["fields"]:
+        known = names.get(field["name"])
+        if known and field["required"]:
+            parts.append(f"{field['name']}*: {', '.join(known)}")
+            continue
         usual = f" ({field['fallback']})" if field["fallback"] else ""
         parts.append(f"{field['name']}{'*' if field['required'] else ''}: {field['expects']}{usual}")
     return " · ".join(parts) or "it needs nothing"

@@ -64,7 +64,7 @@ def test_whoever_joins_is_told_how_and_what_was_injected_outlives_the_platform(t
         check=True,
         text=True,
     )  # without naming it: there is one
-    assert "message text='Good morning'" in done.stdout
+    assert "message Good morning" in done.stdout
     child.send_signal(signal.SIGINT)
     told = ended(child)
 
@@ -73,7 +73,7 @@ def test_whoever_joins_is_told_how_and_what_was_injected_outlives_the_platform(t
         f"KUBECONFIG={directory}/kubeconfig",
         f"drill --control {said['control']}",
         f"scp -rp {directory} ",
-        "message text='Good morning'",
+        "message Good morning",
         *(f"-L {port}:127.0.0.1:{port}" for port in ports),
     ):
         assert part in told, part
@@ -81,7 +81,7 @@ def test_whoever_joins_is_told_how_and_what_was_injected_outlives_the_platform(t
     assert [line["kind"] for line in lines] == ["opened", "injected", "closed"]
     assert kept.stat().st_mode & 0o777 == 0o600
     assert lines[2]["script"] == lines[0]["script"]
-    assert lines[2]["injected"][0]["step"] == lines[1]["step"] == "message text='Good morning'"
+    assert lines[2]["injected"][0]["step"] == lines[1]["step"] == "message Good morning"
     assert lines[1]["at"].endswith("Z")
     assert [*temporary.iterdir()] == []
 

@@ -98,7 +98,7 @@ async def test_one_key_injects_what_is_under_the_cursor_and_the_screen_keeps_the
             "pod-fate service=payment-service fate=crash",
             "error status=503 lasts=10m",
             "well",
-            "message text='The press office'\"'\"'s phone rings'",
+            "message The press office's phone rings",
         ]
 
 

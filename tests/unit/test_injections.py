@@ -49,6 +49,9 @@ def test_a_step_is_words_or_yaml_and_happens_now_or_later() -> None:
 @pytest.mark.parametrize("text", ["message It's the CEO's birthday", "message text=\"It's the CEO's birthday\""])
 def test_words_need_no_quotes(text: str) -> None:
     assert parse(text, SMALL, ELAPSED) == Message(text="It's the CEO's birthday")
+    assert written(Message(text="It's the CEO's birthday")) == "message It's the CEO's birthday"
+    for awkward in (Message(text="text=x"), Message(text=" two\n lines "), Message(text="now", warning=True)):
+        assert parse(written(awkward), SMALL, ELAPSED) == awkward
 
 
 @pytest.mark.parametrize(
