@@ -254,13 +254,21 @@ class Organiser:
                 for offset, step in self.scenario.steps()
             ],
             "injected": [msgspec.to_builtins(one) for one in self.injected],
-            "lasting": sorted(self._ends) + self._waiting(),
+            "lasting": self._lasting() + self._waiting(),
             "working": [
                 msgspec.to_builtins(one) for one in sorted(self._workers.values(), key=lambda worker: -worker.last)
             ],
             "forms": self._forms,
             "names": self._names,
         }
+
+    def _lasting(self) -> list[str]:
+        """What goes on for a time, or until it is ended."""
+        clock = self._clock
+        return [
+            name if timer is None else f"{name}, {max(0.0, (timer.at - clock.now) / clock.speed):.0f} s more"
+            for name, (_, timer) in sorted(self._ends.items())
+        ]
 
     def _waiting(self) -> list[str]:
         """What goes on until so many further requests have come."""

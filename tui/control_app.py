@@ -182,7 +182,7 @@ class ControlApp(App[None]):
         hints = self.FEW_HINTS if width < NARROW else self.HINTS
         self.query_one("#keys", Static).update(Content.styled(" " + crop(hints, width - 2), DIM))
         for number, name in enumerate(PANES, 1):
-            self._list(name).border_title = Content.styled(f"{number} {TITLES[name]}", "bold")
+            self._list(name).border_title = Content.styled(f"{number} {TITLES[name]}", "bold $foreground 80%")
         if not told:
             if self._silent:
                 self.query_one("#head", Static).update(Content.styled(" DRILL CONTROL  no platform answers", "bold"))
