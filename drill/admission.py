@@ -19,17 +19,20 @@ Cause = tuple[str, str, str]  # reason, field, message
 _POD_MAY_CHANGE: Final = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 
 
-def defaulted(kind: Kind, obj: Json) -> Json:
-    """The object with its defaults, sharing what needed none. Raises Invalid."""
+def defaulted(kind: Kind, obj: Json, old: Json | None = None) -> Json:
+    """The object with its defaults, sharing what needed none. Raises Invalid, also for changes that ``old`` forbids."""
     if kind.kind == "Secret":
         obj = _secret(kind, obj)
-    validation.check(kind, obj)
+    causes = validation.causes(kind, obj) + (_changes(kind, old, obj) if old is not None else [])
+    if causes:
+        raise statuses.invalid(kind, obj["metadata"].get("name") or "", causes)
     spec = obj.get("spec")
     if not isinstance(spec, dict):
         return obj
     match kind.kind:
         case "Pod":
-            return {**obj, "spec": {"enableServiceLinks": True, **stored_form.pod_spec(spec)}}
+            filled = stored_form.requested(stored_form.pod_spec(spec))
+            return {**obj, "spec": {"enableServiceLinks": True, **filled}}
         case "Deployment":
             return stored_form.deployment(obj)
         case "StatefulSet":
@@ -39,8 +42,8 @@ def defaulted(kind: Kind, obj: Json) -> Json:
         case "ReplicaSet":
             template = {**spec["template"], "spec": stored_form.pod_spec(spec["template"]["spec"])}
             return {**obj, "spec": {"replicas": 1, **spec, "template": template}}
-        case "NetworkPolicy" if "policyTypes" not in spec:
-            return {**obj, "spec": {**spec, "policyTypes": ["Ingress", *(["Egress"] if "egress" in spec else [])]}}
+        case "NetworkPolicy":
+            return {**obj, "spec": stored_form.network_policy(spec)}
         case "Service" if spec.get("type") != "ExternalName":
             return stored_form.service_defaults(obj)
         case _:
@@ -76,13 +79,17 @@ def _secret(kind: Kind, secret: Json) -> Json:
     return filled
 
 
-def check_update(kind: Kind, old: Json, new: Json) -> None:
-    """Refuse with 422 changes of what is immutable."""
-    name, had, given = old["metadata"]["name"], old["metadata"], new["metadata"]
-    uid = given.get("uid")
+def check_uid(kind: Kind, old: Json, new: Json) -> None:
+    """Refuse with 422 another UID than the object has."""
+    uid, had = new["metadata"].get("uid"), old["metadata"]
     if uid not in (None, "", had["uid"]):
         cause = invalid("metadata.uid", uid, "field is immutable")
-        raise statuses.invalid(kind, name, [cause, cause])  # twice, as recorded
+        raise statuses.invalid(kind, had["name"], [cause, cause])  # twice, as recorded
+
+
+def _changes(kind: Kind, old: Json, new: Json) -> list[Cause]:
+    """What is changed that must not be."""
+    had, given = old["metadata"], new["metadata"]
     causes: list[Cause] = []
     if had.get("deletionTimestamp"):
         added = sorted({*(given.get("finalizers") or ())} - {*(had.get("finalizers") or ())})
@@ -98,7 +105,8 @@ def check_update(kind: Kind, old: Json, new: Json) -> None:
     if kind.kind == "Service" and isinstance(before, dict) and isinstance(after, dict):
         address = after.get("clusterIP")
         if address not in (None, "", before.get("clusterIP")) and before.get("clusterIP"):
-            causes.append(invalid("spec.clusterIPs[0]", [address], "may not change once set"))
+            shown = json.dumps([address], separators=(",", ":"))
+            causes.append(invalid("spec.clusterIPs[0]", shown, "may not change once set", quoted=False))
     if kind.kind == "Secret" and new.get("type", old.get("type")) != old.get("type"):
         causes.append(invalid("type", new["type"], "field is immutable"))
     if kind.kind in ("ConfigMap", "Secret") and old.get("immutable"):
@@ -109,8 +117,7 @@ def check_update(kind: Kind, old: Json, new: Json) -> None:
             for field in ("data", "binaryData")
             if (old.get(field) or {}) != (new.get(field) or {})
         ]
-    if causes:
-        raise statuses.invalid(kind, name, causes)
+    return causes
 
 
 def _selector(before: Any, after: Any) -> list[Cause]:

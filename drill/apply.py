@@ -20,7 +20,16 @@ def apply(
 
     Raises Conflict naming every field that another manager owns with another value, unless ``force``.
     """
-    wanted = ownership.fields(kind, config, applied=True)
+    try:
+        wanted = ownership.fields(kind, config, applied=True)
+    except ownership.Duplicate as error:
+        *place, item = error.args[0]
+        where, key = _dotted(tuple(place)), _dotted((item,))
+        named = f"{config['metadata'].get('namespace', '')}/{config['metadata']['name']}"
+        raise statuses.unexpected(
+            f"failed to create typed patch object ({named}; {kind.api_version}, Kind={kind.kind}): {where}: "
+            f"duplicate entries for key {key}"
+        ) from None
     if live is None:
         created = {**config, "metadata": {**config["metadata"]}}
         created["metadata"]["managedFields"] = [ownership.entry(kind, manager, "Apply", now, wanted, subresource)]
@@ -51,7 +60,7 @@ def apply(
     fields_v1 = ownership.to_v1(wanted)
     unchanged = before is not None and before.get("fieldsV1") == fields_v1 and not differing
     ours = before if unchanged else ownership.entry(kind, manager, "Apply", now, wanted, subresource)
-    merged["metadata"] = {**merged["metadata"], "managedFields": [ours, *entries]}
+    merged["metadata"] = {**merged["metadata"], "managedFields": [*([ours] if wanted else []), *entries]}
     return merged
 
 

@@ -69,6 +69,8 @@ class Call:
 
         ``named``: an object without a name gets that of the URL.
         """
+        if self.media in _PATCHES:
+            raise statuses.unknown_format()
         decoded, kind = self.decoded(), self.target.kind
         if not isinstance(decoded, dict):
             raise self._unrecognized(f"json parse error: json: cannot unmarshal {go_type(decoded)} into Go value")

@@ -13,8 +13,8 @@ Json = dict[str, Any]
 Cell = str | int | bool | Callable[[float], str]
 Cells = list[Cell]
 NONE: Final = "<none>"
+_TYPES: Final = {"Created At": "date"}
 UNSET: Final = "<unset>"
-_INTEGERS: Final = frozenset({"Desired", "Current", "Up-to-date", "Available", "Count", "Revision", "Active"})
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Columns:
     names: tuple[str, ...]
     cells: Callable[[Json], Cells]
     wide: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()  # the names of the columns whose declared type is a number
     definitions: bytes = field(init=False, default=b"")
 
     def __post_init__(self) -> None:
@@ -34,8 +35,8 @@ class Columns:
             columns.append(
                 {
                     "name": shown,
-                    "type": "integer" if shown in _INTEGERS else "string",
-                    "format": "name" if shown == "Name" and not name.startswith("~") else "",
+                    "type": "integer" if shown in self.integers else _TYPES.get(shown, "string"),
+                    "format": "name" if shown == "Name" else "",
                     "description": "",
                     "priority": 1 if name.startswith("~") else 0,
                 }

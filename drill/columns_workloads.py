@@ -146,7 +146,9 @@ def _disruption_budget(obj: Json) -> Cells:
     return [name, *bounds, status.get("disruptionsAllowed", 0), age(obj)]
 
 
-_REPLICAS: Final = Columns(("Name", "Desired", "Current", "Ready", "Age"), _replica_set, _TEMPLATE)
+_REPLICAS: Final = Columns(
+    ("Name", "Desired", "Current", "Ready", "Age"), _replica_set, _TEMPLATE, ("Desired", "Current", "Ready")
+)
 
 PRINTERS: Final = {
     "Deployment": Columns(("Name", "Ready", "Up-to-date", "Available", "Age"), _deployment, _TEMPLATE),
@@ -157,10 +159,11 @@ PRINTERS: Final = {
         ("Name", "Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector", "Age"),
         _daemon_set,
         _TEMPLATE,
+        ("Desired", "Current", "Ready", "Up-to-date", "Available"),
     ),
     "Job": Columns(("Name", "Status", "Completions", "Duration", "Age"), _job, _TEMPLATE),
     "CronJob": Columns(
-        ("Name", "Schedule", "Timezone", "Suspend", "Active", "Last Schedule", "Age"), _cron_job, _TEMPLATE
+        ("Name", "Schedule", "Timezone", "Suspend", "Active", "Last Schedule", "Age"), _cron_job, _TEMPLATE, ("Active",)
     ),
     "HorizontalPodAutoscaler": Columns(
         ("Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age"), _autoscaler

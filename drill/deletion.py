@@ -24,10 +24,13 @@ class Deletion:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def one(self, call: Call, current: Record) -> Record | Json:
-        """DELETE of one object: it, or a Status. Raises Conflict (preconditions), Invalid, BadRequest."""
+    def one(self, call: Call) -> Record | Json:
+        """DELETE of one object: it, or a Status. Raises NotFound, Conflict (preconditions), Invalid, BadRequest."""
         asked = self._options(call)
         kind = call.target.kind
+        current = self._store.record(kind, call.target.namespace, call.target.name)
+        if current is None:
+            raise statuses.not_found(kind, call.target.name)
         preconditions = asked.get("preconditions") or {}
         for field, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
             wanted, has = preconditions.get(field), current.metadata[field]

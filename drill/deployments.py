@@ -127,7 +127,7 @@ class Deployments:
         created = new is None
         if new is None:
             revision = str(newest + 1)
-            new = self._make_set(deployment, revision)
+            new = self._make_set(deployment, revision, self._first_size(deployment, sets))
             sets = [*sets, new]
             new_set_condition(conditions, new["metadata"]["name"], created=True)
         else:
@@ -149,13 +149,21 @@ class Deployments:
             self._note_size(deployment, new)
         return new, sets, deployment
 
-    def _make_set(self, deployment: Json, revision: str) -> Json:
+    def _first_size(self, deployment: Json, old: list[Json]) -> int:
+        """How many replicas a new set begins with; where pods are recreated, it waits for the old ones to go."""
+        spec = deployment["spec"]
+        if (spec.get("strategy") or {}).get("type") == "Recreate":
+            return 0
+        return new_size(spec.get("replicas", 1), Fence.of(spec), Count(0, 0), [_count(found) for found in old])
+
+    def _make_set(self, deployment: Json, revision: str, size: int) -> Json:
         world, meta, spec = self._world, deployment["metadata"], deployment["spec"]
         stamp = template_hash(spec["template"])
         marks = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in _NOT_COPIED}
         template = _with_hash(spec["template"], stamp)
         selector = spec["selector"]
-        return world.create(
+        patience: Json = {"minReadySeconds": spec["minReadySeconds"]} if spec.get("minReadySeconds") else {}
+        made = world.create(
             REPLICA_SET,
             {
                 "metadata": {
@@ -166,8 +174,8 @@ class Deployments:
                     "ownerReferences": [owner_reference(DEPLOYMENT, deployment)],
                 },
                 "spec": {
-                    "replicas": 0,
-                    "minReadySeconds": spec.get("minReadySeconds", 0),
+                    "replicas": size,
+                    **patience,
                     "selector": {
                         **selector,
                         "matchLabels": {**(selector.get("matchLabels") or {}), pods.TEMPLATE_HASH: stamp},
@@ -177,6 +185,10 @@ class Deployments:
                 "status": {"replicas": 0},
             },
         )
+        if size:
+            message = f"Scaled up replica set {made['metadata']['name']} from 0 to {size}"
+            world.events.say(DEPLOYMENT, deployment, "ScalingReplicaSet", message, component=_COMPONENT)
+        return made
 
     # Moving
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from drill.kinds import Kind
 from drill.owners import Place, owner_uids, place_of
 from drill.world import WorkQueue, World
 
 Json = dict[str, Any]
+
+
+_MANAGER: Final = "kube-controller-manager"
 
 
 class Garbage:
@@ -67,7 +70,8 @@ class Garbage:
             if not obj["metadata"].get("deletionTimestamp"):
                 self._world.store.delete(*place)
             return
-        self._world.store.update(place[0], {**obj, "metadata": {**obj["metadata"], "ownerReferences": references}})
+        metadata = {**obj["metadata"], "ownerReferences": references}
+        self._world.store.update(place[0], {**obj, "metadata": metadata}, manager=_MANAGER)
 
     def _drop_finalizer(self, place: Place, owner: Json, finalizer: str) -> None:
         left = [name for name in owner["metadata"].get("finalizers") or () if name != finalizer]

@@ -59,6 +59,22 @@ def service(text: str) -> list[str]:
     return _checked(text, 63, _SERVICE, _SERVICE_RULE)
 
 
+def port_name(text: str) -> list[str]:
+    """Why this cannot be the name of a port."""
+    found = []
+    if len(text) > 15:
+        found.append("must be no more than 15 characters")
+    if not re.fullmatch("[-a-z0-9]+", text):
+        found.append("must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)")
+    if not re.search("[a-z]", text):
+        found.append("must contain at least one letter (a-z)")
+    if "--" in text:
+        found.append("must not contain consecutive hyphens")
+    if text.startswith("-") or text.endswith("-"):
+        found.append("must not begin or end with a hyphen")
+    return found
+
+
 def path_segment(text: str) -> list[str]:
     """Why this cannot be the name of an RBAC object, which may be nearly anything."""
     if text in (".", ".."):

@@ -34,6 +34,10 @@ _UNOWNED: Final = frozenset(
 )
 
 
+class Duplicate(Exception):
+    """An applied configuration has two items of the same key; the argument is the item's path."""
+
+
 def fields(kind: Kind, obj: Json, *, applied: bool) -> Fields:
     """All fields of an object that somebody can own.
 
@@ -68,6 +72,8 @@ def _collect(kind: Kind, value: Any, at: Element, path: schema.Path, found: Fiel
         return
     if isinstance(value, list) and (not kind.custom or path[0] == "metadata"):
         if schema.is_set(path):
+            if not applied and value:
+                found[(*at, ".")] = None
             for item in value:
                 found[(*at, "v:" + json.dumps(item, separators=(",", ":")))] = item
             return
@@ -78,6 +84,8 @@ def _collect(kind: Kind, value: Any, at: Element, path: schema.Path, found: Fiel
             for item in value:
                 identity = dict(zip(keys, schema.key_of(item, keys), strict=True))
                 this = (*at, "k:" + json.dumps(identity, separators=(",", ":"), sort_keys=True))
+                if applied and (*this, ".") in found:
+                    raise Duplicate(this)
                 found[(*this, ".")] = None
                 for key, inner in item.items():
                     _collect(kind, inner, (*this, f"f:{key}"), (*path, key), found, applied)

@@ -57,6 +57,8 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 def _operate(target: Any, operation: Json) -> Any:
     path = _pointer(operation["path"])
+    if not path and operation.get("op") != "test":
+        raise PatchFailed("the whole object cannot be changed at once")
     match operation.get("op"):
         case "add":
             return _with(target, path, _value(operation), insert=True)
@@ -179,8 +181,9 @@ def strategic(kind: str, target: Any, patch: Json, path: Path = ()) -> Any:
     for key, order in patch.items():
         if key.startswith("$setElementOrder/"):
             name = key.partition("/")[2]
-            if isinstance(merged.get(name), list):
-                merged[name] = _ordered(kind, merged[name], order, (*path, name))
+            if isinstance(merged.get(name), list) and isinstance(order, list):
+                had = target.get(name) if isinstance(target, dict) else None
+                merged[name] = _ordered(kind, merged[name], order, had or [], (*path, name))
     return merged
 
 
@@ -188,7 +191,8 @@ def _merged_list(kind: str, target: list[Any], patch: list[Any], path: Path) -> 
     keys = schema.list_keys(kind, path)
     if keys is None:
         if schema.is_set(path):
-            return [*target, *(item for item in patch if item not in target)]
+            merged = [*target, *(item for item in patch if item not in target)]
+            return _ordered(kind, merged, patch, target, path)
         return [item for item in patch if not _is_replace(item)]
     key = keys[0]  # strategic merge knows one key per list
     if any(_is_replace(item) for item in patch):
@@ -196,7 +200,7 @@ def _merged_list(kind: str, target: list[Any], patch: list[Any], path: Path) -> 
     merged = [*target]
     for item in patch:
         if not isinstance(item, dict) or key not in item:
-            raise PatchFailed(f"map: {item} does not contain declared merge key: {key}")
+            raise PatchFailed(f"map: {_as_go(item)} does not contain declared merge key: {key}")
         at = next((i for i, had in enumerate(merged) if had.get(key) == item[key]), None)
         if item.get("$patch") == "delete":
             if at is not None:
@@ -205,19 +209,38 @@ def _merged_list(kind: str, target: list[Any], patch: list[Any], path: Path) -> 
             merged.append(strategic(kind, {}, item, path))
         else:
             merged[at] = strategic(kind, merged[at], item, path)
-    return merged
+    return _ordered(kind, merged, patch, target, path)
+
+
+def _as_go(value: Any) -> str:
+    """A value as Go prints it: ``map[image:web]``."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_as_go(inner)}" for key, inner in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(_as_go(one) for one in value) + "]"
+    return "true" if value is True else "false" if value is False else "<nil>" if value is None else str(value)
 
 
 def _is_replace(item: Any) -> bool:
     return isinstance(item, dict) and item.get("$patch") == "replace" and len(item) == 1
 
 
-def _ordered(kind: str, items: list[Any], order: Any, path: Path) -> list[Any]:
-    """Items in the order that the patch's author saw; those he did not know keep their place at the end."""
+def _ordered(kind: str, items: list[Any], order: list[Any], live: list[Any], path: Path) -> list[Any]:
+    """Items that the patch names in its order, the others in theirs; where the two meet, the live order decides.
+
+    What is new goes before what the patch does not know: apimachinery's strategicpatch, mergeSortedSlice.
+    """
     keys = schema.list_keys(kind, path)
 
-    def rank(item: Any) -> int:
-        wanted = {keys[0]: item.get(keys[0])} if keys is not None and isinstance(item, dict) else item
-        return order.index(wanted) if wanted in order else len(order)
+    def identity(item: Any) -> Any:
+        return item.get(keys[0]) if keys is not None and isinstance(item, dict) else item
 
-    return sorted(items, key=rank)
+    named, was = [identity(one) for one in order], [identity(one) for one in live]
+    known = sorted((one for one in items if identity(one) in named), key=lambda one: named.index(identity(one)))
+    rest = [one for one in items if identity(one) not in named]
+    merged: list[Any] = []
+    while rest and known:
+        left, right = identity(rest[0]), identity(known[0])
+        before = left in was and right in was and was.index(left) < was.index(right)
+        merged.append(rest.pop(0) if before else known.pop(0))
+    return [*merged, *rest, *known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from drill import stored_form
 from drill.clock import Clock
 from drill.kinds import Kind
 from drill.owners import owner_reference
@@ -78,7 +79,7 @@ def from_template(kind: Kind, owner: Json, template: Json, *, name: str, generat
     }
     if generated:
         metadata["generateName"] = owner["metadata"]["name"] + "-"
-    spec = template.get("spec") or {}
+    spec = stored_form.requested(template.get("spec") or {})
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -118,8 +118,13 @@ class Reads:
             list_kind, version = kind.list_kind, kind.api_version
             skip = len(forms.prefix(kind))
             items = (forms.item(record, kind, skip) for record in records)
+        if kind.custom and kind.group != "metrics.k8s.io" and accept.form is Form.OBJECT:
+            metadata = {"continue": "", **metadata}  # custom resources' lists always say it
         head = f'{{"kind":"{list_kind}","apiVersion":"{version}","metadata":'.encode() + encode(metadata)
-        return head + b',"items":[' + b",".join(items) + b"]}\n"
+        listed = b",".join(items)
+        if not listed and accept.form is Form.METADATA:
+            return head + b',"items":null}\n'  # as the real server's conversion leaves it
+        return head + b',"items":[' + listed + b"]}\n"
 
     def _page(self, target: Target, wanted: Selection, query: Query) -> tuple[Sequence[Record], Json]:
         """The records of one page, and the list's metadata."""
@@ -201,5 +206,8 @@ def _included(query: Query) -> str:
     """The parameter includeObject of a Table: None, Metadata or Object. Raises BadRequest."""
     included = query.get("includeObject", "Metadata")
     if included not in ("None", "Metadata", "Object"):
-        raise statuses.bad_request(f"unrecognized includeObject value: {included!r}")
+        raise statuses.bad_request(
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{included}": must be '
+            "'Metadata', 'Object', 'None', or empty"
+        )
     return included

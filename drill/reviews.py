@@ -42,4 +42,5 @@ def _check(kind: Kind, spec: Json) -> None:
     else:
         return
     error = statuses.invalid(kind, "", [cause])
-    raise statuses.ApiError(422, "Invalid", error.message.removeprefix(kind.kind), error.details)
+    details = {key: value for key, value in (error.details or {}).items() if key != "kind"}
+    raise statuses.ApiError(422, "Invalid", error.message.removeprefix(kind.kind), details)

@@ -270,7 +270,7 @@ class ApiServer:
 
     async def _resource(self, request: web.BaseRequest, user: User, target: Target) -> web.StreamResponse:
         query, method, kind = request.query, request.method, target.kind
-        watching = query.get("watch") in ("true", "1")
+        watching = query.get("watch") in ("true", "1") and not target.name  # one object cannot be watched by its path
         verb = target.verb(method, watching)
         if not self.access.allowed(user, verb, kind.group, kind.plural, target.namespace, target.subresource):
             raise statuses.forbidden(kind, user.name, verb, target.namespace, target.name, target.subresource)

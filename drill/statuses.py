@@ -67,6 +67,11 @@ def forbidden(kind: Kind, user: str, verb: str, namespace: str, name: str, subre
     )
 
 
+def not_admitted(kind: Kind, name: str, why: str) -> ApiError:
+    """403 by an admission plugin."""
+    return ApiError(403, "Forbidden", f'{kind.resource} "{name}" is forbidden: {why}', _about(kind, name))
+
+
 def forbidden_path(user: str, verb: str, path: str) -> ApiError:
     return ApiError(403, "Forbidden", f'forbidden: User "{user}" cannot {verb} path "{path}"', {})
 
@@ -190,7 +195,7 @@ def bad_request(message: str) -> ApiError:
 
 def unreadable_version(field: str, text: str) -> ApiError:
     """500, as a real server's watch cache answers a resourceVersion that is no number."""
-    return ApiError(500, "", f'{field}: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    return unexpected(f'{field}: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
 
 
 def forbidden_combination(why: str) -> ApiError:
@@ -264,18 +269,19 @@ def not_produced() -> ApiError:
     return ApiError(406, "NotAcceptable", "406: Not Acceptable", {})
 
 
-def unknown_format() -> ApiError:
-    """415 for the body of a POST or a PUT."""
-    return ApiError(
-        415,
-        "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: application/json, "
-        "application/yaml, application/vnd.kubernetes.protobuf",
-    )
+_FORMATS = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+
+
+def unknown_format(*, patch: bool = False) -> ApiError:
+    """415 for the body of a POST or a PUT, or for the ``patch`` of a custom resource."""
+    listed = ", ".join(_PATCHES if patch else _FORMATS)
+    why = f"the body of the request was in an unknown format - accepted media types include: {listed}"
+    return ApiError(415, "UnsupportedMediaType", why)
 
 
 def unsupported_media_type() -> ApiError:
-    """415 for a patch."""
+    """415 for the patch of a built-in resource."""
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
@@ -294,6 +300,11 @@ def disruption(budget: Json, why: str = "", retry_after: int | None = None) -> A
     details: Json = {"causes": [cause]} | ({"retryAfterSeconds": retry_after} if retry_after else {})
     text = "Cannot evict pod as it would violate the pod's disruption budget."
     return ApiError(429, "TooManyRequests", text, details)
+
+
+def unexpected(message: str) -> ApiError:
+    """500 for an error that the server has no reason for."""
+    return ApiError(500, "", message)
 
 
 def internal(message: str) -> ApiError:

@@ -147,7 +147,7 @@ class ObjectStore:
         current = self.record(kind, given.get("namespace"), given["name"])
         if current is None:
             raise statuses.not_found(kind, given["name"])
-        record = self.revise(current, obj, subresource=subresource, manager=manager, through=through)
+        record = self.revise(current, obj, subresource=subresource, manager=manager, through=through, view=kind)
         if record is current:
             return current.object
         metadata = record.metadata
@@ -164,8 +164,12 @@ class ObjectStore:
         subresource: str | None = None,
         manager: str | None = None,
         through: str = "",
+        view: Kind | None = None,
     ) -> Record:
-        """What `update` would store, without storing it; ``current`` itself when nothing would change."""
+        """What `update` would store, without storing it; ``current`` itself when nothing would change.
+
+        ``view`` is the kind as which it was written, whose version the owner of the fields is noted with.
+        """
         kind, old = current.kind, current.object
         given, had = obj["metadata"], current.metadata
         if given.get("resourceVersion") not in (None, "", had["resourceVersion"]):
@@ -197,7 +201,8 @@ class ObjectStore:
         if content == old:
             return current
         if manager is not None:
-            ownership.track(kind, old, content, manager, self.now(), "status" if subresource == "status" else through)
+            part = "status" if subresource == "status" else through
+            ownership.track(view or kind, old, content, manager, self.now(), part)
         content["metadata"]["resourceVersion"] = str(self._version + 1)
         return Record(kind, self._version + 1, content)
 

@@ -33,10 +33,25 @@ def container(spec: Json) -> Json:
             if "httpGet" in probe:
                 probe["httpGet"] = {"scheme": "HTTP", **probe["httpGet"]}
             filled[name] = probe
-    resources = filled["resources"]
-    if resources.get("limits"):  # what is limited and not asked for is asked for in full
-        filled["resources"] = {**resources, "requests": {**resources["limits"], **(resources.get("requests") or {})}}
     return filled
+
+
+def requested(spec: Json) -> Json:
+    """A pod's spec in which what is limited and not asked for is asked for in full. Templates stay as they are."""
+    lists: Json = {}
+    for name in ("initContainers", "containers"):
+        containers = spec.get(name) or []
+        if any((one.get("resources") or {}).get("limits") for one in containers):
+            lists[name] = [_requested(one) for one in containers]
+    return {**spec, **lists} if lists else spec
+
+
+def _requested(one: Json) -> Json:
+    resources = one.get("resources") or {}
+    if not resources.get("limits"):
+        return one
+    requests = {**resources["limits"], **(resources.get("requests") or {})}
+    return {**one, "resources": {**resources, "requests": requests}}
 
 
 def _variable(variable: Json) -> Json:
@@ -147,6 +162,19 @@ def service(obj: Json, cluster_ip: str) -> Json:
         "clusterIPs": [cluster_ip],
     }
     return {**obj, "spec": {**addresses, **obj["spec"]}, "status": {"loadBalancer": {}}}
+
+
+def network_policy(spec: Json) -> Json:
+    """A NetworkPolicy's spec with its defaults."""
+    types = ["Ingress", *(["Egress"] if "egress" in spec else [])]
+    filled: Json = {"podSelector": {}, "policyTypes": types, **spec}
+    for direction in ("ingress", "egress"):
+        if direction in spec:
+            filled[direction] = [
+                {**rule, "ports": [{"protocol": "TCP", **port} for port in rule["ports"]]} if "ports" in rule else rule
+                for rule in spec[direction]
+            ]
+    return filled
 
 
 def _template(template: Json) -> Json:

@@ -37,7 +37,7 @@ def table(
     """The JSON of a Table with one row per record. ``included`` is None, Metadata or Object; ages are as of ``now``."""
     printer = _PRINTERS.get(kind.kind, _DEFAULT)
     head = f'{{"kind":"Table","apiVersion":"meta.k8s.io/{version}","metadata":'.encode() + encode(metadata)
-    definitions = printer.definitions if columns else b"[]"
+    definitions = printer.definitions if columns else b"null"
     rows = b",".join([_row(record, kind, printer, version, included, now) for record in records])
     return head + b',"columnDefinitions":' + definitions + b',"rows":[' + rows + b"]}"
 
@@ -46,7 +46,7 @@ def bookmark(kind: Kind, version: str, content: Json, *, columns: bool) -> bytes
     """The Table of a bookmark: one row without cells that carries the bookmark's object."""
     printer = _PRINTERS.get(kind.kind, _DEFAULT)
     head = f'{{"kind":"Table","apiVersion":"meta.k8s.io/{version}","metadata":'.encode() + encode(content["metadata"])
-    definitions = printer.definitions if columns else b"[]"
+    definitions = printer.definitions if columns else b"null"
     row = b'{"cells":[' + b",".join([b'""'] * len(printer.names)) + b'],"object":' + encode(content) + b"}"
     return head + b',"columnDefinitions":' + definitions + b',"rows":[' + row + b"]}"
 

@@ -18,31 +18,25 @@ _PATH_NAMED: Final = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"
 _STRATEGIES: Final = {"Deployment": ("strategy", ("Recreate", "RollingUpdate"))}
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
 _SERVICES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_RANGE: Final = "must be between 1 and 65535, inclusive"
 _LIMIT: Final = 1024 * 1024  # bytes of a ConfigMap or a Secret
 
 
-def check(kind: Kind, obj: Json) -> None:
-    """Raises Invalid with every cause."""
-    metadata, spec = obj["metadata"], obj.get("spec")
-    causes = [*_metadata(kind, metadata)]
-    if not kind.custom:
-        if isinstance(spec, dict):
-            if kind.kind == "Pod":
-                causes += pod_spec(spec, "spec")
-            elif kind.kind in TEMPLATED:
-                causes += _workload(kind, spec)
-            elif kind.kind == "Service":
-                causes += _service(spec)
-            elif kind.kind == "NetworkPolicy":
-                causes += _network_policy(spec)
-        elif kind.kind == "Pod":
-            causes += pod_spec({}, "spec")
-        elif kind.kind in TEMPLATED:
-            causes += _workload(kind, {})
-        if kind.kind in ("ConfigMap", "Secret"):
-            causes += _data(obj)
-    if causes:
-        raise statuses.invalid(kind, metadata.get("name") or "", causes)
+def causes(kind: Kind, obj: Json) -> list[Cause]:
+    """Everything that is wrong with an object."""
+    found = _metadata(kind, obj["metadata"])
+    spec: Json = obj.get("spec") or {}
+    if kind.custom:
+        return found
+    if kind.kind == "Pod":
+        return found + pod_spec(spec, "spec")
+    if kind.kind in TEMPLATED:
+        return found + _workload(kind, spec)
+    if kind.kind in ("ConfigMap", "Secret"):
+        return found + _data(obj)
+    if kind.kind == "Service" and "spec" in obj:
+        return found + _service(spec)
+    return found + (_network_policy(spec) if kind.kind == "NetworkPolicy" else [])
 
 
 def replicas(value: int, field: str = "spec.replicas") -> list[Cause]:
@@ -109,10 +103,15 @@ def _workload(kind: Kind, spec: Json) -> list[Cause]:
     if selector is None:
         causes.append(missing("spec.selector"))
     else:
-        causes += label_selector(selector, "spec.selector")
+        wrong = label_selector(selector, "spec.selector")
+        causes += wrong
+        if any(field.startswith("spec.selector.matchExpressions") for _, field, _ in wrong):
+            shown = json.dumps(selector, separators=(",", ":"))
+            causes.append(invalid("spec.selector", shown, "invalid label selector", quoted=False))
         if not selector:
             causes.append(invalid("spec.selector", "{}", "empty selector is invalid for deployment", quoted=False))
-    if selector is None or not _matches(selector, labels):
+    readable = not any("invalid label selector" in why for _, _, why in causes)
+    if selector is None or (selector and readable and not _matches(selector, labels)):
         shown = json.dumps(labels, separators=(",", ":"), sort_keys=True) if labels else "null"
         why = "`selector` does not match template `labels`"
         causes.append(invalid("spec.template.metadata.labels", shown, why, quoted=False))
@@ -133,7 +132,7 @@ def _strategy(kind: Kind, spec: Json) -> list[Cause]:
         return []
     field, wanted = f"spec.{name}", strategy.get("type", "RollingUpdate")
     if wanted not in known:
-        return [supported(f"{field}.type", wanted, known)]
+        return [supported(field, json.dumps(strategy, separators=(",", ":")), known, quoted=False)]
     rolling = strategy.get("rollingUpdate")
     if wanted == "Recreate":
         if rolling is None:
@@ -193,9 +192,14 @@ def _service(spec: Json) -> list[Cause]:
         if len(ports) > 1 and not port.get("name"):
             causes.append(missing(f"{field}.name"))
         if not 1 <= port.get("port", 0) <= 65535:
-            causes.append(invalid(f"{field}.port", port.get("port", 0), "must be between 1 and 65535, inclusive"))
+            causes.append(invalid(f"{field}.port", port.get("port", 0), _RANGE))
         if port.get("protocol", "TCP") not in _PROTOCOLS:
             causes.append(supported(f"{field}.protocol", port["protocol"], ("SCTP", "TCP", "UDP")))
+        target = port.get("targetPort", port.get("port", 0))
+        if isinstance(target, int) and not 1 <= target <= 65535:
+            causes.append(invalid(f"{field}.targetPort", target, _RANGE))
+        elif isinstance(target, str):
+            causes += [invalid(f"{field}.targetPort", target, why) for why in naming.port_name(target)]
     if kind not in _SERVICES:
         causes.append(supported("spec.type", kind, _SERVICES))
     return causes
@@ -208,7 +212,7 @@ def _network_policy(spec: Json) -> list[Cause]:
         why = "may not specify more than two policyTypes"
         causes.append(invalid("spec.policyTypes", json.dumps(types), why, quoted=False))
     return causes + [
-        supported(f"spec.policyTypes[{at}]", one, ("Egress", "Ingress"))
+        supported(f"spec.policyTypes[{at}]", one, ("Ingress", "Egress"))
         for at, one in enumerate(types)
         if one not in ("Ingress", "Egress")
     ]

@@ -25,9 +25,10 @@ def invalid(field: str, value: object, why: str, *, quoted: bool = True) -> Caus
     return ("FieldValueInvalid", field, f"Invalid value: {shown}: {why}")
 
 
-def supported(field: str, value: object, known: Iterable[str]) -> Cause:
+def supported(field: str, value: object, known: Iterable[str], *, quoted: bool = True) -> Cause:
     listed = ", ".join(f'"{one}"' for one in known)
-    return ("FieldValueNotSupported", field, f'Unsupported value: "{value}": supported values: {listed}')
+    shown = f'"{value}"' if quoted else value
+    return ("FieldValueNotSupported", field, f"Unsupported value: {shown}: supported values: {listed}")
 
 
 def duplicate(field: str, value: str) -> Cause:

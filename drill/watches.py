@@ -204,8 +204,10 @@ class Watches:
         self, request: web.BaseRequest, target: Target, accept: Accept, query: Mapping[str, str]
     ) -> web.StreamResponse:
         wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        if target.name and wanted.name is None:
-            wanted = selection(target.kind, "", f"metadata.name={target.name}")
+        if query.get("resourceVersionMatch") and "sendInitialEvents" not in query:
+            raise statuses.forbidden_combination(
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            )
         if "sendInitialEvents" in query and query.get("resourceVersionMatch") != "NotOlderThan":
             raise statuses.forbidden_combination(
                 "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"

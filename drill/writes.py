@@ -20,6 +20,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 # Kinds whose replacement must say which version it replaces; the others may be replaced blindly.
 _CONDITIONAL: Final = ("Lease", "PodDisruptionBudget")
+_ACCOUNTS: Final = kinds.kind("serviceaccounts")
 _SERVER_SET: Final = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields")
 
 
@@ -59,6 +60,8 @@ class Writes:
         if kind.namespaced and store.record(self._namespaces, None, call.target.namespace) is None:
             raise statuses.not_found(self._namespaces, call.target.namespace)
         obj = admission.defaulted(kind, _stored_form(kind, obj))
+        if kind.kind == "Pod":
+            self._check_account(call.target.namespace, obj)
         if track:  # before the server's own additions, which belong to nobody
             obj["metadata"] = {**obj["metadata"]}
             ownership.track(kind, None, obj, call.manager, store.now())
@@ -66,6 +69,13 @@ class Writes:
         if call.dry:
             return Outcome(201, _without_version(store.prepare(kind, obj)))
         return Outcome(201, self._record(kind, store.create(kind, obj)))
+
+    def _check_account(self, namespace: str, pod: Json) -> None:
+        """Refuse a pod whose service account does not exist. The default one is there sooner or later."""
+        account = pod["spec"].get("serviceAccountName") or "default"
+        if account != "default" and self._store.record(_ACCOUNTS, namespace, account) is None:
+            why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            raise statuses.not_admitted(kinds.kind("pods"), pod["metadata"].get("name") or "", why)
 
     # Changing
 
@@ -95,7 +105,9 @@ class Writes:
         kind, media = call.target.kind, call.media
         if media in APPLY:
             return self._apply(call)
-        if media not in (MERGE, JSON_PATCH, STRATEGIC) or (media == STRATEGIC and kind.custom):
+        if kind.custom and media not in (MERGE, JSON_PATCH):
+            raise statuses.unknown_format(patch=True)
+        if media not in (MERGE, JSON_PATCH, STRATEGIC):
             raise statuses.unsupported_media_type()
         options.check("PatchOptions", call.query)
         current = self._current(call.target)
@@ -108,21 +120,23 @@ class Writes:
         given = obj["metadata"].get("resourceVersion")
         if given not in (None, "", current.metadata["resourceVersion"]):
             raise statuses.conflict(kind, current.name)
-        admission.check_update(kind, current.object, obj)
+        admission.check_uid(kind, current.object, obj)
         if subresource is None:
-            obj = admission.defaulted(kind, obj)
+            obj = admission.defaulted(kind, obj, current.object)
         manager = call.manager if track else None
         if call.dry:
-            revised = self._store.revise(current, obj, subresource=subresource, manager=manager)
+            revised = self._store.revise(current, obj, subresource=subresource, manager=manager, view=kind)
             return Outcome(200, _at_version(revised, current.version))
         updated = self._store.update(kind, obj, subresource=subresource, manager=manager)
         record = self._store.record(kind, current.namespace, current.name)
-        return Outcome(200, record or Record(current.kind, current.version, updated))
+        if record is None:  # its last finalizer went: that was no new version of it
+            record = _at_version(Record(current.kind, current.version, updated), current.version)
+        return Outcome(200, record)
 
     def _apply(self, call: Call) -> Outcome:
         kind, target = call.target.kind, call.target
         options.check("PatchOptions", call.query, apply=True)
-        config = call.configuration()
+        config = typed.of_body(kind, call.configuration())
         if config["metadata"].get("managedFields"):
             raise statuses.bad_request("metadata.managedFields must be nil")
         uid = config["metadata"].get("uid")
@@ -185,7 +199,7 @@ class Writes:
 
     def delete(self, call: Call) -> Outcome:
         """DELETE of one object. Raises NotFound, Conflict (preconditions)."""
-        last = self._deletion.one(call, self._current(call.target))
+        last = self._deletion.one(call)
         return Outcome(200, last) if isinstance(last, Record) else Outcome(200, body=last)
 
     def delete_collection(self, call: Call) -> Outcome:
@@ -256,7 +270,7 @@ def patch_with(kind: Kind, shown: Json, call: Call) -> Json:
     except patches.PatchFailed as error:
         if call.media == JSON_PATCH:
             raise statuses.rejected() from None
-        raise statuses.bad_request(str(error)) from None
+        raise statuses.unexpected(str(error)) from None
     name, namespace = shown["metadata"]["name"], shown["metadata"].get("namespace")
     patched = _read(kind, patched, shown)
     metadata = patched["metadata"]

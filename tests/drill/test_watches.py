@@ -215,7 +215,7 @@ async def test_tables_are_watched_with_their_columns_once(wire: Wire) -> None:
         first, second = await next_event(events), await next_event(events)
     assert first["object"]["kind"] == "Table"
     assert first["object"]["columnDefinitions"][0]["name"] == "Name"
-    assert second["object"]["columnDefinitions"] == []
+    assert second["object"]["columnDefinitions"] is None
     assert [event["object"]["rows"][0]["cells"][0] for event in (first, second)] == ["one", "two"]
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ TURN = 900.0
 HERE = Path(__file__).parent
 
 
-def _why_not() -> str:
+def why_not() -> str:
     """Why the live tests cannot run, or an empty string."""
     named = os.environ.get("WARROOM_LAB_DIR")
     if not named:
@@ -36,23 +37,30 @@ def _why_not() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    why_not = _why_not()
+    missing = why_not()
     for item in items:
         if HERE not in item.path.parents:
             continue
         item.add_marker(pytest.mark.live)
         item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
-        if why_not:
-            item.add_marker(pytest.mark.skip(reason=why_not))
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=missing))
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """The lab, to itself for as long as this file's tests run, with no fault before them and none after."""
+    with the_lab(fcntl.LOCK_EX) as found:
+        yield found
+
+
+@contextmanager
+def the_lab(share: int) -> Iterator[Lab]:
+    """The lab: alone with ``LOCK_EX``, or with ``LOCK_SH`` among others who switch no faults on either."""
     directory = Path(os.environ["WARROOM_LAB_DIR"])
     found = Lab.found_in(directory)
     with (directory / "live-tests.lock").open("w", encoding="utf-8") as lock:
-        _take(lock.fileno())
+        _take(lock.fileno(), share)
         faults = found.faults()
         assert not faults, (
             f"somebody left faults on: rm {' '.join(str(directory / 'faults' / name) for name in faults)}"
@@ -62,11 +70,11 @@ def lab() -> Iterator[Lab]:
             (directory / "faults" / name).unlink()
 
 
-def _take(descriptor: int) -> None:
+def _take(descriptor: int, share: int) -> None:
     until = time.monotonic() + TURN
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, share | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             assert time.monotonic() < until, f"other tests had the lab for more than {TURN:g} s"

