@@ -12,10 +12,12 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from drill import voices_intruder, voices_payments
+from drill.ailing import Ailing
 from drill.good import Good
 from drill.health import HealthEndpoints
 from drill.intruder import Intruder
 from drill.loads import Loads
+from drill.mesh import ABORTED, aborted
 from drill.network import Network
 from drill.payments import PaymentQueue, Standing
 from drill.scenario import Scenario, seconds
@@ -27,6 +29,7 @@ Json = dict[str, Any]
 
 INTRUDED: Final = "INTRUDED"  # stands in a scenario for the name of a pod that only chance decides
 _EARLIER: Final = 60.0  # seconds before the first thing that can happen to a queue, from which it is looked at
+_QUICK: Final = 0.03  # seconds of an answer by the mesh
 _HTTPS: Final = 443
 _FAILS: Final = 500
 
@@ -43,6 +46,8 @@ class Business:
         space = scenario.namespace
         loads = Loads(world.store, space, {service.name: service.load for service in scenario.services})
         health.complaints.append(loads.complaint)
+        if any(service.mesh for service in scenario.services):
+            health.complaints.append(lambda service: _answered_for(aborted(world.store, space, service), service))
         self.steps: dict[type[Any], Callable[[Any], None]] = {Traffic: loads.turn, External: self._turn}
         self.queue = self._queue(scenario, start)
         if self.queue is not None:
@@ -79,7 +84,14 @@ class Business:
             return None
         first = min((seconds(step.at) for step in scenario.script if isinstance(step, External)), default=0.0)
         since = start + min(first, 0.0) - _EARLIER
-        return PaymentQueue(part, self._world, scenario.namespace, lambda pod: self._met(pod, part.gateway), since)
+        return PaymentQueue(
+            part,
+            self._world,
+            scenario.namespace,
+            reach=lambda pod: self._met(pod, part.gateway),
+            is_open=lambda: aborted(self._world.store, scenario.namespace, part.service) is None,
+            since=since,
+        )
 
     def _intruder(self, scenario: Scenario, start: float) -> Intruder | None:
         part = scenario.intrusion
@@ -106,3 +118,7 @@ class Business:
     def _standing(self, wall: float) -> Standing:
         assert self.queue is not None
         return self.queue.at(self._world.clock.instant(wall))
+
+
+def _answered_for(status: int | None, service: str) -> Ailing | None:
+    return None if status is None else Ailing("Unhealthy", f"{service}: answered {status}, {ABORTED}", _QUICK)

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from drill.mesh import IN_MESH
 from drill.scenario import Addon, Service
 
 Json = dict[str, Any]
@@ -96,7 +97,8 @@ class Chart:
 
 def workload(service: Service, tag: str, metadata: Json, selector: Json) -> Json:
     """The Deployment or StatefulSet of a service."""
-    template = {"metadata": {"labels": metadata["labels"]}, "spec": {"containers": [_container(service, tag)]}}
+    marks = {"annotations": dict(IN_MESH)} if service.mesh else {}
+    template = {"metadata": {"labels": metadata["labels"], **marks}, "spec": {"containers": [_container(service, tag)]}}
     spec: Json = {"replicas": service.replicas, "selector": {"matchLabels": selector}, "template": template}
     if service.kind == "StatefulSet":
         spec["serviceName"] = service.name

@@ -12,6 +12,7 @@ from drill.chart import PORT
 from drill.health import HealthEndpoints
 from drill.kinds import kind
 from drill.label_selector import selects
+from drill.mesh import ABORTED, aborted
 from drill.scenario import External
 from drill.store import ObjectStore
 from drill.world import ENDPOINTS, POD, SERVICE
@@ -73,6 +74,12 @@ class Network:
             seconds, tired = self._health.patience()
             report = self._health.report(tired=tired)
             return Reply(503 if report["status"] == "Unhealthy" else 200, json.dumps(report), seconds)
+        service = self._service(pod, host)
+        if service is not None:
+            meta = service["metadata"]
+            status = aborted(self._store, meta["namespace"], meta["name"])
+            if status is not None:
+                return Reply(status, ABORTED, _QUICK)
         ready = host not in ("localhost", "127.0.0.1") or pods.is_ready(pod)
         return Reply(200 if ready else 503, json.dumps({"status": "Healthy" if ready else "Unhealthy"}), _QUICK)
 

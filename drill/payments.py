@@ -33,6 +33,7 @@ class Standing(Struct, frozen=True):
     """How the queue stood at an instant of the world; ``trouble`` is what pods met that dialled the host, "" for none.
 
     ``oldest`` is in seconds, ``lost`` counts those that nobody tries again, ``drains`` is what left the queue a second.
+    ``open``: new ones reach the service.
     """
 
     at: float
@@ -41,19 +42,29 @@ class Standing(Struct, frozen=True):
     oldest: float = 0.0
     lost: int = 0
     drains: float = 0.0
+    open: bool = True
 
 
 class PaymentQueue:
-    """``reach`` is asked what a pod meets that dials the host: "" where all is well. Looks begin at ``since``."""
+    """``reach`` is asked what a pod meets that dials the host: "" where all is well; ``is_open`` whether requests reach
+    the service. Looks begin at ``since``.
+    """
 
     def __init__(
-        self, part: Payments, world: World, namespace: str, reach: Callable[[Json], str], since: float
+        self,
+        part: Payments,
+        world: World,
+        namespace: str,
+        reach: Callable[[Json], str],
+        is_open: Callable[[], bool],
+        since: float,
     ) -> None:
         self.part = part
         self.failing = 0.0  # the share of tries that fail although the host answers
         self._world = world
         self._namespace = namespace
         self._reach = reach
+        self._is_open = is_open
         self._came: list[tuple[float, float]] = [(since, 0.0)]  # (instant, how many had ever come by then)
         self._left = 0.0  # how many have ever left it
         self._lost: list[tuple[float, int]] = []  # (when they came, how many)
@@ -96,7 +107,8 @@ class PaymentQueue:
         met = {pod["metadata"]["uid"]: self._reach(pod) for pod in (*takers, *workers)}
         share = 1.0 - self.failing
         strength = share * part.settles * sum(not met[pod["metadata"]["uid"]] for pod in takers)
-        fresh = part.arrive if takers else 0.0
+        is_open = self._is_open()
+        fresh = part.arrive if takers and is_open else 0.0
         settled = min(fresh * share, strength)
         came = self._came[-1][1] + (fresh - settled) * seconds
         spare = strength - settled + share * part.works * sum(not met[pod["metadata"]["uid"]] for pod in workers)
@@ -119,6 +131,7 @@ class PaymentQueue:
                 oldest=now - self._instant(self._left) if waiting else 0.0,
                 lost=sum(n for _, n in self._lost),
                 drains=gone / seconds if seconds else 0.0,
+                open=is_open,
             )
         )
         clock.after(_LOOK, self._look)

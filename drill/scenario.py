@@ -75,6 +75,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log: str = "request"  # which voice it logs in, see drill.logs
     curl: bool = True  # whether its image has one
     database: str = ""  # the database of the part ``azure`` that it cannot do without
+    mesh: bool = False  # whether its pods are in Istio's mesh, whose VirtualServices then hold for it
     load: float = 0.0  # how many of its pods the work that arrives takes; 0: never too much
 
 

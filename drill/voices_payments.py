@@ -32,6 +32,8 @@ def settling(standing: Callable[[float], Standing], gateway: str) -> Voice:
                 f"warn: {space}.Settlement.Reconciliation[1218] {now.lost} payments PENDING that no worker holds: "
                 "their pods ended while they were tried, book them by hand"
             )
+        if not now.open:
+            return f"info: {space}.Health.ReadinessCheck[2300] Healthy, no request for a while"
         if now.trouble:
             return (
                 f"info: {space}.Http[9] POST /api/v2/payments -> 202 in {chance.lognormvariate(3.6, 0.5):.0f} ms "

@@ -152,6 +152,28 @@ def test_more_pods_of_the_service_help_slowly_and_a_pod_that_a_policy_cuts_off_d
     assert drill.part["status"] == "Unhealthy"
 
 
+def test_who_answers_for_the_service_in_the_mesh_stops_the_intake_for_as_long_as_that_lasts() -> None:
+    drill = Drill()
+    routes = kind("virtualservices", "networking.istio.io")
+    world, network = drill.platform.plane.world, drill.platform.network
+    (caller, *_) = drill.pods_of("api-gateway")
+    route = [{"destination": {"host": SERVICE}}]
+    abort = {"fault": {"abort": {"percentage": {"value": 100}, "httpStatus": 503}}, "route": route}
+    by_header = {"match": [{"headers": {"maintenance": {"exact": "true"}}}], **abort}
+    for rules, is_open in (([by_header, {"route": route}], True), ([abort], False)):
+        found = {"metadata": {"name": "m", "namespace": PROD}, "spec": {"hosts": [SERVICE], "http": rules}}
+        world.create(routes, found)
+        drill.advance(10)
+        before = drill.queue.now.waiting
+        drill.advance(100)
+        assert drill.queue.now.waiting == before + 420 * is_open
+        assert network.answer(caller, SERVICE, 80, "/health").status == (200 if is_open else 503)
+        assert ("fault filter abort" in drill.part["description"]) is not is_open
+        world.store.delete(routes, PROD, "m")
+    drill.advance(10)
+    assert drill.queue.now.open
+
+
 def test_the_details_follow_the_seed() -> None:
     one, again, other = Drill(3), Drill(3), Drill(4)
     assert one.part == again.part

@@ -54,6 +54,9 @@ async def test_who_restarts_the_service_heals_nothing_and_is_told_what_was_lost(
         await drill.console.until(lambda: queue.now.lost == 120, "payments lost")
         assert drill.ill == ["api.banking-platform.com/health"]
         assert not drill.recovered
+        told = await drill.act("T", "payment-service", match="all")
+        assert "payment-service answers 503 to every request in the mesh" in told
+        await drill.console.until(lambda: not queue.now.open, "nothing more queues up")
         await drill.resolve("it was restarted", last_update=False)
         score = await drill.score()
     assert list(score.harmful.values()) == [
