@@ -6,6 +6,7 @@ Hypothesis tries the same examples in every run, so that a failure is one of the
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tui.collector import YOUNG
 
 settings.register_profile("suite", derandomize=True)
 if "WARROOM_EXAMPLES" not in os.environ:
@@ -38,6 +41,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for path in sorted(TESTS.glob("*/test_*.py"))[share::workers]:
         with suppress(Exception):  # its collection will say what is wrong with it
             importlib.import_module(f"tests.{path.parent.name}.{path.stem}")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: to walk through it in every collection of garbage takes up to a sixth of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 10, 10)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,11 +42,13 @@ def sources() -> list[tuple[str, list[ast.AST]]]:
 
 def running(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node that is there when the program runs: what is only for type checkers imports nothing."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from running(node)
+    inside = [tree]
+    while inside:
+        for node in ast.iter_child_nodes(inside.pop()):
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                continue
+            yield node
+            inside.append(node)
 
 
 def imported(node: ast.AST) -> set[str]:
