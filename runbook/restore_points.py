@@ -71,7 +71,7 @@ def asked(window: Window, choices: Choices) -> Asked:
     text = choices.get(POINT, utc(window.proposed))
     again = choices.get(AGAIN, "")
     point, second = instant_in(text), instant_in(again)
-    here = f"here: {local(point)}" if point is not None else "e.g. 2026-11-25 14:03:12"
+    here = f"here {local(point)}" if point is not None else "e.g. 2026-11-25 14:03:12"
     fields = (
         Field(id=POINT, label="restore to UTC", kind="text", value=text, hint=here),
         Field(id=AGAIN, label="once more", kind="text", value=again, hint="type the same instant again"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runbook.restore_points import instant_in
+from runbook.restore_points import instant_in, local
 from tests.drill.shell import fresh_user, warroom
 from tests.pilot.console_harness import NARROW
 from tests.pilot.playing import Drill, practising
@@ -113,7 +113,10 @@ async def test_the_guide_leads_to_the_cause_and_what_is_done_is_undone_and_writt
         screen = await drill.plan("D")
         assert screen.plan is not None
         point, restored = screen.plan.choices["point"], screen.plan.choices["name"]
-        assert (instant_in(point) or begun) < begun  # as it is proposed
+        instant = instant_in(point)
+        assert instant is not None
+        assert instant < begun  # as it is proposed
+        assert f"here {local(instant)}" in console.text
         await drill.choose(screen, "again", point)
         assert await worked(drill, await drill.carry_out(screen))
         assert arm.estate.database(restored).status == "Online"
