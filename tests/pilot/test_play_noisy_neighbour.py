@@ -8,7 +8,7 @@ from tests.pilot.playing import practising
 
 
 async def test_who_finds_the_neighbour_and_scales_it_down_heals_it_and_gets_all_the_points(tmp_path: Path) -> None:
-    async with practising(tmp_path, "noisy-neighbour", speed=60.0) as drill:
+    async with practising(tmp_path, "noisy-neighbour") as drill:
         assert await drill.declare("Fraud scoring fails", severity=2) == 2
         await drill.take("technical-lead")
         await drill.tell("Severity: 2\nStatus: INVESTIGATING")
@@ -22,7 +22,7 @@ async def test_who_finds_the_neighbour_and_scales_it_down_heals_it_and_gets_all_
 
 
 async def test_who_scales_the_victim_up_and_cordons_a_node_heals_nothing_and_is_told_why(tmp_path: Path) -> None:
-    async with practising(tmp_path, "noisy-neighbour", speed=60.0, within=3.0) as drill:
+    async with practising(tmp_path, "noisy-neighbour", within=3.0) as drill:
         await drill.declare("Fraud scoring fails", severity=2)
         assert (await drill.act("S", "fraud-scoring", replicas="5")).startswith("did not work")
         await drill.act("C", "aks-system-00000", "nodes")

@@ -10,7 +10,7 @@ HOST = "banking-platform-prod-sql.privatelink.database.windows.net"
 
 
 async def test_who_rolls_the_connection_strings_back_heals_it_and_gets_all_the_points(tmp_path: Path) -> None:
-    async with practising(tmp_path, "service-outage-database", speed=60.0) as drill:
+    async with practising(tmp_path, "service-outage-database") as drill:
         assert await drill.declare("Nothing answers", severity=1) == 1
         await drill.take("technical-lead")
         await drill.tell("Severity: 1\nStatus: INVESTIGATING")
@@ -29,7 +29,7 @@ async def test_who_rolls_the_connection_strings_back_heals_it_and_gets_all_the_p
 
 
 async def test_who_restarts_heals_nothing_and_is_told_why(tmp_path: Path) -> None:
-    async with practising(tmp_path, "service-outage-database", speed=60.0, within=3.0) as drill:
+    async with practising(tmp_path, "service-outage-database", within=3.0) as drill:
         await drill.declare("Nothing answers", severity=1)
         assert (await drill.act("R", "account-service")).startswith("did not work")
         assert not drill.recovered
