@@ -12,19 +12,19 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 _UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 
 Offset = Annotated[
-    str, Meta(pattern=r"^[+-](\d+(\.\d+)?[dhms])+$", description="an offset such as -20m, -3d4h or +90s")
+    str, Meta(pattern=r"^[+-](\d+(\.\d+)?[dhms])+\Z", description="an offset such as -20m, -3d4h or +90s")
 ]
 """``-20m``, ``-3d4h``, ``+90s``."""
-Span = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?[dhms])+$", description="a length of time such as 90s or 6m")]
+Span = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?[dhms])+\Z", description="a length of time such as 90s or 6m")]
 """``90s``, ``6m``."""
 Quantity = Annotated[
     str,
-    Meta(pattern=r"^\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?$", description="a quantity such as 250m or 512Mi"),
+    Meta(pattern=r"^\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?\Z", description="a quantity such as 250m or 512Mi"),
 ]
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
         max_length=63,
         description="a name of at most 63 lower-case letters, digits and dashes",
     ),

@@ -27,10 +27,23 @@ from drill.script import External as ExternalStep
 from drill.script import HostFate, NodeFate, PodFate, Resize, Rollback, Say, Step, Traffic, Upgrade
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Line = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", description="text on one line")]
+Title = Annotated[
+    str,
+    Meta(pattern=r"^[^\x00-\x1f\x7f]+\Z", max_length=120, description="text on one line, at most 120 characters"),
+]
+Author = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f<>]+\Z", description="a person's name")]
+Touched = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!/)(?!(.*/)?\.{0,2}(/|\Z))(?!(?i:(.*/)?\.git(/|\Z)))[^\x00-\x1f\x7f\"\\]+\Z",
+        description="a path inside of the repository, such as services/orders/Prices.cs",
+    ),
+]
 Taint = Annotated[
     str,
     Meta(
-        pattern=r"^[^=:]+=[^=:]*:(NoSchedule|NoExecute|PreferNoSchedule)$",
+        pattern=r"^[^=:]+=[^=:]*:(NoSchedule|NoExecute|PreferNoSchedule)\Z",
         description="a taint such as CriticalAddonsOnly=true:NoSchedule",
     ),
 ]
@@ -107,12 +120,12 @@ class Addon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Commit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A commit of the platform's repository; ``file`` is what it touches."""
+    """A commit of the platform's repository; ``file`` is what it touches. All but ``body`` are lines for git."""
 
     at: Offset
-    author: str
-    subject: str
-    file: str
+    author: Author
+    subject: Line
+    file: Touched
     body: str = ""
 
 
@@ -147,7 +160,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     name: Name
-    title: str
+    title: Title
     severity: Annotated[int, Meta(ge=1, le=4)]
     summary: str
     cluster: str

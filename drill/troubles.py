@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from drill.offsets import Name, Span
 
 Lasts = Annotated[
-    str, Meta(pattern=r"^((\d+(\.\d+)?[dhms])+)?$", description="a length of time such as 90s or 6m, or nothing")
+    str, Meta(pattern=r"^((\d+(\.\d+)?[dhms])+)?\Z", description="a length of time such as 90s or 6m, or nothing")
 ]
 Of = Literal["kubernetes", "azure"]
 _Status = Annotated[int, Meta(ge=400, le=599)]

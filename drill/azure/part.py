@@ -18,7 +18,7 @@ from drill.offsets import Name, Offset, Span, seconds
 Guid = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
         description="a GUID such as 3f1c6a52-8b0d-4e57-9a41-6c2d7e90b318",
     ),
 ]
