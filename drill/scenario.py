@@ -60,9 +60,9 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pool: str = "system"
     zone: str = "westeurope-1"
     size: str = "Standard_D8s_v5"
-    cores: int = 8
+    cores: Annotated[int, Meta(ge=1)] = 8
     capacity: Quantity = "32863208Ki"
-    max_pods: int = 110
+    max_pods: Annotated[int, Meta(ge=1)] = 110
     cpu: Share = 0.4
     memory: Share = 0.4
     cordoned: bool = False

@@ -64,3 +64,9 @@ def test_only_who_acts_reads_it(tmp_path: Path) -> None:
     options = from_arguments(arguments(runbook=str(tmp_path / "nowhere.yaml")))  # log, status, export …
     with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read: No such file"):
         options.read_runbook()
+
+
+def test_a_surprise_leaves_declaring_to_who_practises() -> None:
+    drill = DrillProcess("", ["--surprise"])  # never started
+    assert from_arguments(arguments(surprise=True), drill).undeclared
+    assert not from_arguments(arguments(surprise=False), drill).undeclared
