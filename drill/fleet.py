@@ -235,17 +235,18 @@ class Churn:
         # A turn that came late is made up for, as is the rate; a pause of the whole process is not.
         self._due += min(now - self._since, self._LATEST) * self._rate
         self._since = now
+        stamp = self._clock.stamp()
         for _ in range(int(self._due)):
-            self._change(*self._targets[self._next])
+            self._change(*self._targets[self._next], stamp)
             self._next = (self._next + 1) % len(self._targets)
         self._due %= 1.0
         self._timer = self._clock.after(self._TICK * self._clock.speed, self._tick)
 
-    def _change(self, namespace: str, name: str) -> None:
+    def _change(self, namespace: str, name: str, stamp: str) -> None:
         pod = self._store.get(POD, namespace, name)
         if pod is None:
             return
-        status, stamp = pod["status"], self._clock.stamp()
+        status = pod["status"]
         containers = [
             {
                 **held,

@@ -48,6 +48,10 @@ class Owners:
         self._dependents: dict[str, dict[Place, None]] = {}
 
     def observe(self, change: str, kind: Kind, obj: Json, old: Json | None) -> None:
+        if change == "MODIFIED" and old is not None:
+            references = obj["metadata"].get("ownerReferences")
+            if references is old["metadata"].get("ownerReferences"):
+                return  # a new status, most of all
         before = owner_uids(old) if old is not None else []
         after = [] if change == "DELETED" else owner_uids(obj)
         if before == after and change != "DELETED":
