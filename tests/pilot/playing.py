@@ -38,7 +38,7 @@ from tui.screens.incident import IncidentScreen
 from tui.screens.plan import PlanScreen
 from tui.screens.plan_fields import YES, FieldRow
 from tui.screens.update import UpdateScreen
-from tui.settings import Settings
+from tui.settings import Settings, TimelineSettings
 from widgets.tick import Tick
 
 Json = dict[str, Any]
@@ -321,25 +321,27 @@ async def practising(
     tmp_path: Path,
     scenario: str | Scenario,
     *,
+    seed: int = 0,
     speed: float = 30.0,
     size: tuple[int, int] = WIDE,
     undeclared: bool = True,
     within: float = SOON,
     watched: bool = False,
+    author: str = "",
 ) -> AsyncIterator[Drill]:
-    """A drill as ``warroom drill SCENARIO --undeclared --speed …`` opens it, when its keys act.
+    """A drill as ``warroom drill SCENARIO --seed … --undeclared --speed …`` opens it, when its keys act.
 
     ``undeclared``: declaring is left to the test, so that detection and severity are judged, too. ``within``: seconds
     of the wall after which an act that did not work is said not to have.
     """
     out = tmp_path / "exports"
     out.mkdir(exist_ok=True)
-    async with running(scenario, speed=speed) as platform:
+    async with running(scenario, seed=seed, speed=speed) as platform:
         requests: list[Request] = []
         platform.platform.server.observers.append(requests.append)
         options = ConsoleOptions(
-            Settings(), None, None, (), tmp_path / "warroom.db", None, drill=HereDrill(platform),
-            undeclared=undeclared, runbook=str(quick_runbook(tmp_path, within)),
+            Settings(timeline=TimelineSettings(author=author)), None, None, (), tmp_path / "warroom.db", None,
+            drill=HereDrill(platform), undeclared=undeclared, runbook=str(quick_runbook(tmp_path, within)),
         )  # fmt: skip
         with contextlib.chdir(out):  # exports go where the console was started
             async with opened(options, size, live=False, watched=watched) as console:
