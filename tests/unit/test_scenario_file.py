@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drill import scenario
-from drill.scenario_file import TEMPLATE
+from drill.scenario_file import TEMPLATE, load
 from tui.cli import main
 
 WRONG = r"""name: My Scenario
@@ -79,6 +79,7 @@ def test_the_template_is_right_says_what_it_is_and_is_a_scenario_to_play(
     assert main(["drill", "--template", "-o", str(path)]) == 2
     assert "is there already, and is left as it is" in capsys.readouterr().err
 
+    assert load(str(path)) == load(str(path), 0) != load(str(path), 3) == load(str(path), 3)
     status, said = check(path, capsys)
     assert status == 0
     assert said == [
