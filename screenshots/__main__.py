@@ -7,7 +7,7 @@ import asyncio
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from screenshots import story
+from screenshots import drill, story
 from screenshots.camera import NARROW, WIDE, console, save, until, write
 from tui.app import WarroomApp
 from tui.screens.detail import DetailScreen
@@ -111,6 +111,7 @@ async def main() -> None:
     await wide()
     await narrow()
     await themes()
+    await drill.played()
 
 
 if __name__ == "__main__":

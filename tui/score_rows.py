@@ -122,7 +122,8 @@ def title(found: Score) -> Content:
     """The points in large words: what they are of, and how far the drill is."""
     points = "nothing to judge yet" if found.points is None else f"{found.points} of 100"
     style = "bold" if found.points is None else _grade(found.points)
-    rest = f"  {found.got} of {found.of} that could be judged · {found.state}"
+    judged = f"{found.got} of {found.of} that could be judged · " if found.of < 100 else ""
+    rest = f"  {judged}{found.state}"
     return Content.assemble((points, style), (rest, DIM))
 
 
