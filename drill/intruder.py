@@ -150,7 +150,7 @@ class Intruder:
                 ),
                 (
                     "TokenReuse",
-                    f"suspicious token: one of {part.credential} is used from {part.address}, and was issued elsewhere",
+                    f"suspicious token use: one of {part.credential} is used from {part.address}, and was issued elsewhere",
                 ),
                 (
                     "UnusualConnection",
