@@ -150,7 +150,8 @@ class Intruder:
                 ),
                 (
                     "TokenReuse",
-                    f"suspicious token use: one of {part.credential} is used from {part.address}, and was issued elsewhere",
+                    f"suspicious token use: one of {part.credential} is used from {part.address}, "
+                    "and was issued elsewhere",
                 ),
                 (
                     "UnusualConnection",
