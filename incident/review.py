@@ -152,24 +152,28 @@ def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
     """Whether anything was down, and when the last of it was well again; None while something still is.
 
     An observation's fold key is ``kind/name/what``: what comes before the last stroke is the thing itself. A node that
-    is gone is nobody's outage once what ran there runs elsewhere.
+    is gone is nobody's outage once what ran there runs elsewhere. What comes back within minutes is on the line of its
+    first time, so that a line's last repeat is a turn as well.
     """
-    down: set[str] = set()
-    ever, healed = False, None
+    seen: list[tuple[int, str, str]] = []
     for line in lines:
         entry = line.entry
         if entry.kind is not Kind.OBSERVATION or line.retracted is not None or not entry.fold:
             continue
         subject = entry.fold.rpartition("/")[0]
-        if subject.startswith("node/"):
-            continue
-        if entry.level == "bad":
+        if not subject.startswith("node/"):
+            times = (line.happened_at, line.last_at) if line.count > 1 else (line.happened_at,)
+            seen += [(at, subject, entry.level) for at in times]
+    down: set[str] = set()
+    ever, healed = False, None
+    for at, subject, level in sorted(seen, key=lambda one: one[0]):
+        if level == "bad":
             ever, healed = True, None
             down.add(subject)
-        elif entry.level not in ILL and subject in down:
+        elif level not in ILL and subject in down:
             down.discard(subject)
             if not down:
-                healed = line.happened_at
+                healed = at
     return ever, healed
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from incident import score as scoring
+from incident.entry import Draft, Kind, Source
 from incident.export import TEXTS
 from incident.practice import DRILL, LEFT, SEALED, NotGood, practice_of, read_good, sealed
 from incident.score import WEIGHTS, Score, to_json
@@ -80,6 +81,16 @@ def test_who_resolves_what_is_still_down_wins_no_time_by_it() -> None:
     found = Drill().seen(4, "bad").note(4).resolved(5).score()
     assert (points(found)["mitigation"], points(found)["resolution"]) == (0, 0)
     assert found.path[-1].at is None
+
+
+def test_what_is_down_again_was_not_well_although_its_line_is_only_repeated() -> None:
+    drill = Drill().seen(3.1, "bad").seen(6, "good")
+    assert drill.row("mitigation").got == 12
+    again = Draft(text="", author="probe", source=Source.PROBE, kind=Kind.REPEAT, level="bad",
+                  refers_to=drill.entries[1].id, fold="workload/payment-service/health", count=2)  # fmt: skip
+    relapsed = drill.say(7, again).resolved(8)
+    assert relapsed.row("mitigation").said == "resolved while it was not well again"
+    assert relapsed.row("resolution").got == 0
 
 
 def test_acts_that_do_harm_are_named_and_only_those_that_were_sent() -> None:
