@@ -71,7 +71,9 @@ class Control:
         if not is_own(request, self._port):
             return _said(421, "this server has another name")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.compare_digest(token.encode(), self.token.encode()):
+        if scheme.lower() != "bearer" or not secrets.compare_digest(
+            token.encode(errors="replace"), self.token.encode()
+        ):
             return _said(401, "this is the organiser's address, and that is not the organiser's token")
         match request.method, request.path:
             case "GET", "/state":

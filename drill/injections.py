@@ -195,8 +195,9 @@ def _example(kind: Any, fields: tuple[Field, ...], played: Scenario) -> str:
         "service": played.services[0].name,
         "node": played.nodes[-1].name,
         "namespace": played.namespace,
-        "chart": played.release.chart,
-        "fate": "",
+        "deployment": played.services[0].name,
+        "host": next((one.host for one in played.externals), ""),
+        "chart": next((step.chart for _, step in reversed(played.steps()) if isinstance(step, script.Upgrade)), ""),
     }
     words = [_tag(kind)]
     for field in fields:

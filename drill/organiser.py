@@ -131,6 +131,9 @@ class Organiser:
         except (ApiError, LookupError, ValueError) as error:  # participants may have changed what the step is about
             log.warning("%s could not be carried out: %r", kept.step, error)
             kept.failed = f"the platform refused it: {error}"
+        except Exception as error:  # the drill goes on, and the record says so
+            log.exception("%s could not be carried out", kept.step)
+            kept.failed = f"something went wrong that should not: {error!r:.200}"
 
     def _trouble(self, step: troubles.Kind) -> None:
         match step:
