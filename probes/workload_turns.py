@@ -218,9 +218,10 @@ class WorkloadTurns:
             text = f"{_name(course)} unhealthy, {counts}"
             return [self._turn(course, "unhealthy", now, level, text, finding, _explanation(course, finding))]
         serving = finding.ready > 0 and not finding.failing and not finding.deadline
-        if course.suspect_since is None:
-            # An illness cannot have begun while the workload was seen well, whatever its pods' clocks say.
-            course.suspect_since = min(max(_began(finding) or now, course.well_at or 0.0), now)
+        # An illness cannot have begun while the workload was seen well, whatever its pods' clocks say. Where they come
+        # later than their workload, they know better since when.
+        began = max(_began(finding) or now, course.well_at or 0.0)
+        course.suspect_since = min(began, now if course.suspect_since is None else course.suspect_since)
         if serving and now < course.rolling_until:
             course.suspect_since = now  # replicas are missing because they are being replaced
         if now - course.suspect_since < self._patience(course, finding, now):

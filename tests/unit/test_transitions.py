@@ -282,6 +282,14 @@ def test_a_replica_that_was_unready_for_long_before_needs_no_debounce() -> None:
     assert turn.at == T - 240
 
 
+def test_the_time_that_pods_tell_counts_also_when_their_workload_was_seen_first() -> None:
+    story = Story()
+    assert story.at(T, "workloads", [workload(2, health=Health.DEGRADED)]) == []
+    (turn,) = story.at(T + 0.3, "pods", [unready(0, since=T - 240), pod(1), pod(2)])
+    assert turn.text == "payment-service already unhealthy when the console opened, 2 of 3 ready"
+    assert turn.at == T - 240
+
+
 def test_a_count_that_lags_its_pods_is_no_illness() -> None:
     story = well()
     old = msgspec.structs.replace(workload(2), changed_at=T - 86400)
