@@ -221,9 +221,8 @@ def _nodes(now: Situation) -> Evidence:
     told = [f"{node.name} {node_trouble(node)}{_since(now, node.changed_at)}" for node in sick[:SHOWN]]
     text = ", ".join(told) + more(len(sick), SHOWN, "node")
     others = total - len(sick)
-    return Evidence(
-        f"{text}; {many(others, 'other')} fine" if others else text, node_place(sick[0]), sick[0].changed_at
-    )
+    text = f"{text}; {many(others, 'other')} fine" if others else text
+    return Evidence(text + _hungriest(now), node_place(sick[0]), sick[0].changed_at)
 
 
 def _under(now: Situation) -> Evidence:
@@ -245,6 +244,23 @@ def _under(now: Situation) -> Evidence:
     if sick:
         text += f"; of these, {told}{more(len(sick), 1, 'node')}"
     return Evidence(text, node_place(sick[0]) if sick else Place(pane="nodes"), sick[0].changed_at if sick else None)
+
+
+def _hungriest(now: Situation) -> str:
+    """Whose pods use most memory on the nodes that are short of it: those that had to go for them do not say."""
+    pressed = {node.name for node in now.sick_nodes if "MemoryPressure" in node.pressures}
+    if not pressed or not now.sight.live("usage") or not now.sight.live("pods"):
+        return ""
+    usage = now.sight.rows("usage")
+    used: dict[str, list[int]] = {}
+    for pod in now.sight.rows("pods").values():
+        measured = usage.get(f"{pod.namespace}/{pod.name}") if pod.node in pressed else None
+        if measured is not None:
+            used.setdefault(pod.owner.name if pod.owner is not None else pod.name, []).append(measured.memory)
+    if not used:
+        return ""
+    name, parts = max(used.items(), key=lambda item: (sum(item[1]), item[0]))
+    return f"; most memory there: {name}, {sum(parts) / 2**30:.1f} GiB in {many(len(parts), 'pod')}"
 
 
 def _hottest(now: Situation) -> str:

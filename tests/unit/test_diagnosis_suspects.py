@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from probes.rows import Usage
 from runbook.diagnosis.change import closeness
 from runbook.diagnosis.suspects import names
 from tests.pilot.pane_harness import NOW
@@ -146,3 +147,21 @@ def test_while_nodes_are_under_pressure_what_was_scaled_up_counts_full_whoever_i
     assert pressed.suspects[0].why == "nodes are under pressure, and it takes room on them"
     calm = diagnose(seen(nodes=[node("aks-1")], **ill))
     assert [one.short for one in calm.suspects] == ["scaling card-service", "scaling report-builder"]
+
+
+def test_a_node_that_is_short_of_memory_names_whose_pods_use_most_there() -> None:
+    pods = [*running("report-builder", 2, node="aks-1"), *running("card-service", 3, node="aks-1")]
+    elsewhere = running("statement-render", 3, node="aks-2")
+    sizes = {"report-builder": 3 << 30, "card-service": 1 << 28, "statement-render": 4 << 30}
+    usage = [
+        Usage(namespace=one.namespace, name=one.name, cpu=0.1, memory=sizes[one.name.rpartition("-")[0]], at=NOW)
+        for one in (*pods, *elsewhere)
+    ]
+    rows: dict[str, Any] = {"pods": [*pods, *elsewhere], "usage": usage}
+    found = diagnose(seen(nodes=[node("aks-1", pressures=("MemoryPressure",)), node("aks-2")], **rows))
+    told = found.finding("check-infrastructure")
+    assert told is not None
+    assert told.evidence.endswith("; 1 other fine; most memory there: report-builder, 6.0 GiB in 2 pods")
+    calm = diagnose(seen(nodes=[node("aks-1"), node("aks-2")], **rows)).finding("check-infrastructure")
+    assert calm is not None
+    assert "most memory" not in calm.evidence
