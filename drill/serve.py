@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,9 @@ import msgspec
 from drill import scenario, scenario_file, surprise, team
 from drill.debrief import Debrief
 from drill.organiser import Injected
-from drill.platform import Platform, Running, running
+from drill.platform import Platform, Running
 
+INTERRUPTED: Final = 128 + signal.SIGINT  # what a shell reports
 _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,49 +43,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debrief", metavar="FILE", help="keep what was injected and who worked")
 
 
-async def serve(args: argparse.Namespace) -> int:
-    """Run until SIGINT, SIGTERM or SIGHUP (or the end of standard input); the first line on stdout is `announcement`.
+def build(args: argparse.Namespace, told: Callable[[Injected], None]) -> Platform:
+    """The platform that ``args`` describe, not started: seconds of work for a big one, of which nothing would be left.
 
-    ``args`` has scenario, seed, surprise, pods, nodes, events, churn, speed, with_parent, people (checked) and debrief.
-    Raises `scenario.ScenarioError`, and OSError where no debrief can be kept.
+    ``args`` has scenario, seed, surprise, pods, nodes, events, churn, speed, with_parent and people (checked). Raises
+    `scenario.ScenarioError`.
     """
-    told = scenario_file.load(surprise.pick(args.seed) if args.surprise else args.scenario, args.seed)
+    return Platform(
+        scenario_file.load(surprise.pick(args.seed) if args.surprise else args.scenario, args.seed),
+        seed=args.seed,
+        surprise=args.surprise,
+        pods=args.pods,
+        nodes=args.nodes,
+        events=args.events,
+        churn=args.churn,
+        speed=args.speed,
+        organised=not args.with_parent,
+        people=args.people,
+        told=told,
+    )
+
+
+async def serve(platform: Platform, *, with_parent: bool, debrief: Debrief | None) -> None:
+    """Run until SIGINT, SIGTERM, SIGHUP or the end of standard input; the first line on stdout is `announcement`."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     for number in _ENDS:
         loop.add_signal_handler(number, done.set)
     try:
-        with ExitStack() as kept:
-            debrief = Debrief(Path(args.debrief)) if args.debrief else None
-            if debrief is not None:
-                kept.callback(debrief.close)
-            async with running(
-                told,
-                seed=args.seed,
-                surprise=args.surprise,
-                pods=args.pods,
-                nodes=args.nodes,
-                events=args.events,
-                churn=args.churn,
-                speed=args.speed,
-                organised=not args.with_parent,
-                people=args.people,
-                told=lambda injected: _tell(injected, debrief),
-            ) as platform:
-                if not done.is_set():
-                    _announce(platform, debrief)
-                    # The world lives as long as the process: the collector need not walk through it again and again.
-                    gc.collect()
-                    gc.freeze()
-                    if args.with_parent:
-                        _watch_stdin(loop, done)
-                    await done.wait()
-                    if args.with_parent:
-                        loop.remove_reader(sys.stdin.fileno())
-                _keep(debrief, "closed", _state(platform.platform))
+        running = await platform.start()
+        try:
+            if not done.is_set():
+                _announce(running, debrief)
+                # The world lives as long as the process: the collector need not walk through it again and again.
+                gc.collect()
+                gc.freeze()
+                if with_parent:
+                    _watch_stdin(loop, done)
+                await done.wait()
+                if with_parent:
+                    loop.remove_reader(sys.stdin.fileno())
+            _keep(debrief, "closed", _state(platform))
+        finally:
+            await platform.stop()
     finally:
         for number in _ENDS:
             loop.remove_signal_handler(number)
-    return 0
 
 
 def _announce(platform: Running, debrief: Debrief | None) -> None:
@@ -183,11 +186,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(f"--for: {error}")
     try:
-        return asyncio.run(serve(args))
+        with ExitStack() as kept:
+            debrief = Debrief(Path(args.debrief)) if args.debrief else None
+            if debrief is not None:
+                kept.callback(debrief.close)
+            platform = build(args, lambda injected: _tell(injected, debrief))
+            asyncio.run(serve(platform, with_parent=args.with_parent, debrief=debrief))
     except scenario.ScenarioError as error:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"{error.filename or 'the platform'}: {error.strerror or error}")
+    except KeyboardInterrupt:  # while it was being built: nothing of it is there yet
+        return INTERRUPTED
+    return 0
 
 
 if __name__ == "__main__":
