@@ -44,7 +44,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: to walk through it in every collection of garbage takes up to a sixth of a run."""
+    """What was imported stays: walking through it in every collection of garbage takes up to a sixth of a run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)

@@ -164,6 +164,23 @@ class Console:
         """Back on the console's own screen."""
         await self.until(lambda: self.app.screen is self.desk, "the console in front")
 
+    async def at_rest(self) -> None:
+        """For the next who looks: nothing over the console, nothing filtered, frozen, maximised, typed or told."""
+        while self.app.screen is not self.desk:
+            self.app.screen.dismiss()
+            await self.pilot.pause()
+        self.desk.minimize()
+        self.desk.log_line.value = ""
+        for table in self.desk.tables:
+            if table.frozen_since is not None:
+                table.action_freeze()
+            table.set_filter("")
+            table.viewport.move_to(0)
+            table.settle()
+        self.desk.timeline.focus()
+        await self.press("escape", "end", "1")
+        self.app.clear_notifications()
+
     async def every_pane_live(self) -> None:
         await self.until(lambda: self.app.room is not None and self.app.screen is self.desk, "the console")
         await self.until(lambda: self.desk.vitals.live >= len(self.room.session.sources), "every pane live")

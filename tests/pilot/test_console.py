@@ -14,7 +14,7 @@ from textual.command import CommandPalette
 
 from drill.platform import Running, running
 from drill.world import POD
-from incident.entry import Kind, Source
+from incident.entry import Kind, Line, Source
 from tests.pilot.console_harness import NARROW, WIDE, Console, opened, options_for
 from tui.keys import KEYS, PANE_KEYS
 from tui.screens.detail import DetailScreen
@@ -36,10 +36,31 @@ async def platform() -> AsyncIterator[Running]:
         yield found
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(platform: Running, tmp_path: Path) -> AsyncIterator[Console]:
-    async with opened(options_for(platform, tmp_path / "warroom.db")) as found:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def first(platform: Running, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
+    async with opened(options_for(platform, tmp_path_factory.mktemp("first") / "warroom.db")) as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(first: Console) -> AsyncIterator[Console]:
+    """A console that is only looked at, without an incident: as the first test found it."""
+    yield first
+    await first.at_rest()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def second(platform: Running, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
+    async with opened(options_for(platform, tmp_path_factory.mktemp("second") / "warroom.db")) as found:
+        await found.declare()
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def recording(second: Console) -> AsyncIterator[Console]:
+    """A console with an open incident."""
+    yield second
+    await second.at_rest()
 
 
 @pytest.fixture
@@ -355,15 +376,14 @@ async def test_themes_can_be_cycled_and_every_one_draws(console: Console) -> Non
 # ---------------------------------------------------------------- pins
 
 
-async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(console: Console, platform: Running) -> None:
-    await console.declare()
-    await console.press("1", "home", "down", "p")
-    line = await console.notes(r"^pod payment-service-\S+: CrashLoopBackOff, exit 1, 0 of 1 ready, \d+ restarts$")
+async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(recording: Console, platform: Running) -> None:
+    await recording.press("1", "home", "down", "p")
+    line = await recording.notes(r"^pod payment-service-\S+: CrashLoopBackOff, exit 1, 0 of 1 ready, \d+ restarts$")
 
     entry = line.entry
     assert (entry.kind, entry.source) == (Kind.PIN, Source.PERSON)
     assert entry.happened_at < entry.recorded_at - 60_000  # when it became unready, not when it was pinned
-    evidence = await console.room.journal.evidence(entry.id)
+    evidence = await recording.room.journal.evidence(entry.id)
     assert evidence is not None
     name = re.match(r"pod (\S+):", line.text)
     assert name is not None
@@ -373,26 +393,31 @@ async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(console: Cons
     assert evidence["seen"]["status"] == "CrashLoopBackOff"
 
 
-async def test_an_event_is_pinned_at_the_time_it_happened(console: Console) -> None:
-    await console.declare()
-    await console.press("3", "f", "p")
-    event = console.table("events").selected_row
-    line = await console.notes(re.escape(event.reason))  # type: ignore[union-attr]
+async def test_an_event_is_pinned_at_the_time_it_happened(recording: Console) -> None:
+    before = {line.id for line in recording.timeline}
 
+    def pins() -> list[Line]:
+        return [line for line in recording.timeline if line.entry.kind is Kind.PIN and line.id not in before]
+
+    await recording.press("3", "f", "p")
+    event = recording.table("events").selected_row
+    await recording.until(pins, "the pin")
+    (line,) = pins()
+
+    assert event.reason in line.text  # type: ignore[union-attr]
     assert abs(line.happened_at / 1000 - event.last_at) < 0.002  # type: ignore[union-attr]
 
 
-async def test_a_log_line_is_pinned_at_the_time_it_was_logged(console: Console) -> None:
-    await console.declare()
-    await console.press("1", "home", "down", "l")
-    screen = await console.on(LogsScreen)
+async def test_a_log_line_is_pinned_at_the_time_it_was_logged(recording: Console) -> None:
+    await recording.press("1", "home", "down", "l")
+    screen = await recording.on(LogsScreen)
     view = screen.query_one(LogView)
-    await console.until(lambda: view.line_count > 5, "log lines")
-    await console.press("home", "p")
+    await recording.until(lambda: view.line_count > 5, "log lines")
+    await recording.press("home", "p")
     selected = view.selected
     assert selected is not None
-    await console.tells("pinned: ")
-    line = await console.notes(re.escape(selected.text))
+    await recording.tells("pinned: ")
+    line = await recording.notes(re.escape(selected.text))
 
     assert selected.at is not None
     assert line.happened_at == int(selected.at * 1000)
