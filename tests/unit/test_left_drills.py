@@ -68,6 +68,17 @@ async def test_commands_that_list_drills_end_them_first_and_say_so(tmp_path: Pat
     assert [person["finished"] for person in report["progress"]] == [0]  # neither keeps what is good
 
 
+async def test_a_line_is_not_written_to_a_drill_that_was_killed(tmp_path: Path) -> None:
+    path, user = tmp_path / "w.db", fresh_user(tmp_path)
+    async with opened(path) as store:
+        gone = await declared(store, "killed", tmp_path / "nowhere")
+    logged = await warroom(user, "--store", str(path), "log", "is anybody there?")
+    assert (logged.status, logged.out) == (2, "")
+    assert "there is no open incident to write to" in logged.err
+    async with opened(path, read_only=True) as store:
+        assert [entry.text for entry in await store.entries(gone)][1:] == [LEFT]
+
+
 async def test_a_console_that_joined_a_platform_leaves_its_incident_to_the_others(tmp_path: Path) -> None:
     async def heard(_lines: set[str] | None) -> None:
         """Nobody looks."""

@@ -11,6 +11,7 @@ from incident.export import BUNDLE, EXTENSIONS
 from tui.cli import OK
 from tui.export_files import KEEPS_FILLS, filled_in, gathered, write, write_private
 from tui.incident_choice import chosen, must_exist, opened
+from tui.left_drills import settled
 from tui.measure import standard_of
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandFailed("a bundle is a zip: name a file with -o FILE.zip, or pipe it somewhere")
     must_exist(options.store)
     standard = standard_of(options)
+    asyncio.run(settled(options.store, options.settings.author))
     incident, entries = asyncio.run(_read(options.store, arguments.incident))
     if incident.drill:
         standard = standard_of(options, drill=True)

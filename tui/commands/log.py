@@ -11,6 +11,7 @@ from incident.entry import Draft, Kind
 from incident.instants import now_ms, rfc3339
 from tui.cli import FAILED, OK
 from tui.incident_choice import HOW_TO_DECLARE, chosen, must_exist, recording
+from tui.left_drills import end_left
 from tui.options import from_arguments
 from tui.sentences import CommandFailed, say
 from widgets.plain import plain
@@ -61,7 +62,7 @@ def _zone(clock: str) -> tzinfo:
 async def _record(options: ConsoleOptions, parsed: ParsedLine, wanted: str | None, author: str | None) -> Recorded:
     async with recording(options.store) as recorder:
         return await recorder.record(
-            await _incident(recorder.store, wanted),
+            await _incident(recorder.store, wanted, options.settings.author),
             Draft(
                 text=parsed.text,
                 author=author or options.settings.author,
@@ -71,10 +72,13 @@ async def _record(options: ConsoleOptions, parsed: ParsedLine, wanted: str | Non
         )
 
 
-async def _incident(store: Store, wanted: str | None) -> str:
+async def _incident(store: Store, wanted: str | None, author: str) -> str:
     if wanted:
         return (await chosen(store, wanted)).id
     current = await store.current()
+    if current is not None and current.drill:
+        await end_left(store, author)
+        current = await store.current()
     if current is None:
         raise CommandFailed(f"there is no open incident to write to; {HOW_TO_DECLARE}, or name one with --incident")
     return current.id
