@@ -104,6 +104,11 @@ def test_at_the_first_look_four_machines_are_gone_and_nothing_answers() -> None:
 
 def test_what_does_not_make_room_does_not_heal_and_waiting_costs_the_rest() -> None:
     drill = Outage("service-outage")
+    (stuck, *_) = [pod for pod in drill.pods("card-service") if pod["spec"].get("nodeName") == NODES[3]]
+    drill.store.delete(POD, PROD, stuck["metadata"]["name"])
+    waiting = len(drill.pods("card-service"))
+    drill.advance(1)
+    assert len(drill.pods("card-service")) == waiting + 1, "it has a successor, and its end is reported by nobody"
     drill.restart("ledger-writer")
     drill.restart("api-gateway")
     drill.change("payment-service", replicas=6)
