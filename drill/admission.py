@@ -23,6 +23,8 @@ def defaulted(kind: Kind, obj: Json, old: Json | None = None) -> Json:
     """The object with its defaults, sharing what needed none. Raises Invalid, also for changes that ``old`` forbids."""
     if kind.kind == "Secret":
         obj = _secret(kind, obj)
+    if kind.kind == "Pod" and old is not None and isinstance(obj.get("spec"), dict):
+        obj = {**obj, "spec": pods.readmitted(old.get("spec") or {}, obj["spec"])}
     causes = validation.causes(kind, obj) + (_changes(kind, old, obj) if old is not None else [])
     if causes:
         raise statuses.invalid(kind, obj["metadata"].get("name") or "", causes)
@@ -136,9 +138,8 @@ def _pod(before: Json, after: Json) -> list[Cause]:
             kept[name] = [{**one, "image": ""} for one in kept.get(name) or []]
         return kept
 
-    was, becomes = fixed(before), fixed(after)
-    same = all(becomes.get(key, value) == value for key, value in was.items()) and not becomes.keys() - was.keys()
-    if same:
+    had = before.get("tolerations") or []
+    if fixed(before) == fixed(after) and all(one in (after.get("tolerations") or []) for one in had):
         return []
     why = (
         "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"

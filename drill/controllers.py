@@ -25,7 +25,19 @@ from drill.replicasets import ReplicaSets
 from drill.scheduler import Scheduler
 from drill.statefulsets import StatefulSets
 from drill.store import ObjectStore
-from drill.world import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, REPLICA_SET, SERVICE, STATEFUL_SET, World
+from drill.world import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    NAMESPACE,
+    NODE,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    World,
+)
 
 Json = dict[str, Any]
 Observer = Callable[[str, Kind, Json, Json | None], None]
@@ -63,6 +75,8 @@ class ControlPlane:
             SERVICE: (endpoints.observe_service,),
             BUDGET: (disruptions.observe_budget,),
             NAMESPACE: (namespaces.observe_namespace,),
+            CONFIG_MAP: (namespaces.observe_furniture,),
+            SERVICE_ACCOUNT: (namespaces.observe_furniture,),
             NODE: (self.nodes.observe_node, self.scheduler.observe_node, daemon_sets.observe_node),
             POD: (
                 self.scheduler.observe_pod,

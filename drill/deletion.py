@@ -36,7 +36,7 @@ class Deletion:
             wanted, has = preconditions.get(field), current.metadata[field]
             if wanted not in (None, has):
                 raise statuses.precondition(kind, current.name, shown, str(wanted), has)
-        last = current if asked.get("dryRun") else self.remove(current, asked)
+        last = self.remove(current, asked)
         if kind.kind in _RETURNED or last.metadata.get("finalizers"):
             return last
         details: Json = {"name": current.name} | ({"group": kind.group} if kind.group else {})
@@ -64,6 +64,7 @@ class Deletion:
             record.name,
             grace_seconds=asked.get("gracePeriodSeconds"),
             finalizer=_FINALIZERS.get(policy),
+            dry=bool(asked.get("dryRun")),
         )
         return Record(record.kind, record.version, last)
 

@@ -15,6 +15,7 @@ from drill.label_selector import selects
 from drill.owners import controller_of, owner_reference
 from drill.rolling import Count, Fence, new_size, old_sizes, proportional
 from drill.rollout_status import Conditions, counts, new_set_condition
+from drill.store import EVERYTHING
 from drill.world import DEPLOYMENT, POD, REPLICA_SET, WorkQueue, World
 
 Json = dict[str, Any]
@@ -144,7 +145,7 @@ class Deployments:
                 new_set_condition(conditions, new["metadata"]["name"], created=False)
         if pods.notes(deployment).get(REVISION) != revision:
             metadata = {**meta, "annotations": {**(meta.get("annotations") or {}), REVISION: revision}}
-            deployment = world.store.update(DEPLOYMENT, {**deployment, "metadata": metadata})
+            deployment = world.store.update(DEPLOYMENT, {**deployment, "metadata": metadata}, subresource=EVERYTHING)
         if created and spec.get("replicas", 1) == 0:
             self._note_size(deployment, new)
         return new, sets, deployment

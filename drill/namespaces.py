@@ -22,6 +22,11 @@ class Namespaces:
         if change == "ADDED":
             self._queue.add(obj["metadata"]["name"])
 
+    def observe_furniture(self, change: str, kind: Kind, obj: Json, old: Json | None) -> None:
+        """What was deleted comes back."""
+        if change == "DELETED" and obj["metadata"]["name"] in ("default", _ROOT):
+            self._queue.add(obj["metadata"]["namespace"])
+
     def _furnish(self, name: str) -> None:
         store = self._world.store
         if store.get(NAMESPACE, None, name) is None:

@@ -30,6 +30,7 @@ _METADATA_ORDER: Final = (
     "finalizers",
     "managedFields",
 )
+_DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 _EMPTY: Final[Json] = {}
 
 
@@ -89,6 +90,15 @@ class Record:
         if self._encoded is None:
             self._encoded = encode(self.object)
         return self._encoded
+
+
+def grace_period(record: Record, asked: int | None) -> int:
+    """Seconds that an object may live on after its deletion: of a pod on a node those asked for, or its own."""
+    spec, status = record.object.get("spec") or {}, record.object.get("status") or {}
+    if record.kind.kind != "Pod" or not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
+        return 0
+    own: int = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE)
+    return own if asked is None else max(asked, 0)
 
 
 class Change:
@@ -164,3 +174,16 @@ class Shelf:
             changes.append(change)
         changes.reverse()
         return changes
+
+    def as_of(self, namespace: str | None, version: int) -> list[Record]:
+        """The records as they were at a version that is not forgotten: what came after it, undone."""
+        found = {(one.namespace, one.name): one for one in self.records(namespace)}
+        for change in reversed(self.since(version)):
+            place = (change.record.namespace, change.record.name)
+            if namespace not in (None, place[0]):
+                continue
+            if change.old is None:
+                found.pop(place, None)
+            else:
+                found[place] = change.old
+        return [found[place] for place in sorted(found)]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from drill import kinds, ownership, statuses
 from drill.kinds import Kind
-from drill.records import Change, Record, Shelf, ordered_metadata
+from drill.records import Change, Record, Shelf, grace_period, ordered_metadata
 
 Json = dict[str, Any]
 Objects = list[Json]
@@ -30,7 +30,6 @@ _SNAPSHOTS_KEPT: Final = 64  # several clients page at once while everything cha
 _SNAPSHOTS_LAST: Final = 120.0  # seconds; each keeps the versions alive that were current when it was taken
 _FIXED: Final = ("name", "generateName", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 _COLLECTORS: Final = ("orphan", "foregroundDeletion")  # the garbage collector's own finalizers
-_DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 
 
 def rfc3339(at: float) -> str:
@@ -107,8 +106,9 @@ class ObjectStore:
         given = obj.get("metadata") or {}
         name = given.get("name") or generated_name(given.get("generateName") or "")
         namespace = (given.get("namespace") or "") if kind.namespaced else ""
-        if self.record(kind, namespace, name) is not None:
-            raise statuses.already_exists(kind, name, going=self._goes(kind, namespace, name))
+        there = self.record(kind, namespace, name)
+        if there is not None:
+            raise statuses.already_exists(kind, name, going=bool(there.metadata.get("deletionTimestamp")))
         metadata = {
             **given,
             "name": name,
@@ -137,7 +137,8 @@ class ObjectStore:
         """Replace an object and return it as stored; nothing is written when nothing changed.
 
         ``subresource`` None replaces all but the status, ``"status"`` only the status, `EVERYTHING` both.
-        A resourceVersion or uid in ``obj.metadata`` must match. The generation grows when the spec changes. An
+        A resourceVersion or uid in ``obj.metadata`` must match. The generation grows when the spec changes, a
+        Deployment's also with its annotations. An
         object that is being deleted goes when its last finalizer does. ``manager`` keeps metadata.managedFields,
         with ``through`` as the subresource (scale) that the spec was changed through.
 
@@ -195,7 +196,11 @@ class ObjectStore:
             metadata["deletionGracePeriodSeconds"] = had.get("deletionGracePeriodSeconds")
         metadata["resourceVersion"] = had["resourceVersion"]
         metadata["generation"] = had.get("generation")
-        if kind.generation and content.get("spec") != old.get("spec"):
+        noted = kind is kinds.kind("deployments") and subresource is None
+        if kind.generation and (
+            content.get("spec") != old.get("spec")
+            or (noted and (metadata.get("annotations") or {}) != (had.get("annotations") or {}))
+        ):
             metadata["generation"] = had.get("generation", 0) + 1
         content["metadata"] = ordered_metadata(metadata)
         if content == old:
@@ -215,8 +220,9 @@ class ObjectStore:
         grace_seconds: int | None = None,
         uid: str | None = None,
         finalizer: str | None = None,
+        dry: bool = False,
     ) -> Json:
-        """Delete an object, or mark it as being deleted, and return its last or its marked state.
+        """Delete an object, or mark it as being deleted; returns its last or its marked state, ``dry`` only that.
 
         A pod on a node is marked and given ``grace_seconds`` (default: its own, else 30; 0 is at once); whoever plays
         the kubelet calls `remove`. Finalizers are waited for, ``finalizer`` too, which is the garbage collector's. A
@@ -231,12 +237,12 @@ class ObjectStore:
             raise statuses.conflict(
                 kind, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {current.uid}"
             )
-        grace = self._grace(current, grace_seconds)
+        grace = grace_period(current, grace_seconds)
         finalizers = [*(current.metadata.get("finalizers") or ())]
         if finalizer is not None and finalizer not in finalizers:
             finalizers = [*(one for one in finalizers if one not in _COLLECTORS), finalizer]
         if grace == 0 and not finalizers:
-            last = self.remove(kind, namespace, name)
+            last = current.object if dry else self.remove(kind, namespace, name)
             if current.kind is not kinds.kind("pods") or current.metadata.get("deletionTimestamp"):
                 return last
             ended = {"deletionTimestamp": self.now(), "deletionGracePeriodSeconds": 0}
@@ -253,6 +259,9 @@ class ObjectStore:
         }
         if current.kind.generation and not marked:
             metadata["generation"] = metadata.get("generation", 0) + 1
+        if dry:
+            metadata["resourceVersion"] = current.metadata["resourceVersion"]
+            return {**current.object, "metadata": ordered_metadata(metadata)}
         record = Record(current.kind, self._version + 1, {**current.object, "metadata": ordered_metadata(metadata)})
         self._commit("MODIFIED", record, current)
         return record.object
@@ -310,18 +319,10 @@ class ObjectStore:
 
     def as_of(self, kind: Kind, namespace: str | None, version: int) -> Records:
         """What `records` gave when the resourceVersion was ``version``. Raises Expired (410) when it is forgotten."""
-        if version < self._shelf(kind).floor:
+        shelf = self._shelf(kind)
+        if version < shelf.floor:
             raise statuses.list_expired()
-        found = {(one.namespace, one.name): one for one in self.records(kind, namespace)}
-        for change in reversed(self.since(kind, version)):
-            place = (change.record.namespace, change.record.name)
-            if namespace not in (None, place[0]):
-                continue
-            if change.old is None:
-                found.pop(place, None)
-            else:
-                found[place] = change.old
-        return [found[place] for place in sorted(found)]
+        return shelf.as_of(namespace, version)
 
     def keep(self, kind: Kind, namespace: str | None, version: int, records: Records) -> None:
         """Keep the records of a resourceVersion for the next pages of a paged list; the oldest snapshot is let go."""
@@ -341,10 +342,6 @@ class ObjectStore:
 
     # Within
 
-    def _goes(self, kind: Kind, namespace: str, name: str) -> bool:
-        record = self.record(kind, namespace, name)
-        return record is not None and bool(record.metadata.get("deletionTimestamp"))
-
     def _shelf(self, kind: Kind) -> Shelf:
         shelf = self._shelves.get(kind)
         if shelf is None:
@@ -363,18 +360,6 @@ class ObjectStore:
             if key not in content:
                 content[key] = value
         return content
-
-    @staticmethod
-    def _grace(record: Record, asked: int | None) -> int:
-        spec = record.object.get("spec") or {}
-        if record.kind is not kinds.kind("pods") or not spec.get("nodeName"):
-            return 0
-        if (record.object.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            return 0
-        if asked is not None:
-            return max(asked, 0)
-        grace: int = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE)
-        return grace
 
     def _erase(self, record: Record) -> Json:
         version = self._version + 1

@@ -38,6 +38,26 @@ _OBJECTS: Final = frozenset({"metadata", "spec", "template", "selector", "strate
 _LISTS: Final = frozenset({"containers", "initContainers", "volumes", "env", "ports", "finalizers", "ownerReferences"})
 _WORDS: Final = frozenset({"image", "restartPolicy", "dnsPolicy", "nodeName", "schedulerName"})
 _NO_QUANTITY: Final = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+# Values that are not written when they are these: Go's omitempty of what is no pointer.
+_ZEROS: Final[dict[str, object]] = {
+    "value": "",
+    "nodeName": "",
+    "hostname": "",
+    "subdomain": "",
+    "subPath": "",
+    "priorityClassName": "",
+    "serviceAccountName": "",
+    "serviceAccount": "",
+    "minReadySeconds": 0,
+    "hostNetwork": False,
+    "hostPID": False,
+    "hostIPC": False,
+    "paused": False,
+    "readOnly": False,
+    "stdin": False,
+    "stdinOnce": False,
+    "tty": False,
+}
 _GO: Final = ((bool, "bool"), (str, "string"), (dict, "object"), (list, "array"), ((int, float), "number"))
 
 
@@ -86,8 +106,11 @@ def _value(struct: str, name: str, value: Any, path: str) -> Any:
                 kept[key] = _quantity(inner)
                 continue
             pruned = _value(struct, key, inner, f"{path}.{key}")
-            if pruned is not None and not (pruned == {} and key in _OMITTED) and pruned != []:
-                kept[key] = pruned
+            if pruned is None or pruned == [] or (pruned == {} and key in _OMITTED):
+                continue
+            if key in _ZEROS and pruned == _ZEROS[key]:
+                continue
+            kept[key] = pruned
         return kept
     if isinstance(value, list):
         return [_value(struct, "", item, path) if isinstance(item, dict) else item for item in value]

@@ -167,7 +167,7 @@ class Writes:
         kind, name = call.target.kind, call.target.name
         current = self._store.record(kind, call.target.namespace, name)
         if current is None:
-            raise statuses.not_found(kind, name, "scale")
+            raise statuses.not_found(kind, name, "scale" if method == "GET" else "")
         shown = scales.scale_of(current)
         if method == "GET":
             return Outcome(200, body=shown)

@@ -72,6 +72,12 @@ RULES: Final = (
         _OWNERS,
         step="/status|/scale|front door|^status$|through the status|^scaled|^dry$",
     ),
+    Allowed(
+        OLDER,
+        "who scales a Deployment does not own its replicas",
+        _OWNERS + r"(\[\d+\].*)?",
+        step=r"^patch \d+ \w+ deployments",
+    ),
     Allowed(OLDER, "a status in the patch of a spec is owned", _OWNERS + r"\[\d+\].*f:status", theirs="f:replicas"),
     Allowed(
         OLDER,
@@ -126,7 +132,10 @@ RULES: Final = (
     _words("what cannot be applied", ours="invalid object type|failed to create typed patch object"),
     Allowed(PRETENDED, "nothing is pulled", r"\.body.*\.(imageID|containerID)"),
     Allowed(
-        PRETENDED, "controllers are at work between a write and its answer", r"\.body\.status(\..*)?", step=_ANSWERS
+        PRETENDED,
+        "controllers are at work between a write and its answer",
+        r"\.body(\.items\[\d+\])?\.status(\..*)?",
+        step=_ANSWERS,
     ),
     Allowed(LESS, "tables have no descriptions of their columns", r"\.body.*\[\d+\]\.description"),
     Allowed(
@@ -141,6 +150,13 @@ RULES: Final = (
     ),
     Allowed(
         LESS, "users have roles, but no RBAC objects to name", r"\.body\.status\.reason", ours=_ABSENT, theirs="^RBAC: "
+    ),
+    Allowed(
+        LESS,
+        "an object of which nobody owns anything any more gets owners again",
+        _OWNERS,
+        step=r"^patch \d+ \w+ configmaps",
+        theirs=_ABSENT,
     ),
     Allowed(
         LESS,
