@@ -18,8 +18,9 @@ from drill.organiser import Injected
 from drill.platform import Running, running
 from drill.recorder import EVENT
 from drill.world import DEPLOYMENT, NODE, POD, SECRET
-from tests.drill.shell import Done, document, fresh_user, warroom
+from tests.drill.shell import document, fresh_user, warroom
 from tests.drill.small_scenario import SMALL
+from tests.warm_program import Done
 from tui import drill_control
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
