@@ -9,13 +9,15 @@ import pytest
 from drill.platform import running
 from tests.drill.shell import document, flags, fresh_user, warroom
 
+NOBODY = "11111111-1111-1111-1111-111111111111"  # a subscription that is not there
+
 
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
     return fresh_user(tmp_path)
 
 
-async def test_status_tells_azure_and_doctor_which_role_is_missing_and_the_command_that_gives_it(
+async def test_status_tells_azure_and_doctor_what_is_missing_and_the_command_that_gives_it(
     user: dict[str, str],
 ) -> None:
     async with running() as platform:
@@ -42,7 +44,23 @@ async def test_status_tells_azure_and_doctor_which_role_is_missing_and_the_comma
         refused = await warroom(user, "doctor", "--json", *where)
         arm.faults.logged_out = True
         expired = await warroom(user, "doctor", "--json", *where)
+        arm.faults.logged_out = False
+        told = platform.config.read_text()
+        mistaken = {"subscription": (arm.estate.part.subscription, NOBODY), "group": (arm.estate.part.group, "nope-rg")}
+        found = {}
+        for what, (right, wrong) in mistaken.items():
+            (platform.config.parent / f"{what}.toml").write_text(told.replace(f'"{right}"', f'"{wrong}"'))
+            settings = ("--config", str(platform.config.parent / f"{what}.toml"))
+            done = await warroom(user, "doctor", "--json", *settings)
+            found[what] = {check["name"]: check for check in document(done)["checks"]}["databases"]
+            (platform.config.parent / f"{what}.toml").unlink()
 
+    said = {"subscription": f"The subscription '{NOBODY}' could", "group": "Resource group 'nope-rg' could"}
+    cure = {"subscription": "az account list --output table", "group": "az group list --output table"}
+    for what, check in found.items():
+        assert check["found"].startswith(f"{said[what]} not be found."), check
+        assert f"(azure.{'resource_groups' if what == 'group' else what})" in check["found"]
+        assert check["advice"] == cure[what]
     checks = {check["name"]: check for check in document(refused)["checks"]}
     assert (checks["databases"]["level"], checks["alerts"]["level"]) == ("ok", "ok")
     assert checks["activity"]["level"] == "warn"
