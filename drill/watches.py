@@ -103,10 +103,12 @@ class Watch:
             if seen is None:
                 return
             change_type, record = seen
-            if record is change.record and change_type == change.type and self._accept.form is not Form.TABLE:
-                self._lines.append(forms.change_line(change, self._kind, self._accept))
-            else:
+            if record is not change.record or change_type != change.type:
                 self._lines.append(self._line(change_type, record))
+            elif self._accept.form is Form.TABLE:
+                self._lines.append(self._row(change))
+            else:
+                self._lines.append(forms.change_line(change, self._kind, self._accept))
         if len(self._lines) > _BACKLOG:
             self.end()
         self._wake.set()
@@ -126,6 +128,16 @@ class Watch:
             metadata = {**change.old.metadata, "resourceVersion": str(change.version)}
             return "DELETED", Record(change.record.kind, change.version, {**change.old.object, "metadata": metadata})
         return None
+
+    def _row(self, change: Change) -> bytes:
+        """The line of a change in a table, made once for all who watch the same; its ages are those of a second."""
+        if not self._columns_sent:
+            return self._line(change.type, change.record)
+        key = (self._kind, self._accept.version, self._included, int(self._store.clock()))
+        line = change.lines.get(key)
+        if line is None:
+            line = change.lines[key] = self._line(change.type, change.record)
+        return line
 
     def _line(self, change_type: str, record: Record) -> bytes:
         match self._accept.form:
