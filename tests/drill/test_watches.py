@@ -219,6 +219,23 @@ async def test_tables_are_watched_with_their_columns_once(wire: Wire) -> None:
     assert [event["object"]["rows"][0]["cells"][0] for event in (first, second)] == ["one", "two"]
 
 
+async def test_tables_are_the_same_for_all_who_watch_and_each_has_its_columns_once(wire: Wire) -> None:
+    store = wire.server.store
+    path = f"{PODS}?watch=1&resourceVersion={store.version}"
+    async with wire.watch(path, Accept=TABLE) as one, wire.watch(f"{path}&includeObject=Object", Accept=TABLE) as whole:
+        store.create(KIND, a_pod("first"))
+        async with wire.watch(path, Accept=TABLE) as late:
+            store.create(KIND, a_pod("second"))
+            store.remove(KIND, PROD, "second")
+            seen = [[await next_event(events) for _ in range(3)] for events in (one, whole, late)]
+    for events in seen:
+        rows = [event["object"]["rows"][0] for event in events]
+        told = [(event["type"], row["cells"][0]) for event, row in zip(events, rows, strict=True)]
+        assert told == [("ADDED", "first"), ("ADDED", "second"), ("DELETED", "second")]
+        assert [event["object"]["columnDefinitions"] is None for event in events] == [False, True, True]
+    assert ["spec" in events[1]["object"]["rows"][0]["object"] for events in seen] == [False, True, False]
+
+
 async def test_both_event_apis_are_watched(wire: Wire) -> None:
     store = wire.server.store
     path = f"/apis/events.k8s.io/v1/namespaces/{PROD}/events?watch=1&resourceVersion={store.version}"
