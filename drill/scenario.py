@@ -231,7 +231,9 @@ def read(root: MappingNode) -> tuple[Scenario | None, list[Mistake]]:
         scenario = msgspec.convert(document.plain(root), Scenario)
     except msgspec.ValidationError as error:
         places = {mistake.place for mistake in found}
-        found += [mistake for mistake in shape.mistakes(root, Scenario) if mistake.place not in places]
+        # ``varies`` is a key of the file, though not of what is made of it.
+        wrong = shape.mistakes(root, Scenario, more=(variation.KEY,))
+        found += [mistake for mistake in wrong if mistake.place not in places]
         found = found or [Mistake((), str(error))]
     else:
         found += mistakes(scenario)

@@ -6,7 +6,7 @@ itself, along the types of `drill.scenario`, so that whoever writes a scenario i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache
@@ -20,11 +20,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from drill.document import Mistake, Place, plain, shown
 
 
-def mistakes(node: Node, kind: Any, place: Place = ()) -> Iterator[Mistake]:
-    """Everything at which ``node`` is not of the type ``kind``; no mistake hides the next one."""
+def mistakes(node: Node, kind: Any, place: Place = (), *, more: Sequence[str] = ()) -> Iterator[Mistake]:
+    """Everything at which ``node`` is not of the type ``kind``; no mistake hides the next one.
+
+    ``more`` are keys that somebody may have meant, besides those of the type.
+    """
     bare, metas = _bare(kind)
     if isinstance(bare, type) and issubclass(bare, Struct):
-        yield from _of_struct(node, bare, place)
+        yield from _of_struct(node, bare, place, more)
     elif (choices := _structs(bare)) and not (_is_null(node) and NoneType in get_args(bare)):
         yield from _of_one(node, choices, place)
     elif get_origin(bare) in (tuple, list):
@@ -41,14 +44,14 @@ def close_to(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _of_struct(node: Node, kind: type[Struct], place: Place) -> Iterator[Mistake]:
+def _of_struct(node: Node, kind: type[Struct], place: Place, more: Sequence[str] = ()) -> Iterator[Mistake]:
     if not isinstance(node, MappingNode):
         yield Mistake(place, f"expected keys with values, found {shown(node)}")
         return
     fields = _fields(kind)
     given = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
     tag = kind.__struct_config__.tag_field
-    known = [*([tag] if tag else []), *fields]
+    known = [*([tag] if tag else []), *fields, *more]
     misspelt: set[str] = set()
     for key in given:
         if key not in known:

@@ -28,6 +28,7 @@ script:
   - {do: upgrad, at: -1h}
   - {at: -1h}
   - {do: event, at: -1, kind: Pod, name: api, reason: r, message: m, component: c, every: 3}
+varis: []
 commits: none
 commits:
   - {at: "-1h\n", author: "A\nB", subject: x, file: ../../.bashrc}
@@ -112,12 +113,13 @@ def test_every_mistake_is_told_at_once_by_line_and_key(tmp_path: Path, capsys: p
         f"14: script[1].do: missing, expected one of {steps}",
         "15: script[2].at: expected an offset such as -20m, -3d4h or +90s, found -1",
         "15: script[2].every: expected a length of time such as 90s or 6m, found 3",
-        "17: commits: this key is there already, on line 16",
-        "18: commits[0].at: expected an offset such as -20m, -3d4h or +90s, found '-1h\\n'",
-        "18: commits[0].author: expected a person's name, found 'A\\nB'",
-        "18: commits[0].file: expected a path inside of the repository, .*, found '../../.bashrc'",
-        "19: commits[1].file: expected a path inside of the repository, such as services/orders/Prices.cs, .*",
-        "19: commits[1].subject: expected text on one line, found 'x\\ny'",
+        "16: varis: there is no such key; did you mean varies?",
+        "18: commits: this key is there already, on line 17",
+        "19: commits[0].at: expected an offset such as -20m, -3d4h or +90s, found '-1h\\n'",
+        "19: commits[0].author: expected a person's name, found 'A\\nB'",
+        "19: commits[0].file: expected a path inside of the repository, .*, found '../../.bashrc'",
+        "20: commits[1].file: expected a path inside of the repository, such as services/orders/Prices.cs, .*",
+        "20: commits[1].subject: expected text on one line, found 'x\\ny'",
     ]
     status, said = check(written(tmp_path, WRONG), capsys)
     assert status == 1
