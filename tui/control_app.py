@@ -145,7 +145,7 @@ class ControlApp(App[None]):
         self.call_after_refresh(self._show)
 
     def _arrange(self) -> None:
-        if not self.is_running:
+        if not self.is_running or not self._screen_stack:
             return
         narrow = self.size.width < NARROW
         self.screen.set_class(narrow, "-narrow")
@@ -157,6 +157,11 @@ class ControlApp(App[None]):
         return self.query_one(f"#{name}", RowList)
 
     # ------------------------------------------------------------------ what is shown
+
+    @property
+    def _furnished(self) -> bool:
+        """Whether there are widgets to show anything in: not yet at the start, and not any more at the end."""
+        return self.is_running and bool(self._screen_stack) and self._screen_stack[-1].is_mounted
 
     @work(group="look", exit_on_error=False, description="looks at the platform")
     async def _look(self) -> None:
@@ -176,7 +181,7 @@ class ControlApp(App[None]):
         self._show()
 
     def _show(self) -> None:
-        if not self.is_running or not self.screen.is_mounted:
+        if not self._furnished:
             return
         width, told = self.size.width, self._told
         hints = self.FEW_HINTS if width < NARROW else self.HINTS
@@ -209,7 +214,7 @@ class ControlApp(App[None]):
     @on(Input.Changed, "#line")
     def _describe(self) -> None:
         """Below the lists: what the kind under the cursor expects, or what a cropped row says in full."""
-        if not self._told or not self.screen.is_mounted:
+        if not self._told or not self._furnished:
             return
         focused = self.focused
         if isinstance(focused, RowList) and focused.id != "steps":
@@ -228,6 +233,8 @@ class ControlApp(App[None]):
         self._describe()
 
     def _say(self, text: str, style: str) -> None:
+        if not self._furnished:
+            return
         self.query_one("#said", Static).update(Content.styled(crop(plain(text, 1000), self.size.width - 4), style))
 
     # ------------------------------------------------------------------ keys

@@ -73,7 +73,7 @@ async def test_one_key_injects_what_is_under_the_cursor_and_the_screen_keeps_the
     scenario = replace(SMALL, script=(*SMALL.script, replace(SMALL.script[-1], at="+30m", chart="1.6.0")))
     async with running(scenario, organised=True, people=("anna",)) as platform, screen(platform) as at:
         await at.says("the servers are well")
-        assert "in 29:" in await at.says("upgrade chart=1.6.0")
+        assert "chart=1.6.0" in await at.says("in 29:")
         lines = at.lines
         now = next(n for n, line in enumerate(lines) if "── now ──" in line)
         assert "past" in lines[now - 1]
