@@ -235,7 +235,8 @@ class Store(Command[Entry]):
         """Record what a probe saw, folded by ``draft.fold``: news is an OBSERVATION, more of it a REPEAT with a count.
 
         At most one entry per key is written in `folding.PACE`; None means that this one was counted and waits
-        (`flush_folds`). A change of level, or `folding.WINDOW` of quiet, makes it news again.
+        (`flush_folds`). A change of level, or `folding.WINDOW` of quiet, makes it news again. That something is well
+        again never waits: times are worked out of it.
         """
         draft = replace(draft, source=Source.PROBE, kind=Kind.OBSERVATION)
         stamp = Stamp.at(self._clock())
@@ -248,6 +249,7 @@ class Store(Command[Entry]):
         key = draft.fold
         if key is None:
             return await self.append_stamped(incident_id, draft, stamp)
+        may_wait = may_wait and draft.level != "good"
         async with self._folding:
             if may_wait and self._waiting.absorb(incident_id, draft, stamp.recorded_at):
                 return None

@@ -57,6 +57,14 @@ async def test_a_crash_loop_is_one_line_with_a_count(store: Store) -> None:
     assert (await store.verify(incident)).ok
 
 
+async def test_that_something_is_well_again_does_not_wait_to_be_counted(store: Store) -> None:
+    incident = await declared(store)
+    for level, told in (("bad", True), ("good", True), ("bad", False), ("good", True)):
+        entry = await store.observe(incident, seen(level, fold=f"endpoint/{level}"))
+        assert (entry is not None) is told
+        pass_by(store, 5)
+
+
 async def test_what_waits_is_written_when_the_store_is_closed(store: Store, path: Path) -> None:
     incident = await declared(store)
     for _ in range(5):
