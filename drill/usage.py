@@ -36,7 +36,8 @@ class Usage:
         self._store = store
         self._clock = clock
         self._namespace = scenario.namespace
-        self._loads = {one.name: Load(one.cpu, one.memory) for one in (*scenario.services, *scenario.addons)}
+        self._loads = {service.name: Load(service.cpu, service.memory) for service in scenario.services}
+        self._loads |= {addon.name: Load(addon.cpu, addon.memory) for addon in scenario.addons}
         self._growths: Mapping[str, Growth] = {one.name: one.grows for one in scenario.addons if one.grows is not None}
         self._usual = {service.name: service.replicas for service in scenario.services}
         self._own = {node.name: Load(node.cpu, node.memory) for node in scenario.nodes}
