@@ -113,7 +113,7 @@ def admitted(spec: Json) -> Json:
 
 def readmitted(before: Json, spec: Json) -> Json:
     """A changed pod's spec with what the plugins see to again: its priority, and its tolerations of lost nodes."""
-    kept = {name: before[name] for name in ("priority", "preemptionPolicy") if name in before}
+    kept: Json = {name: before[name] for name in ("priority", "preemptionPolicy") if name in before}
     own = spec.get("tolerations") or []
     patience = {"tolerations": [*own, *_impatience(own)]} if before.get("tolerations") else {}
     return {**kept, **spec, **patience}
