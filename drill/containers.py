@@ -13,7 +13,12 @@ from drill.fates import Fate
 
 Json = dict[str, Any]
 
-RUN_SECONDS: Final = {Fate.CRASH: 6.0, Fate.OOM: 18.0}  # from the start of a doomed container to its end
+RUN_SECONDS: Final = {
+    Fate.CRASH: 6.0,
+    Fate.OOM: 18.0,
+    Fate.DONE: 3.0,
+}  # from the start of a doomed container to its end
+_ENDS: Final = {Fate.CRASH: (1, "Error"), Fate.OOM: (137, "OOMKilled"), Fate.DONE: (0, "Completed")}
 BACKOFF_FIRST: Final = 10.0  # seconds; pkg/kubelet: doubles with every crash
 BACKOFF_MOST: Final = 300.0
 _BACKOFF_FORGIVEN: Final = 600.0  # a run this long starts over
@@ -201,7 +206,7 @@ class ContainerLife:
         self._probing = self._around.clock.after(period, self._probe_fails)
 
     def _die(self) -> None:
-        self._end(*((137, "OOMKilled") if self.fate is Fate.OOM else (1, "Error")))
+        self._end(*_ENDS.get(self.fate, _ENDS[Fate.CRASH]))
 
     def _end(self, code: int, reason: str) -> None:
         around = self._around

@@ -6,6 +6,7 @@
     …:1.4.0-nopull     the image cannot be pulled
     …:1.4.0-unready    runs, but its readiness probe never succeeds
     …:1.4.0-slow       becomes ready only after 20 s
+    …:1.4.0-done       does its work and exits with 0: a Job's pod, or a hook's
 
 The annotation ``drill/fate`` on a pod wins over the tag and may change while it runs.
 """
@@ -28,10 +29,12 @@ class Fate(StrEnum):
     NO_PULL = "nopull"
     UNREADY = "unready"
     SLOW = "slow"
+    DONE = "done"
 
     @property
     def dies(self) -> bool:
-        return self in (Fate.CRASH, Fate.OOM)
+        """Whether it ends by itself, well or not."""
+        return self in (Fate.CRASH, Fate.OOM, Fate.DONE)
 
 
 _SUFFIXES: Final = {f"-{fate}": fate for fate in Fate if fate is not Fate.OK}

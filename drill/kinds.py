@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 READ = ("get", "list", "watch")
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_ONE_BY_ONE = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 ONE_OBJECT = ("get", "patch", "update")
 
 
@@ -62,7 +63,7 @@ _POD = ("binding", "eviction", "exec", "log", "status")
 _ALL = ("all",)
 
 KINDS: tuple[Kind, ...] = (
-    Kind("", "v1", "namespaces", "Namespace", False, ("ns",), _STATUS),
+    Kind("", "v1", "namespaces", "Namespace", False, ("ns",), _STATUS, _ONE_BY_ONE),
     Kind(
         "",
         "v1",

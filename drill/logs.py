@@ -88,7 +88,7 @@ class Logs:
         fate = self._fate(pod, spec)
         if run.exit_code:
             fate = Fate.OOM if run.exit_code == 137 else Fate.CRASH
-        doomed = fate.dies and not pods.is_ready(pod)
+        doomed = fate in (Fate.CRASH, Fate.OOM) and not pods.is_ready(pod)
         end = min(until, run.end) if run.end is not None else until
         first = voices.startup(container, version) + (voices.struggling(container, fate) if doomed else [])
         for after, text in first:

@@ -88,13 +88,15 @@ RULES: Final = (
     Allowed(
         OLDER, "applying another kind ends in an error of its own", "status", ours="invalid object type", theirs="^500"
     ),
-    Allowed(OLDER, "resources have no singular name", r"\.body\.resources\[\d+\]\.singularName", theirs="^$"),
+    Allowed(OLDER, "resources have no singular name", r"\.body(\.resources\[\d+\])?\.singularName", theirs="^$"),
     Allowed(
         OLDER,
         "the restarts of a pod are a number",
         r"\.body.*\.(columnDefinitions\[3\]\.type|rows\[\d+\]\.cells\[3\])",
         step="/pods",
     ),
+    Allowed(OLDER, "Services cannot be deleted all at once", r"\.body\.verbs", step="^resource  services$"),
+    Allowed(OLDER, "evictions are of a beta version", r"\.body\.version", step="/eviction$", theirs="^v1beta1$"),
     Allowed(OLDER, "Jobs have no status column", r"\.body", step="columns of /jobs", ours="'Status'"),
     Allowed(
         OLDER,
@@ -139,7 +141,7 @@ RULES: Final = (
     ),
     Allowed(LESS, "tables have no descriptions of their columns", r"\.body.*\[\d+\]\.description"),
     Allowed(
-        LESS, "there is no storage to have versions", r"\.body\.resources\[\d+\]\.storageVersionHash", ours=_ABSENT
+        LESS, "there is no storage to have versions", r"\.body(\.resources\[\d+\])?\.storageVersionHash", ours=_ABSENT
     ),
     Allowed(LESS, "fewer paths", r"\.body\.paths"),
     Allowed(

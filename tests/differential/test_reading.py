@@ -147,6 +147,33 @@ async def test_refusals(lab: Lab) -> None:
         await pair.same(refusals)
 
 
+async def discovering(side: Side) -> None:
+    """Of each group what both serve: a real server has more resources, and the lab older versions."""
+    await side.get("/apis/apps")
+    await side.get("/apis/networking.istio.io")
+    served = ("", "apps/v1", "batch/v1", "networking.k8s.io/v1", "coordination.k8s.io/v1", "storage.k8s.io/v1",
+              "networking.istio.io/v1beta1", "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1",
+              "authorization.k8s.io/v1")  # fmt: skip
+    both = ("configmaps", "secrets", "pods", "pods/log", "pods/exec", "pods/eviction", "pods/binding", "pods/status",
+            "services", "endpoints", "events", "nodes", "namespaces", "serviceaccounts", "deployments", "replicasets",
+            "deployments/scale", "deployments/status", "statefulsets", "daemonsets", "controllerrevisions", "jobs",
+            "networkpolicies", "ingresses", "leases", "virtualservices", "roles", "rolebindings", "clusterroles",
+            "storageclasses", "priorityclasses", "selfsubjectaccessreviews", "persistentvolumeclaims",
+            "limitranges",
+            "replicationcontrollers", "replicationcontrollers/scale", "resourcequotas",
+            "persistentvolumes")  # fmt: skip
+    for version in served:
+        found = await side.get(f"/apis/{version}" if version else "/api/v1", told=False)
+        for resource in found["resources"]:
+            if resource["name"] in both:
+                side.tell(f"resource {version} {resource['name']}", {**resource, "verbs": sorted(resource["verbs"])})
+
+
+async def test_discovery(lab: Lab) -> None:
+    async with pair_of(lab, "discover") as pair:
+        await pair.same(discovering)
+
+
 async def tables(side: Side) -> None:
     """What kubectl prints, of kinds that no controller moves."""
     await side.create(side.at("deployments", group="apps/v1"), deployment("web"))
