@@ -166,9 +166,9 @@ class Console:
 
     async def at_rest(self) -> None:
         """For the next who looks: nothing over the console, nothing filtered, frozen, maximised, typed or told."""
-        while self.app.screen is not self.desk:
-            self.app.screen.dismiss()
-            await self.pilot.pause()
+        while (front := self.app.screen) is not self.desk:
+            front.dismiss()
+            await self.until(lambda front=front: self.app.screen is not front, "the screen behind")  # type: ignore[misc]
         self.desk.minimize()
         self.desk.log_line.value = ""
         for table in self.desk.tables:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from textual import events
 
 from drill.platform import running
@@ -30,28 +32,44 @@ WARNED_AND_NAMED = Playbook(
 )
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with stage(tmp_path_factory.mktemp("shared")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(shared: Stage) -> AsyncIterator[Stage]:
+    """For those who only read plans: nothing was ever sent from it."""
+    yield shared
+    await shared.console.at_rest()
+    assert shared.writes == []
+
+
 async def restart_plan(at: Stage, workload: str = "account-service") -> None:
     await at.select(workload)
     await at.plan("R")
 
 
-async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        screen = await at.plan("R")
-        text = at.console.text
+async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("R")
+    text = at.console.text
 
-        assert "PRODUCTION" in text
-        assert "drill-prod · banking-platform-prod" in text
-        command = "$ kubectl … rollout restart deployment/account-service -n banking-platform-prod"
-        assert command in at.commands(text)
-        assert "kubectl.kubernetes.io/restartedAt" in text
-        assert "✓ allowed: patch deployments.apps as admin" in text
-        assert "verified by: 3 of 3 new pods ready" in text
-        assert "undo: a restart cannot be taken back" in text
-        assert screen.focused is not None
-        assert screen.focused.id == "plan-no"
-        assert at.writes == []
+    assert "PRODUCTION" in text
+    assert "drill-prod · banking-platform-prod" in text
+    command = "$ kubectl … rollout restart deployment/account-service -n banking-platform-prod"
+    assert command in at.commands(text)
+    assert "kubectl.kubernetes.io/restartedAt" in text
+    assert "✓ allowed: patch deployments.apps as admin" in text
+    assert "verified by: 3 of 3 new pods ready" in text
+    assert "undo: a restart cannot be taken back" in text
+    assert screen.focused is not None
+    assert screen.focused.id == "plan-no"
+    assert at.writes == []
 
 
 async def test_where_it_would_act_is_said_even_if_no_plan_can_be_made(tmp_path: Path) -> None:
@@ -79,16 +97,15 @@ async def test_a_blocked_plan_that_is_only_left_was_not_refused(tmp_path: Path) 
             assert "blocked: armed: this is production and the console is disarmed" in (line.outcome or "")
 
 
-async def test_enter_right_after_the_key_cancels_and_that_is_on_the_record(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await restart_plan(at)
-        await at.console.press("enter")
-        await at.console.home()
-        line = await at.console.notes("Restart deployment/account-service")
+async def test_enter_right_after_the_key_cancels_and_that_is_on_the_record(at: Stage) -> None:
+    await restart_plan(at, "api-gateway")
+    await at.console.press("enter")
+    await at.console.home()
+    line = await at.console.notes("Restart deployment/api-gateway")
 
-        assert line.entry.kind is Kind.MITIGATION
-        assert "cancelled" in (line.outcome or line.text)
-        assert at.writes == []
+    assert line.entry.kind is Kind.MITIGATION
+    assert "cancelled" in (line.outcome or line.text)
+    assert at.writes == []
 
 
 async def test_one_deliberate_key_carries_out_what_is_small_and_the_line_grows_to_its_outcome(tmp_path: Path) -> None:
@@ -126,15 +143,14 @@ async def test_a_key_that_is_held_or_pressed_twice_confirms_nothing(tmp_path: Pa
         await at.console.until(lambda: len(at.writes) <= 1, "at most one write")
 
 
-async def test_nothing_is_confirmed_before_the_plan_could_be_read(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        await at.burst("R!!!!")
-        await at.planned()
-        await at.burst("!!!!!!")
+async def test_nothing_is_confirmed_before_the_plan_could_be_read(at: Stage) -> None:
+    await at.select("account-service")
+    await at.burst("R!!!!")
+    await at.planned()
+    await at.burst("!!!!!!")
 
-        assert at.console.room.gates.acts == []
-        assert at.writes == []
+    assert at.console.room.gates.acts == []
+    assert at.writes == []
 
 
 async def test_a_warning_has_to_be_acknowledged_first(tmp_path: Path) -> None:
@@ -285,13 +301,12 @@ async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_
         assert "another act runs on this target" in at.console.text
 
 
-async def test_a_key_says_why_it_does_nothing_here(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("aks-system-00000", "nodes")
-        await at.console.press("R")
-        await at.console.tells("restart: not a workload")
+async def test_a_key_says_why_it_does_nothing_here(at: Stage) -> None:
+    await at.select("aks-system-00000", "nodes")
+    await at.console.press("R")
+    await at.console.tells("restart: not a workload")
 
-        assert at.console.app.screen is at.console.desk
+    assert at.console.app.screen is at.console.desk
 
 
 async def test_undo_lists_what_was_done_and_says_why_a_restart_stays(tmp_path: Path) -> None:
@@ -323,34 +338,31 @@ async def test_at_80_by_24_the_question_and_both_buttons_are_on_the_screen(tmp_p
 
 
 @pytest.mark.parametrize("key", ["escape", "enter"])
-async def test_leaving_a_plan_sends_nothing(tmp_path: Path, key: str) -> None:
-    async with stage(tmp_path) as at:
-        await restart_plan(at)
-        await at.console.press(key)
-        await at.console.home()
+async def test_leaving_a_plan_sends_nothing(at: Stage, key: str) -> None:
+    await restart_plan(at)
+    await at.console.press(key)
+    await at.console.home()
 
-        assert at.writes == []
-        assert at.console.room.gates.acts == []
-
-
-async def test_the_plan_hears_every_key_whichever_widget_has_the_focus(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        screen = await at.plan("R")
-        before = screen.deliberation.count
-        await at.console.press("j", "k", "right", "left")
-
-        assert screen.deliberation.count == before + 4
+    assert at.writes == []
+    assert at.console.room.gates.acts == []
 
 
-async def test_a_plan_that_is_left_twice_at_once_leaves_the_console_where_it_is(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        screen = await at.plan("R")
-        screen.dismiss()
-        screen.dismiss()
-        await at.console.home()
-        await at.console.says("account-service")
+async def test_the_plan_hears_every_key_whichever_widget_has_the_focus(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("R")
+    before = screen.deliberation.count
+    await at.console.press("j", "k", "right", "left")
+
+    assert screen.deliberation.count == before + 4
+
+
+async def test_a_plan_that_is_left_twice_at_once_leaves_the_console_where_it_is(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("R")
+    screen.dismiss()
+    screen.dismiss()
+    await at.console.home()
+    await at.console.says("account-service")
 
 
 async def test_a_number_is_typed_entered_and_its_warnings_acknowledged_without_a_detour(tmp_path: Path) -> None:
@@ -365,11 +377,10 @@ async def test_a_number_is_typed_entered_and_its_warnings_acknowledged_without_a
         assert at.writes[0].json()["spec"] == {"replicas": 5}
 
 
-async def test_a_key_that_acts_means_the_same_on_the_timeline(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.console.press("6", "O")
-        await at.console.tells("undo rollout: ")
-        assert "only people" not in at.console.text
+async def test_a_key_that_acts_means_the_same_on_the_timeline(at: Stage) -> None:
+    await at.console.press("6", "O")
+    await at.console.tells("undo rollout: ")
+    assert "only people" not in at.console.text
 
 
 async def test_what_is_said_about_typing_the_name_is_true_wherever_the_focus_is(tmp_path: Path) -> None:
