@@ -184,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         team.checked_names(args.people)
     except ValueError as error:
-        parser.error(f"--for: {error}")
+        return _refuse(f"--for: {error}")
     try:
         with ExitStack() as kept:
             debrief = Debrief(Path(args.debrief)) if args.debrief else None
@@ -193,12 +193,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             platform = build(args, lambda injected: _tell(injected, debrief))
             asyncio.run(serve(platform, with_parent=args.with_parent, debrief=debrief))
     except scenario.ScenarioError as error:
-        parser.error(str(error))
+        return _refuse(str(error))
     except OSError as error:
-        parser.error(f"{error.filename or 'the platform'}: {error.strerror or error}")
+        return _refuse(f"{error.filename or 'the platform'}: {error.strerror or error}")
     except KeyboardInterrupt:  # while it was being built: nothing of it is there yet
         return INTERRUPTED
     return 0
+
+
+def _refuse(sentence: str) -> int:
+    _say(f"warroom: {sentence}")
+    return 2
 
 
 if __name__ == "__main__":
