@@ -128,6 +128,10 @@ async def test_who_joins_has_a_drill_that_is_theirs_to_declare_and_the_others_to
             await console.says("DRILL")
             await console.says("anna · banking-platform-prod")
             assert console.room.journal.incident is None
+            assert platform.control is not None
+            await asyncio.to_thread(Remote(platform.control).do, "message warning=true text='Calls come in'", "olga")
+            await console.says("Organiser")
+            assert "Calls come in" in console.line("Organiser")
             await console.declare()
             assert platform.platform.organiser is not None
             assert "anna" in json.dumps(platform.platform.organiser.state()["working"])
