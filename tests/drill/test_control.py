@@ -123,8 +123,11 @@ async def test_trouble_with_the_api_server_begins_lasts_and_ends(desk: Desk) -> 
     assert await desk.ask() == 200
     assert (await desk.state())["lasting"] == []
 
+    await desk.do("frozen")
+    frozen, asking = [faults.frozen], asyncio.create_task(desk.ask())
+    await desk.do("well")
+    assert await asking == 200
     await desk.do("frozen lasts=80s")  # 0.4 s of ours
-    frozen = [faults.frozen]
     assert await desk.ask() == 200  # waited for
     assert [*frozen, faults.frozen] == [True, False]
     await desk.do("gone")
