@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -89,5 +89,6 @@ class Rewriting:
         if text == node.value:
             return node
         # What was text stays text: 1.5 in the place of 1.5.0 is no number.
-        tag = node.tag if node.tag == _TEXT else yaml.resolver.Resolver().resolve(ScalarNode, text, (True, False))
+        resolver: Any = yaml.resolver.Resolver()
+        tag = node.tag if node.tag == _TEXT else resolver.resolve(ScalarNode, text, (True, False))
         return ScalarNode(tag, text, node.start_mark, node.end_mark)
