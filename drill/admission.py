@@ -16,6 +16,13 @@ from drill.validation_pods import invalid
 
 Json = dict[str, Any]
 Cause = tuple[str, str, str]  # reason, field, message
+# The counts that a new status shows though nobody has counted yet.
+_COUNTS: Final = {
+    "PodDisruptionBudget": ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"),
+    "ReplicaSet": ("replicas",),
+    "StatefulSet": ("replicas", "availableReplicas"),
+    "DaemonSet": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
+}
 _POD_MAY_CHANGE: Final = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 
 
@@ -67,7 +74,7 @@ def completed(kind: Kind, obj: Json) -> Json:
             obj = stored_form.service(obj, address)
         return {**obj, "status": {"loadBalancer": {}}}
     if "status" in kind.subresources and not kind.custom and "status" not in obj:
-        return {**obj, "status": {}}
+        return {**obj, "status": dict.fromkeys(_COUNTS.get(kind.kind, ()), 0)}
     return obj
 
 

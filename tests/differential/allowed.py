@@ -95,6 +95,18 @@ RULES: Final = (
         r"\.body.*\.(columnDefinitions\[3\]\.type|rows\[\d+\]\.cells\[3\])",
         step="/pods",
     ),
+    Allowed(
+        OLDER,
+        "namespaces have no label of their name, and their phase an owner",
+        r"\.body.*\.metadata\.(labels|managedFields)",
+        step="^cells of $",
+    ),
+    Allowed(
+        OLDER,
+        "budgets are of a beta version without conditions",
+        r"\.body\.(apiVersion|status\.conditions|metadata\.managedFields\[0\]\.apiVersion)",
+        step="^a budget",
+    ),
     Allowed(OLDER, "Services cannot be deleted all at once", r"\.body\.verbs", step="^resource  services$"),
     Allowed(OLDER, "evictions are of a beta version", r"\.body\.version", step="/eviction$", theirs="^v1beta1$"),
     Allowed(OLDER, "Jobs have no status column", r"\.body", step="columns of /jobs", ours="'Status'"),

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from tests.differential.pair import pair_of
 from tests.differential.side import Side
-from tests.differential.things import config_map, deployment, pod
+from tests.differential.things import config_map, deployment, is_settled, pod
 from tests.live.lab import Lab
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -197,9 +197,29 @@ async def tables(side: Side) -> None:
         side.tell(f"columns of {path.rpartition(chr(47) + side.namespace)[2]}", body.get("columnDefinitions", body))
 
 
+async def cells(side: Side) -> None:
+    """The rows of what somebody made."""
+    web = side.at("deployments", "web", group="apps/v1")
+    await side.create(side.at("deployments", group="apps/v1"), deployment("web"), told=False)
+    ports = [{"port": 80, "name": "http"}, {"port": 53, "name": "dns", "protocol": "UDP"}]
+    service = {"metadata": {"name": "web"}, "spec": {"ports": ports, "selector": {"app": "web"}}}
+    await side.create(side.at("services"), service, told=False)
+    await side.create(side.at("secrets"), {"metadata": {"name": "s"}, "stringData": {"a": "b"}}, told=False)
+    policy = {"metadata": {"name": "deny"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}}}
+    policies = side.at("networkpolicies", group="networking.k8s.io/v1")
+    await side.create(policies, policy, told=False)
+    await side.settled(web, is_settled, told=False)
+    for path in (web, side.at("services", "web"), side.at("secrets", "s"), f"{policies}/deny", side.at("configmaps"),
+                 side.at("replicasets", group="apps/v1"), f"/api/v1/namespaces/{side.namespace}"):  # fmt: skip
+        body = await side.get(path, Accept=TABLE, told=False)
+        rows = [{"cells": row["cells"], "metadata": row["object"]["metadata"]} for row in body["rows"]]
+        side.tell(f"cells of {path.rpartition(side.namespace)[2]}", rows)
+
+
 async def test_tables(lab: Lab) -> None:
     async with pair_of(lab, "table") as pair:
         await pair.same(tables)
+        await pair.same(cells)
 
 
 def _quoted(text: str) -> str:

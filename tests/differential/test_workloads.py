@@ -174,6 +174,42 @@ async def test_deleting(lab: Lab) -> None:
         await pair.same(deleting)
 
 
+async def ending(side: Side) -> None:
+    """Pods that run: how long they may take to end, and budgets that keep them."""
+    pods = side.at("pods")
+    await side.create(side.at("deployments", group=APPS), deployment("web", replicas=2), told=False)
+    await side.settled(side.at("deployments", "web", group=APPS), is_settled, told=False)
+    running = await side.get(f"{pods}?labelSelector=app%3Dweb", told=False)
+    first, second = (one["metadata"]["name"] for one in running["items"])
+    version = (await side.get("/apis/policy", told=False))["preferredVersion"]["groupVersion"]
+    budgets = side.at("poddisruptionbudgets", group=version)
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}
+    await side.create(budgets, {"metadata": {"name": "web"}, "spec": spec}, step="a budget")
+    await side.settled(
+        f"{budgets}/web", lambda body: body.get("status", {}).get("currentHealthy") == 2, step="a budget of two"
+    )
+    eviction = {"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": first}}
+    await side.create(f"{pods}/{first}/eviction", eviction, step="a budget allows no eviction")
+    await side.patch(f"{budgets}/web", {"spec": {"minAvailable": 0}}, told=False)
+    await side.settled(
+        f"{budgets}/web", lambda body: body["status"]["disruptionsAllowed"] == 2, step="a budget of none"
+    )
+    dry = {**eviction, "deleteOptions": {"dryRun": ["All"]}}
+    await side.create(f"{pods}/{first}/eviction", dry, step="a rehearsed eviction")
+    await side.create(f"{pods}/{first}/eviction", eviction, step="an eviction")
+    for grace in (None, 17):
+        options = {} if grace is None else {"gracePeriodSeconds": grace}
+        body = await side.delete(f"{pods}/{second}", {**options, "dryRun": ["All"]}, told=False)
+        side.tell(f"grace {grace}", body["metadata"].get("deletionGracePeriodSeconds"))
+    await side.delete(f"{pods}/{second}", {"gracePeriodSeconds": 0}, told=False)
+    await side.settled(f"{pods}/{second}", lambda body: body.get("code") == 404, told=False)
+
+
+async def test_ends_of_pods(lab: Lab) -> None:
+    async with pair_of(lab, "end") as pair:
+        await pair.same(ending)
+
+
 async def collecting(side: Side) -> None:
     """Owners and what they own: background, foreground, orphans."""
     maps, sets, pods = side.at("configmaps"), side.at("replicasets", group=APPS), side.at("pods")
@@ -247,7 +283,7 @@ async def reading_logs(side: Side) -> None:
     await side.create(side.at("deployments", group=APPS), running, told=False)
     await side.settled(side.at("deployments", "web", group=APPS), is_settled, told=False)
     name = (await side.get(f"{pods}?labelSelector=app%3Dweb", told=False))["items"][0]["metadata"]["name"]
-    text = await side.get(f"{pods}/{name}/log?tailLines=1&timestamps=true", told=False)
+    text = await side.settled(f"{pods}/{name}/log?tailLines=1&timestamps=true", lambda lines: lines, told=False)
     side.tell("a line of a log", [len(text.splitlines()), text.split()[0]])
 
 
