@@ -251,7 +251,8 @@ class WorkloadTurns:
             return []
         told, course.restarts_untold, course.restarts_told_at = course.restarts_untold, 0, now
         last = max(course.pods.values(), key=lambda pod: pod.restarted_at or 0.0)
-        at = min(last.restarted_at or now, now)
+        # Those of pods that have gone came before all of them were well.
+        at = min(last.restarted_at or now, course.well_since or now, now)
         times = "once" if told == 1 else f"{told} times"
         detail = f"{_last_end(last) or 'ended'} · {last.name}"
         if course.ill:

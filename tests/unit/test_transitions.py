@@ -248,6 +248,19 @@ def test_recovery_is_told_once_it_has_held_with_the_time_it_came() -> None:
     assert turn.detail == "after 14 min"
 
 
+def test_restarts_of_pods_that_have_gone_are_not_told_later_than_the_recovery() -> None:
+    story = well()
+    story.at(T + 60, "pods", [crashing(n, since=T + 60) for n in range(3)])
+    story.at(T + 80, "pods", [crashing(n, since=T + 80, restarts=8) for n in range(3)])
+    story.at(T + 85, "pods", [pod(10), pod(11), pod(12)])
+    story.wait(T + 91)
+    story.wait(T + 96)
+    assert [turn.text for turn in sorted(story.told, key=lambda turn: turn.at)][
+        -1
+    ] == "payment-service recovered, 3 of 3 ready"
+    assert sum("unhealthy" in turn.text for turn in story.told) == 2, "and they are told"
+
+
 def test_a_container_that_looks_fine_between_two_crashes_is_no_recovery() -> None:
     story = well()
     now = T
