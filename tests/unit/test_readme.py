@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_every_command_is_in_the_table_of_commands() -> None:
 
 
 def test_every_picture_and_page_that_it_links_to_is_there() -> None:
-    links = [part.split(")")[0] for part in README.split("](")[1:]]
-    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
-    assert not missing
+    links = [part.split(")")[0].partition("#") for part in README.split("](")[1:]]
+    ours = [(page, place) for page, _, place in links if not page.startswith("http")]
+    assert [page for page, _ in ours if not (ROOT / page).exists()] == []
+    for page, place in ours:
+        assert not place or place in _anchors((ROOT / page).read_text(encoding="utf-8")), (page, place)
+
+
+def _anchors(text: str) -> set[str]:
+    """Those of a page's headings, as GitHub makes them."""
+    headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
