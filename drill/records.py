@@ -32,6 +32,7 @@ _METADATA_ORDER: Final = (
 )
 _DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 _EMPTY: Final[Json] = {}
+_FRESH: Final = 512  # changes whose watch lines are kept, for who comes back after a moment
 
 
 def encode(value: object) -> bytes:
@@ -90,6 +91,11 @@ class Record:
         if self._encoded is None:
             self._encoded = encode(self.object)
         return self._encoded
+
+    def let_go(self) -> None:
+        """Forget what was derived: the version is not the current one any more, and few will ask for it again."""
+        self._encoded = None
+        self.views.clear()
 
 
 def grace_period(record: Record, asked: int | None) -> int:
@@ -156,6 +162,10 @@ class Shelf:
         if len(self.history) == self.history.maxlen:
             self.floor = self.history[0].version
         self.history.append(change)
+        if change.old is not None and change.old is not change.record:
+            change.old.let_go()
+        if len(self.history) > _FRESH:
+            self.history[-_FRESH].lines.clear()
         for watcher in [*self.watchers.values()]:
             watcher(change)
 

@@ -24,7 +24,7 @@ from tui.room import ControlRoom
 
 DRILLS, WARM = 50, 10
 POOL = min(32, (os.cpu_count() or 1) + 4)  # threads, at most: concurrent.futures' own limit
-CONSOLES = (1, 8, 30, DRILLS)  # the drills in which somebody practises
+CONSOLES = (1, 25, DRILLS)  # the drills in which somebody practises
 TINY = replace(
     parse(
         """
