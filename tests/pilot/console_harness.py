@@ -166,9 +166,10 @@ class Console:
 
     async def at_rest(self) -> None:
         """For the next who looks: nothing over the console, nothing filtered, frozen, maximised, typed or told."""
-        while (front := self.app.screen) is not self.desk:
-            front.dismiss()
-            await self.until(lambda front=front: self.app.screen is not front, "the screen behind")  # type: ignore[misc]
+        for _ in range(9):  # a search in what is over it, and a question before it is left, take one each
+            if self.app.screen is not self.desk:
+                await self.press("escape")
+        await self.home()
         self.desk.minimize()
         self.desk.log_line.value = ""
         for table in self.desk.tables:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from textual.app import App
 from textual.screen import ModalScreen
 from textual.widgets import Select
@@ -23,43 +25,64 @@ LONG = "the settlement run of the clearing house is under way until 15:00, and w
 WARNED = Playbook(quiet_for=0.2, mitigations={"scale": MitigationSettings(warnings=(LONG,))})
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wide(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with stage(tmp_path_factory.mktemp("wide")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with stage(tmp_path_factory.mktemp("narrow"), size=NARROW) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=["wide"])
+async def at(request: pytest.FixtureRequest, wide: Stage, narrow: Stage) -> AsyncIterator[Stage]:
+    """For those who only read plans, on a console of either size: nothing was ever sent from it."""
+    found = {"wide": wide, "narrow": narrow}[request.param]
+    yield found
+    await found.console.at_rest()
+    assert found.writes == []
+
+
 def whole(screen: PlanScreen) -> bool:
     """The box with its border is on the screen, and the buttons with theirs are in the box."""
     box, confirmation = screen.query_one("#plan-box"), screen.query_one(PlanConfirmation)
     return screen.region.contains_region(box.region) and box.content_region.contains_region(confirmation.region)
 
 
-async def test_tab_goes_to_what_can_be_chosen_and_enter_there_carries_nothing_out(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("aks-system-00000", "nodes")
-        screen = await at.plan("C")
-        await at.read(screen)
-        await at.console.press("tab", "enter")
-        await at.console.until(lambda: screen.query_one(Select).expanded, "the list of what to do with the node")
-        await at.console.press("down", "enter")
-        await at.console.until(lambda: screen.plan is not None and screen.plan.verb == "Drain", "the plan to drain")
+async def test_tab_goes_to_what_can_be_chosen_and_enter_there_carries_nothing_out(at: Stage) -> None:
+    await at.select("aks-system-00000", "nodes")
+    screen = await at.plan("C")
+    await at.read(screen)
+    await at.console.press("tab", "enter")
+    await at.console.until(lambda: screen.query_one(Select).expanded, "the list of what to do with the node")
+    await at.console.press("down", "enter")
+    await at.console.until(lambda: screen.plan is not None and screen.plan.verb == "Drain", "the plan to drain")
 
-        assert at.console.room.gates.acts == []
-        assert at.writes == []
-
-
-async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_there(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        screen = await at.plan("S")
-        assert "choose another number: tab" in at.said(screen)
-        await at.console.press("tab", "5")
-        await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 5"), "the plan for 5")
+    assert at.console.room.gates.acts == []
+    assert at.writes == []
 
 
-async def test_yes_and_no_are_told_by_a_word(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await pods_of(at, "account-service")
-        await at.plan("Q")
-        lines = at.console.lines
+async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_there(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("S")
+    assert "choose another number: tab" in at.said(screen)
+    await at.console.press("tab", "5")
+    await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 5"), "the plan for 5")
 
-        assert any("evidence first" in line and "[x] yes" in line for line in lines)
-        assert any("detach" in line and "[ ] no" in line for line in lines)
+
+async def test_yes_and_no_are_told_by_a_word(at: Stage) -> None:
+    await pods_of(at, "account-service")
+    await at.plan("Q")
+    lines = at.console.lines
+
+    assert any("evidence first" in line and "[x] yes" in line for line in lines)
+    assert any("detach" in line and "[ ] no" in line for line in lines)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -79,25 +102,21 @@ async def test_a_remark_stays_whole_and_a_line_that_wraps_is_indented(tmp_path: 
         assert second[place] not in " ┃"
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("at", ["wide", "narrow"], indirect=True)
 @pytest.mark.parametrize("key", ["T", "B"])
-async def test_the_box_and_its_buttons_are_whole_however_much_a_plan_says(
-    tmp_path: Path, key: str, size: tuple[int, int]
-) -> None:
-    async with stage(tmp_path, size=size) as at:
-        await at.select("payment-service")
-        screen = await at.plan(key)
-        await at.console.until(lambda: whole(screen), "all of the box on the screen")
+async def test_the_box_and_its_buttons_are_whole_however_much_a_plan_says(at: Stage, key: str) -> None:
+    await at.select("payment-service")
+    screen = await at.plan(key)
+    await at.console.until(lambda: whole(screen), "all of the box on the screen")
 
 
-async def test_a_diff_that_fits_has_no_scroll_bar(tmp_path: Path) -> None:
-    async with stage(tmp_path) as at:
-        await at.select("account-service")
-        screen = await at.plan("R")
-        view = screen.query_one(DiffView)
+async def test_a_diff_that_fits_has_no_scroll_bar(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("R")
+    view = screen.query_one(DiffView)
 
-        assert view.line_count == view.content_size.height
-        assert not any(segment.text == "▐" for y in range(view.line_count) for segment in view.render_line(y))
+    assert view.line_count == view.content_size.height
+    assert not any(segment.text == "▐" for y in range(view.line_count) for segment in view.render_line(y))
 
 
 async def pods_of(at: Stage, workload: str) -> None:
@@ -107,53 +126,53 @@ async def pods_of(at: Stage, workload: str) -> None:
     await at.console.until(lambda: f"{workload}-" in str(at.console.names("pods")), f"pods of {workload}")
 
 
-async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_where_it_is_typed(tmp_path: Path) -> None:
-    async with stage(tmp_path, size=NARROW) as at:
-        await at.select("payment-service")
-        screen = await at.plan("B")
-        assert screen.plan is not None
-        await at.console.says(f"  type {screen.plan.phrase}  ")
-        await at.console.press("escape")
-        await at.console.home()
+@pytest.mark.parametrize("at", ["narrow"], indirect=True)
+async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_where_it_is_typed(at: Stage) -> None:
+    await at.select("payment-service")
+    screen = await at.plan("B")
+    assert screen.plan is not None
+    await at.console.says(f"  type {screen.plan.phrase}  ")
+    await at.console.press("escape")
+    await at.console.home()
 
-        await at.select("payment-service")
-        await at.plan("T")
-        await at.console.until(lambda: "<<'EOF'  …" in at.console.text, "that the command is longer")
-        await at.console.says("! mesh: no pod")
-        assert "What changes" not in at.console.text  # it comes after what has to be acknowledged
-        await at.console.press(*["down"] * 12)
-        await at.console.says("What changes")
-        await at.console.press("escape")
-        await at.console.home()
+    await at.select("payment-service")
+    await at.plan("T")
+    await at.console.until(lambda: "<<'EOF'  …" in at.console.text, "that the command is longer")
+    await at.console.says("! mesh: no pod")
+    assert "What changes" not in at.console.text  # it comes after what has to be acknowledged
+    await at.console.press(*["down"] * 12)
+    await at.console.says("What changes")
+    await at.console.press("escape")
+    await at.console.home()
 
-        await at.console.press("right", "down")
-        await at.plan("Q")
-        for verb in ("logs", "apply", "label"):  # each of its commands, however long what is applied is
-            await at.console.says(f" {verb} ")
-        await at.console.press("escape")
-        await at.console.home()
+    await at.console.press("right", "down")
+    await at.plan("Q")
+    for verb in ("logs", "apply", "label"):  # each of its commands, however long what is applied is
+        await at.console.says(f" {verb} ")
+    await at.console.press("escape")
+    await at.console.home()
 
-        await at.select("payment-service")
-        await at.plan("O")
-        lines = at.console.lines
-        field = next(index for index, line in enumerate(lines) if "revision       2 " in line)
-        assert "now 3" in lines[field]
-        assert lines[field].rstrip(" ┃│╮").endswith("…")
-        assert "$ kubectl --context drill-prod" in lines[field + 1]
+    await at.select("payment-service")
+    await at.plan("O")
+    lines = at.console.lines
+    field = next(index for index, line in enumerate(lines) if "revision       2 " in line)
+    assert "now 3" in lines[field]
+    assert lines[field].rstrip(" ┃│╮").endswith("…")
+    assert "$ kubectl --context drill-prod" in lines[field + 1]
 
 
-async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(tmp_path: Path) -> None:
-    async with stage(tmp_path, size=NARROW) as at:
-        await at.select("payment-service")
-        screen = await at.plan("T")
-        await at.console.press(*["down"] * 30)
-        await at.console.until(lambda: "mesh: no pod" not in at.console.text, "the warning out of sight")
-        await at.console.press("space")
-        await at.console.says("mesh: no pod of banking-platform-prod has an Istio sidecar: only")
+@pytest.mark.parametrize("at", ["narrow"], indirect=True)
+async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(at: Stage) -> None:
+    await at.select("payment-service")
+    screen = await at.plan("T")
+    await at.console.press(*["down"] * 30)
+    await at.console.until(lambda: "mesh: no pod" not in at.console.text, "the warning out of sight")
+    await at.console.press("space")
+    await at.console.says("mesh: no pod of banking-platform-prod has an Istio sidecar: only")
 
-        assert "read it, then press space again" in at.said(screen)
-        await at.console.press("space")
-        await at.console.says("acknowledged")
+    assert "read it, then press space again" in at.said(screen)
+    await at.console.press("space")
+    await at.console.says("acknowledged")
 
 
 async def test_fields_that_are_left_while_they_come_end_nothing() -> None:
