@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -237,6 +238,12 @@ class Drill(Stage):
         incident = self.console.room.journal.incident
         assert incident is not None
         return milestones(incident, self.console.timeline).recovered is not None
+
+    def minute_ends(self, within: float = 4.0) -> None:
+        """Azure's clock is put forward: its minute ends within so many seconds. Metrics are told by whole minutes."""
+        arm = self.platform.platform.arm
+        assert arm is not None
+        arm.faults.skew += (60 - within - (time.time() + arm.faults.skew)) % 60
 
     async def well(self, limit: float = SOON) -> None:
         """Nothing is ill on the panes any more, and the timeline has that."""

@@ -1,4 +1,4 @@
-"""The drill of a database at its limit at 80 columns, by its guide: cause, relief, cure, a copy of before, the review."""
+"""The drill of a database at its limit at 80 columns, by its guide: cause, relief, cure, a copy of before, review."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from runbook.restore_points import instant_in, local
 from tests.drill.shell import fresh_user, warroom
 from tests.pilot.console_harness import NARROW
-from tests.pilot.playing import Drill, practising
+from tests.pilot.playing import SOON, Drill, practising
 from tests.pilot.test_console_guide import at_step, pane_of, step_of
 from tui.screens.choose import ChooseScreen
 from tui.screens.plan import PlanScreen
@@ -74,7 +74,7 @@ async def test_the_guide_leads_to_the_cause_and_what_is_done_is_undone_and_writt
         await drill.choose(screen, "objective", "S6")
         assert await worked(drill, await drill.carry_out(screen))
         assert accounts.tier.last.objective == "S6"
-        await drill.well()
+        await console.until(lambda: not drill.ill, "pods and endpoints well again", SOON)
         title = await drill.carry_out(await planned(drill, "kill-blocking"))
         assert title == f"End session 87 of svc-migrator on {ACCOUNTS}"
         assert await worked(drill, title)
@@ -94,7 +94,6 @@ async def test_the_guide_leads_to_the_cause_and_what_is_done_is_undone_and_writt
         assert arm.estate.database(restored).status == "Online"
         assert (await drill.undo("Scale database")).startswith("worked")
         assert accounts.tier.last.objective == "S3"
-        await drill.well()
         await drill.tick_resolution()
         await drill.resolve("migration 0041 is run again in batches", last_update=False)
         review = await drill.export("review and data", "md")

@@ -16,6 +16,7 @@ async def test_who_ends_the_session_that_blocks_heals_it_and_gets_all_the_points
         await drill.take("technical-lead")
         await drill.tell("Severity: 2\nStatus: INVESTIGATING")
         assert (await drill.act("W", ACCOUNTS, "databases")).startswith("worked")
+        drill.minute_ends()
         score = await drill.close("migration 0041 held locks; its session was ended")
         said = [line.text for line in drill.console.timeline if line.text.startswith(f"database {ACCOUNTS} ")]
     assert (score.lost, score.missing, score.harmful) == ({}, [], {})
