@@ -162,7 +162,7 @@ async def test_it_explains_itself_and_tells_what_went_wrong(kubectl: Shell) -> N
     assert "Back-off restarting failed container" in described
     assert "Exit Code:" in described
     assert "BackOff" in await kubectl("get events --field-selector reason=BackOff")
-    assert "Accounts" not in await kubectl("logs deployment/account-service --tail=3 --all-containers")
+    assert (await kubectl("logs deployment/account-service --tail=3 --all-containers")).strip()
     deleted = await kubectl(f"delete {pod}", "--wait=false")
     assert "deleted" in deleted
     assert "NotFound" in await kubectl("get pod none-such", code=1)
