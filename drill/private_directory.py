@@ -12,12 +12,15 @@ import os
 import shutil
 import socket
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "warroom-drill-"
+_ORPHANED: Final = 3600.0  # seconds
 OWNER: Final = "owner"  # the file that is locked; it names the machine and the process
 
 
@@ -39,7 +42,7 @@ class PrivateDirectory:
 
     def remove(self) -> None:
         """Remove it with all that is in it; may be called twice."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
@@ -81,8 +84,29 @@ def sweep(parent: Path | None = None) -> list[Path]:
         except OSError:
             continue
         path = Path(entry.path)
-        if ours and abandoned(path):
+        if ours and (abandoned(path) or _never_owned(path)):
             log.info("%s is of a platform that was killed, and is removed", path)
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
             removed.append(path)
     return removed
+
+
+def _remove(path: Path) -> None:
+    """Everything in it, and the owner's file last: who is killed in the middle of this leaves what can be swept."""
+    with suppress(OSError):
+        for entry in os.scandir(path):
+            if entry.name == OWNER:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                Path(entry.path).unlink(missing_ok=True)
+        (path / OWNER).unlink(missing_ok=True)
+        path.rmdir()
+
+
+def _never_owned(path: Path) -> bool:
+    """Whether it has had no owner for so long that none will come: its platform was killed in its first moment."""
+    with suppress(OSError):
+        return not (path / OWNER).exists() and time.time() - path.stat().st_mtime > _ORPHANED
+    return False

@@ -111,11 +111,14 @@ def test_what_a_killed_platform_leaves_goes_with_the_next_one(temporary: Path) -
     killed.kill()
     ended(killed, (-signal.SIGKILL,))
     assert abandoned(directory)
-    (temporary / "warroom-drill-by-hand").mkdir()  # nobody's: it has no owner that could be gone
+    (temporary / "warroom-drill-by-hand").mkdir()  # nobody's yet: whoever made it may be about to own it
+    long_ago = temporary / "warroom-drill-orphan"
+    long_ago.mkdir()
+    os.utime(long_ago, (0, 0))
 
     removed = sweep(temporary)  # what every platform does when it starts
 
-    assert {*removed} == {directory, Path(gone["control"]).parent}
+    assert {*removed} == {directory, Path(gone["control"]).parent, long_ago}
     assert Path(there["kubeconfig"]).exists()
     living.terminate()
     ended(living)
