@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from runbook.known import MITIGATIONS
-from tests.drill.shell import Done, document, fresh_user, platform, warroom
+from tests.drill.shell import document, fresh_user, platform, warroom
+from tests.warm_program import Done
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
