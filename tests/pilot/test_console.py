@@ -377,7 +377,10 @@ async def test_themes_can_be_cycled_and_every_one_draws(console: Console) -> Non
 
 
 async def test_p_pins_the_row_with_its_own_time_and_its_raw_object(recording: Console, platform: Running) -> None:
-    await recording.press("1", "home", "down", "p")
+    await recording.press("1", "home", "down")
+    # Between two crashes it runs for a moment.
+    await recording.until(lambda: "CrashLoopBackOff" in recording.names("pods")[1], "the pod crashed again")
+    await recording.press("p")
     line = await recording.notes(r"^pod payment-service-\S+: CrashLoopBackOff, exit 1, 0 of 1 ready, \d+ restarts$")
 
     entry = line.entry
