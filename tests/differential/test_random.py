@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.breadth import FACTOR, examples
 from tests.differential.pair import Pair, pair_of
 from tests.differential.side import APPLY, JSON_PATCH, MERGE, STRATEGIC, Side
-from tests.differential.things import config_map, deployment, pod
+from tests.differential.things import config_map, deployment, is_last, pod
 from tests.live.lab import Lab
 
 Json = dict[str, Any]
@@ -94,6 +94,8 @@ async def play(side: Side, sequence: list[Step]) -> None:
     for plural, group in GROUPS.items():  # what an earlier example left behind
         others = f"{side.at(plural, group=group)}?fieldSelector=metadata.name%21%3Dkube-root-ca.crt"
         await side.delete(others, {"gracePeriodSeconds": 0}, told=False)
+    maps = side.at("configmaps")
+    version = (await side.get(maps, told=False))["metadata"]["resourceVersion"]
     for at, (verb, plural, name, what) in enumerate(sequence):
         path, all_of_them = side.at(plural, name, group=GROUPS[plural]), side.at(plural, group=GROUPS[plural])
         whole = _whole(plural, name)
@@ -120,6 +122,8 @@ async def play(side: Side, sequence: list[Step]) -> None:
                 await side.delete(path, what, step=step)
             case _:
                 await side.get(f"{all_of_them}?labelSelector={what.replace(' ', '%20')}", step=step)
+    await side.create(maps, config_map("last"), told=False)  # and all of it once more, as somebody sees it who watches
+    await side.watched(f"{maps}?watch=1&timeoutSeconds=30&resourceVersion={version}", is_last)
 
 
 async def _played(pair: Pair, sequence: list[Step]) -> None:

@@ -7,19 +7,12 @@ from typing import Any
 
 from tests.differential.pair import pair_of
 from tests.differential.side import PATIENCE, Side
-from tests.differential.things import config_map
+from tests.differential.things import config_map, is_last
 from tests.live.lab import Lab
 
 Json = dict[str, Any]
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
-
-
-def is_last(event: Json) -> bool:
-    thing = event["object"]
-    rows = thing.get("rows")
-    metadata = rows[0]["object"]["metadata"] if rows else thing.get("metadata", {})
-    return bool(metadata.get("name") == "last")
 
 
 async def watching(side: Side) -> None:

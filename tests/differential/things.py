@@ -49,3 +49,11 @@ def is_settled(obj: Json) -> bool:
     progressing = [one for one in status.get("conditions", ()) if one["type"] == "Progressing"]
     done = bool(spec.get("paused")) or any(one["reason"] == "NewReplicaSetAvailable" for one in progressing)
     return seen and counts == [wanted] * 4 and done
+
+
+def is_last(event: Json) -> bool:
+    """Whether an event of a watch, as a table or not, is about the object of that name."""
+    thing = event["object"]
+    rows = thing.get("rows")
+    metadata = rows[0]["object"]["metadata"] if rows else thing.get("metadata", {})
+    return bool(metadata.get("name") == "last")
