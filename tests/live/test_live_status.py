@@ -16,8 +16,9 @@ import pytest_asyncio
 from probes.pod_status import SETTLING
 from probes.wire import instant
 from runbook.known import MITIGATIONS
-from tests.drill.shell import Done, fresh_user, warroom
+from tests.drill.shell import fresh_user, warroom
 from tests.live.lab import Lab
+from tests.warm_program import Done
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
