@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -63,8 +64,8 @@ class Feeds:
     def start(self, probes: Sequence[Probe]) -> None:
         """Follow ``probes`` until `stop`. Sources shown before start again as loading."""
         for probe in probes:
-            worker = self._host.run_worker(
-                self._follow(probe),
+            worker: Worker[None] = self._host.run_worker(
+                partial(self._follow, probe),  # not begun where the console is left before
                 name=f"probe {probe.name}",
                 group=f"probe-{probe.name}",
                 description=f"follows {probe.name}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
+
 from tests.differential.pair import pair_of
 from tests.differential.side import Side
 from tests.differential.things import config_map, deployment, is_settled, pod
@@ -88,13 +90,29 @@ async def paging(side: Side) -> None:
     await side.get(f"{maps}?resourceVersion=1&resourceVersionMatch=Nonsense")
     await side.get(f"{maps}?resourceVersion=x")
     side.forget()
-    await side.get(f"{maps}?resourceVersion=1&resourceVersionMatch=Exact")
     await side.get(f"{maps}?timeoutSeconds=x")
+
+
+async def too_old(side: Side) -> None:
+    maps = side.at("configmaps")
+    await side.create(maps, config_map("a"), told=False)
+    side.forget()
+    await side.get(f"{maps}?resourceVersion=1&resourceVersionMatch=Exact")
+    await side.watched(f"{maps}?watch=1&timeoutSeconds=30&resourceVersion=1", lambda event: True)
 
 
 async def test_pages(lab: Lab) -> None:
     async with pair_of(lab, "page") as pair:
         await pair.same(paging)
+
+
+async def test_what_is_too_old(lab: Lab) -> None:
+    async with pair_of(lab, "old") as pair:
+        maps = pair.lab.at("configmaps")
+        oldest = await pair.lab.get(f"{maps}?resourceVersion=1&resourceVersionMatch=Exact", told=False)
+        if oldest["kind"] != "Status":
+            pytest.skip("the lab is younger than five minutes: it still knows all that ever was")
+        await pair.same(too_old)
 
 
 async def refusals(side: Side) -> None:

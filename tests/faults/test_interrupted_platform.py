@@ -19,6 +19,12 @@ from drill.private_directory import abandoned, sweep
 PATIENCE = 60.0
 
 
+def _as_from_a_terminal() -> None:
+    """What runs in the background of a script ignores ctrl-c, and its children with it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def serve(temporary: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tui.cli", "drill", "--serve", *more],
@@ -27,6 +33,7 @@ def serve(temporary: Path, *more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_as_from_a_terminal,
     )
 
 
