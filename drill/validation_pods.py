@@ -63,25 +63,22 @@ def _volumes(volumes: list[Json], at: str) -> tuple[set[str], list[Cause]]:
     causes: list[Cause] = []
     for index, volume in enumerate(volumes):
         name = volume.get("name", "")
-        if not name:
-            causes.append(missing(f"{at}[{index}].name"))
-        elif naming.label(name):
-            causes += [invalid(f"{at}[{index}].name", name, why) for why in naming.label(name)]
-        elif name in names:
-            causes.append(duplicate(f"{at}[{index}].name", name))
+        causes += _name(name, f"{at}[{index}].name", names)
         names.add(name)
     return names, causes
+
+
+def _name(name: str, at: str, taken: set[str]) -> list[Cause]:
+    """What is wrong with a name that is a label and must be the only one of its kind."""
+    if not name:
+        return [missing(at)]
+    return [invalid(at, name, why) for why in naming.label(name)] or ([duplicate(at, name)] if name in taken else [])
 
 
 def _container(container: Json, at: str, volumes: set[str], seen: set[str]) -> list[Cause]:
     causes: list[Cause] = []
     name, image = container.get("name", ""), container.get("image", "")
-    if not name:
-        causes.append(missing(f"{at}.name"))
-    elif naming.label(name):
-        causes += [invalid(f"{at}.name", name, why) for why in naming.label(name)]
-    elif name in seen:
-        causes.append(duplicate(f"{at}.name", name))
+    causes += _name(name, f"{at}.name", seen)
     seen.add(name)
     if not image:
         causes.append(missing(f"{at}.image"))

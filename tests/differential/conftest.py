@@ -8,21 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import LIMIT, the_lab, why_not
+from tests.live.conftest import need_the_lab, the_lab
 from tests.live.lab import Lab
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    missing = why_not()
-    for item in items:
-        if HERE not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.live)
-        item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
-        if missing:
-            item.add_marker(pytest.mark.skip(reason=missing))
+    need_the_lab(items, HERE)
 
 
 @pytest.fixture(scope="module")

@@ -37,9 +37,14 @@ def why_not() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    need_the_lab(items, HERE)
+
+
+def need_the_lab(items: list[pytest.Item], directory: Path) -> None:
+    """Marks the tests of a directory; without a lab they are skipped, and say why."""
     missing = why_not()
     for item in items:
-        if HERE not in item.path.parents:
+        if directory not in item.path.parents:
             continue
         item.add_marker(pytest.mark.live)
         item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))

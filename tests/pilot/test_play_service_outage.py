@@ -21,7 +21,7 @@ async def test_who_lets_the_batch_nodes_in_heals_it_and_gets_all_the_points(tmp_
     assert score.unjudged == {"evidence"}  # the scenario asks for none
 
 
-async def test_who_restarts_and_rolls_back_heals_nothing_and_is_told_why(tmp_path: Path) -> None:
+async def test_who_restarts_heals_nothing_and_is_told_why(tmp_path: Path) -> None:
     async with practising(tmp_path, "service-outage", within=3.0) as drill:
         await drill.declare("Nothing answers", severity=1)
         assert (await drill.act("R", "ledger-writer")).startswith("did not work")
