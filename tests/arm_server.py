@@ -112,12 +112,19 @@ async def arm_server(**settings: Any) -> AsyncIterator[ArmServer]:
         await runner.cleanup()
 
 
+def put_token(directory: Path, token: str) -> None:
+    """A new token in one step, as a kubelet projects it: whoever reads meanwhile finds the old one or the new one."""
+    fresh = directory / "token.new"
+    fresh.write_text(f"{token}\n")
+    fresh.replace(directory / "token")
+
+
 @asynccontextmanager
 async def account(server: ArmServer, directory: Path, **settings: Any) -> AsyncIterator[Account]:
     """An account that asks this server with the token in ``directory/token``."""
     token = directory / "token"
     if not token.exists():
-        token.write_text(f"{TOKEN}\n")
+        put_token(directory, TOKEN)
     groups = settings.pop("groups", (GROUP,))
     opened = Account(SUBSCRIPTION, groups, endpoint=server.url, token_file=str(token), **settings)
     try:

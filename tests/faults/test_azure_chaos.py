@@ -16,7 +16,19 @@ from probes.azure.activity import ActivityProbe
 from probes.azure.alerts import AlertsProbe
 from probes.azure.databases import DatabasesProbe
 from probes.freshness import State
-from tests.arm_server import ACTIVITY, GROUP, ArmServer, Json, Reply, account, arm_server, event, refusal, since
+from tests.arm_server import (
+    ACTIVITY,
+    GROUP,
+    ArmServer,
+    Json,
+    Reply,
+    account,
+    arm_server,
+    event,
+    put_token,
+    refusal,
+    since,
+)
 
 OPERATIONS = 120
 
@@ -24,10 +36,10 @@ OPERATIONS = 120
 class WorstDay:
     """An activity log that grows, late and out of order, behind a front that fails in every way there is."""
 
-    def __init__(self, server: ArmServer, token: Path, seed: int) -> None:
+    def __init__(self, server: ArmServer, directory: Path, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311  # the same day each time
         self.server = server
-        self.token = token
+        self.directory = directory
         self.begun = time.time()
         self.logged: list[tuple[float, Json]] = []
         self.coming = [self._event(number, stage) for number in range(OPERATIONS) for stage in range(3)]
@@ -70,14 +82,14 @@ class WorstDay:
             case 5:
                 fresh = f"token.{self.turns}"
                 self.server.accepts = {fresh}
-                self.token.write_text(fresh)
+                put_token(self.directory, fresh)
         return page
 
 
 @pytest.mark.parametrize(("seed", "skew"), [(1, 0.0), (2, -240.0), (3, 240.0)])
 async def test_nothing_is_lost_nothing_comes_twice_and_it_ends_live(tmp_path: Path, seed: int, skew: float) -> None:
     async with arm_server(skew=skew) as server, account(server, tmp_path) as azure:
-        day = WorstDay(server, tmp_path / "token", seed)
+        day = WorstDay(server, tmp_path, seed)
         server.answers |= {ACTIVITY: day.answer, f"/resourcegroups/{GROUP}": {"id": GROUP}}
         versions: list[int] = []
         states: Counter[State] = Counter()

@@ -20,7 +20,18 @@ from aiohttp import web
 from probes.azure import account as account_module
 from probes.azure.account import Account
 from probes.errors import BadAnswer, CredentialFailed, Forbidden, LoginExpired, NotFound, ProbeError, Unreachable
-from tests.arm_server import GROUP, SUBSCRIPTION, TOKEN, ArmServer, Json, account, arm_server, forbidden, refusal
+from tests.arm_server import (
+    GROUP,
+    SUBSCRIPTION,
+    TOKEN,
+    ArmServer,
+    Json,
+    account,
+    arm_server,
+    forbidden,
+    put_token,
+    refusal,
+)
 from tui.azure_probes import account_of
 from tui.azure_settings import AzureSettings
 from tui.outside import outside_of
@@ -90,7 +101,7 @@ async def test_a_token_that_ends_in_the_middle_is_read_anew(server: ArmServer, t
         await ask(opened)
         server.accepts = {"a.second.token"}
         expired = await refused(opened)
-        (tmp_path / "token").write_text("a.second.token")
+        put_token(tmp_path, "a.second.token")
         await ask(opened)
 
     assert isinstance(expired, LoginExpired)

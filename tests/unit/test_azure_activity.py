@@ -32,6 +32,7 @@ from tests.arm_server import (
     arm_server,
     event,
     forbidden,
+    put_token,
     refusal,
     since,
     utc,
@@ -343,7 +344,7 @@ async def test_a_token_that_ends_between_pages_and_comes_back(
     def done(snapshot: Snapshot[Activity]) -> bool:
         if snapshot.freshness.state is State.UNAVAILABLE:
             expired.append(f"{snapshot.freshness.detail}: {snapshot.freshness.hint}")
-            (tmp_path / "token").write_text("another")
+            put_token(tmp_path, "another")
         return live(snapshot)
 
     snapshot = await until(ActivityProbe(azure, 0.02), done)

@@ -30,6 +30,7 @@ from tests.arm_server import (
     account,
     arm_server,
     forbidden,
+    put_token,
     refusal,
 )
 from tests.azure_rows import NOW, database, load, metric
@@ -370,7 +371,7 @@ async def test_a_login_that_ends_makes_it_stale_and_comes_back(
         elif snapshot.freshness.state is State.STALE:
             assert snapshot.rows
             assert "expired" in snapshot.freshness.detail
-            (tmp_path / "token").write_text("another")
+            put_token(tmp_path, "another")
         return live(snapshot) and State.STALE in states
 
     await until(DatabasesProbe(azure, (), 0.02), done)
