@@ -15,13 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tui.collector import YOUNG
 
-settings.register_profile("suite", derandomize=True)
-if "WARROOM_EXAMPLES" not in os.environ:
-    settings.load_profile("suite")
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("more", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("more"), derandomize=True)
+settings.load_profile("more" if "WARROOM_EXAMPLES" in os.environ else "suite")
 
 # The tests' modules with pytest's asserts take three times as long to compile as to import. Every worker needs all of
 # them at every start, so they are kept in __pycache__, also where PYTHONDONTWRITEBYTECODE is set.
