@@ -259,16 +259,16 @@ async def api_server() -> AsyncIterator[ApiServer]:
 
 @asynccontextmanager
 async def connected(server: ApiServer, directory: Path, user: dict[str, Any] | None = None) -> AsyncIterator[Cluster]:
-    """A connection whose heart beats fast enough for tests."""
+    """A connection whose heart beats fast enough for tests, and waits as long for an answer as ever."""
     cluster = await Cluster.connect(server.kubeconfig(directory, user))
-    cluster.heartbeat.every, cluster.heartbeat.limit = 0.1, 0.3
+    cluster.heartbeat.every, cluster.heartbeat.limit = 0.1, 30.0
     try:
         yield cluster
     finally:
         await cluster.close()
 
 
-async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], limit: float = 60.0) -> None:
     """Come back when the condition holds."""
     async with asyncio.timeout(limit):
         while not condition():  # noqa: ASYNC110  (what is waited for is the product's state, which has no event)

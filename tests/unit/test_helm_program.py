@@ -61,9 +61,9 @@ async def test_it_is_asked_before_anybody_waits_and_left_without_a_word(tmp_path
     assert helm.ask() is asking
     assert str(await helm.version()) == "helm v4.2.4"
 
-    slow = Helm(program(tmp_path / "slow", "exec sleep 60"))
+    slow = Helm(program(tmp_path / "slow", "exec sleep 600"))
     slow.ask()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.sleep(0.05)
         await slow.close()
 

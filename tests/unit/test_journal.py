@@ -9,6 +9,7 @@ from pathlib import Path
 from incident.entry import Draft, Kind, Source, Status
 from incident.store import Store
 from probes.transitions import Transition
+from tests.unit.api_server import until
 from tui.journal import Journal
 
 HOUR = 3_600_000
@@ -27,7 +28,7 @@ class Changes:
         self._woken.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._woken.clear()
                 await self._woken.wait()
@@ -67,11 +68,12 @@ async def test_what_probes_see_while_the_incident_is_being_declared_is_not_lost(
             await asyncio.sleep(0.001)
 
     watching = asyncio.create_task(see())
-    await asyncio.sleep(0.01)
+    await until(lambda: len(seen) > 5)
     await book.declare("Payments failing", 2, cluster="prod", namespace="bank")
+    at_declaration = len(seen)
+    await until(lambda: len(seen) > min(at_declaration + 5, 299))
     declared.set()
     await watching
-    assert len(seen) > 10
     assert {entry.text for entry in await book.all_entries() if entry.source is Source.PROBE} == set(seen)
     await book.close()
 
