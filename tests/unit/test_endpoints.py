@@ -100,6 +100,11 @@ def issue(
     return context, str(cert_path)
 
 
+def last_day(ca_file: str) -> str:
+    """Of a certificate's validity, as a date in UTC."""
+    return f"{x509.load_pem_x509_certificate(Path(ca_file).read_bytes()).not_valid_after_utc:%Y-%m-%d}"
+
+
 async def fine(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response({"status": "ok"})
 
@@ -231,10 +236,9 @@ async def test_an_expired_certificate_is_told_with_its_date_and_nothing_is_sent(
         return web.Response()
 
     tls, ca_file = issue(tmp_path, begins=timedelta(days=-30), ends=timedelta(days=-2))
-    ended = x509.load_pem_x509_certificate(Path(ca_file).read_bytes()).not_valid_after_utc
     async with serving(count, tls) as url:
         outcome = await check(url, ca_file=ca_file)
-    assert outcome.error.startswith(f"TLS certificate expired on {ended:%Y-%m-%d}")
+    assert outcome.error.startswith(f"TLS certificate expired on {last_day(ca_file)}")
     assert outcome.tls_expires_at == pytest.approx(time.time() - 2 * 86400, abs=120)
     assert asked == []
 
