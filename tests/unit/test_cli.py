@@ -119,7 +119,7 @@ def test_a_wrong_context_is_told_with_those_there_are(environ: dict[str, str], t
 
 
 def test_an_unreachable_server_is_exit_2_and_one_sentence(environ: dict[str, str], tmp_path: Path) -> None:
-    done = warroom(environ, "status", "--kubeconfig", str(kubeconfig(tmp_path)), "--timeout", "5")
+    done = warroom(environ, "status", "--kubeconfig", str(kubeconfig(tmp_path)), "--timeout", "60")
 
     assert (done.status, done.out) == (2, "")
     assert "127.0.0.1:1" in done.err
@@ -144,7 +144,7 @@ def test_a_settings_file_that_was_named_must_exist(environ: dict[str, str], tmp_
 
 
 def test_the_log_file_and_its_directory_are_private(environ: dict[str, str], tmp_path: Path) -> None:
-    warroom(environ, "status", "--kubeconfig", str(kubeconfig(tmp_path)), "--timeout", "5")
+    warroom(environ, "status", "--kubeconfig", str(kubeconfig(tmp_path)), "--timeout", "60")
 
     file = tmp_path / "state" / "warroom" / "warroom.log"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -174,7 +174,7 @@ def test_a_reader_that_goes_away_is_no_error(environ: dict[str, str]) -> None:
 
 def test_ctrl_c_ends_quietly_with_130(environ: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
-        frozen.settimeout(30)
+        frozen.settimeout(60)
         config = kubeconfig(tmp_path, port=frozen.getsockname()[1])
         with subprocess.Popen(
             [*PROGRAM, "status", "--kubeconfig", str(config)],
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_quietly_with_130(environ: dict[str, str], tmp_path: Path) -
         ) as process:
             connection, _ = frozen.accept()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
             connection.close()
 
     assert (process.returncode, out, err) == (130, b"", b"")

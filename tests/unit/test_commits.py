@@ -38,7 +38,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 async def first(probe: CommitsProbe) -> Snapshot[Commit]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await anext(aiter(probe.watch()))
 
 
@@ -63,7 +63,7 @@ async def test_commits_of_the_window_come_newest_first_with_author_subject_and_c
 
 async def test_a_new_commit_appears_with_the_next_look_and_is_named_as_changed(repository: Path) -> None:
     commit(repository, "one")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         snapshots = CommitsProbe(repository, interval=0.05).watch()
         before = await anext(snapshots)
         commit(repository, "two", ago=1)

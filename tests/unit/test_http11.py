@@ -18,7 +18,7 @@ async def test_connecting_can_be_given_up_at_any_instant_and_the_next_one_succee
         writer.close()
 
     tls = certificate.server_context()
-    async with asyncio.timeout(20), await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+    async with asyncio.timeout(60), await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
         origin = Origin("127.0.0.1", server.sockets[0].getsockname()[1], trusting)
         steps, given_up = 0, True
         while given_up:

@@ -330,7 +330,7 @@ async def test_a_probe_that_never_says_anything_is_unavailable_in_time() -> None
 async def test_what_is_not_enough_is_better_than_nothing_once_patience_is_over() -> None:
     probe = Scripted(live("releases", release("payment", NOW)))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         found = await first(probe, "releases", 60, lambda seen: False, patience=0.05)
 
     assert found.freshness.live

@@ -54,7 +54,7 @@ async def test_an_object_comes_whole_or_without_managed_fields(tmp_path: Path) -
         assert request.path == "/api/v1/namespaces/bank/pods/payment-1"
         return web.json_response(POD)
 
-    async with asyncio.timeout(20), serving(answer) as port, connected(port, tmp_path) as cluster:
+    async with asyncio.timeout(60), serving(answer) as port, connected(port, tmp_path) as cluster:
         assert await fetch(cluster, "Pod", "bank", "payment-1") == POD
         bare = await fetch(cluster, "Pod", "bank", "payment-1", managed_fields=False)
     assert bare["metadata"] == {"name": "payment-1", "namespace": "bank"}
@@ -67,7 +67,7 @@ async def test_of_a_secret_only_the_metadata_is_asked_for(tmp_path: Path) -> Non
         accepted.append(request.headers["Accept"])
         return web.json_response({"kind": "PartialObjectMetadata", "metadata": {"name": "db"}})
 
-    async with asyncio.timeout(20), serving(answer) as port, connected(port, tmp_path) as cluster:
+    async with asyncio.timeout(60), serving(answer) as port, connected(port, tmp_path) as cluster:
         await fetch(cluster, "Secret", "bank", "db")
     assert accepted == [METADATA_ONLY]
 
@@ -78,7 +78,7 @@ async def test_what_is_gone_or_garbled_is_an_error_of_the_probes(tmp_path: Path)
             return refusal(404, "NotFound", 'pods "gone" not found')
         return web.Response(text="[1, 2]")
 
-    async with asyncio.timeout(20), serving(answer) as port, connected(port, tmp_path) as cluster:
+    async with asyncio.timeout(60), serving(answer) as port, connected(port, tmp_path) as cluster:
         with pytest.raises(NotFound, match='pods "gone" not found'):
             await fetch(cluster, "Pod", "bank", "gone")
         with pytest.raises(BadAnswer, match="not a JSON object"):
@@ -109,7 +109,7 @@ async def test_events_of_an_object_come_newest_first(tmp_path: Path) -> None:
         )
         return web.json_response({"items": [old, new]})
 
-    async with asyncio.timeout(20), serving(answer) as port, connected(port, tmp_path) as cluster:
+    async with asyncio.timeout(60), serving(answer) as port, connected(port, tmp_path) as cluster:
         events = await events_of(cluster, "bank", "u1")
     assert asked[0]["fieldSelector"] == "involvedObject.uid=u1"
     assert [(event.reason, event.count, event.reporter) for event in events] == [

@@ -136,7 +136,7 @@ class Looking:
 @asynccontextmanager
 async def looking(helm: Helm, directory: Path) -> AsyncIterator[Looking]:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(asyncio.timeout(30))
+        await stack.enter_async_context(asyncio.timeout(60))
         port = await stack.enter_async_context(serving(helm.answer))
         cluster = await stack.enter_async_context(connected(port, directory))
         probe = ReleasesProbe(cluster, Scope(("bank",)))
@@ -261,7 +261,7 @@ async def test_the_whole_history_is_decoded_on_demand(tmp_path: Path) -> None:
         helm.put(number, "superseded", chart=f"1.{number}.0")
     helm.put(8, "deployed", data="%%%")
     helm.put(1, "deployed", name="other")
-    async with asyncio.timeout(30), serving(helm.answer) as port, connected(port, tmp_path) as cluster:
+    async with asyncio.timeout(60), serving(helm.answer) as port, connected(port, tmp_path) as cluster:
         probe = ReleasesProbe(cluster, Scope(("bank",)))
         history = await probe.history("bank", "prod")
         with pytest.raises(NotFound, match="no Helm release ghost in namespace bank"):

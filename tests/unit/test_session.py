@@ -60,7 +60,7 @@ async def looking() -> AsyncIterator[tuple[Session, Feeds]]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  # a connection's progress sets no event
             await asyncio.sleep(0.005)
 

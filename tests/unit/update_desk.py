@@ -88,7 +88,7 @@ class Office:
         await self.until(lambda: self.journal.incident is not None and self.journal.incident.severity == level)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changes.clear()
                 waiting = asyncio.ensure_future(self.changes.wait())
