@@ -42,7 +42,9 @@ Json = dict[str, Any]
 PROD = "banking-platform-prod"
 INCIDENT = "INC-20261125-0900-abcd"
 PERSON = "ada"
-PATIENCE = 20.0  # seconds that anything here may take
+PATIENCE = 90.0  # seconds that anything here may take, however busy the machine is
+VERDICT = 45.0  # seconds until a verdict is due: more than any machine needs that does what it should
+SLOW = 0.01  # speed of a platform on which nothing becomes ready, or ends, while a test lasts
 _WHERE = re.compile(r"kubectl --context \S+ --kubeconfig \S+ ")
 
 
@@ -305,7 +307,7 @@ async def desk(
             cluster,
             book,
             table,
-            playbook or Playbook(quiet_for=0.2, verify_within=15.0),
+            playbook or Playbook(quiet_for=0.2, verify_within=VERDICT),
             latest=lambda: latest,
             production=lambda namespace: production and "prod" in namespace,
             read_only=read_only,

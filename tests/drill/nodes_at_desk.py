@@ -11,6 +11,7 @@ from tests.drill.mitigation_desk import PROD, Desk, until
 
 Json = dict[str, Any]
 NODE, BATCH = "aks-system-00000", "aks-batch-00000"
+OTHERS = ("aks-system-00001", "aks-system-00002")
 ACCOUNTS = {"matchLabels": {"app.kubernetes.io/name": "account-service"}}
 
 
@@ -57,18 +58,22 @@ async def bare(at: Desk, name: str, **spec: Any) -> None:
     await until(lambda: at.get("pods", name)["status"]["phase"] == "Running", f"{name} runs")
 
 
+def room_for_pods(at: Desk, yes: bool, *nodes: str) -> None:
+    """Whether these nodes (default: all) take new pods. While none does, no pod that goes has a successor."""
+    for name in nodes or [found["metadata"]["name"] for found in at.all("nodes")]:
+        found = at.get("nodes", name)
+        spec = {key: value for key, value in found["spec"].items() if key != "unschedulable"}
+        at.put("nodes", {**found, "spec": spec if yes else {**spec, "unschedulable": True}})
+
+
 async def pile(at: Desk) -> None:
     """All account-service pods on one node, and nothing else that a drain is about."""
-    for name in ("aks-system-00001", "aks-system-00002"):
-        other = at.get("nodes", name)
-        at.put("nodes", {**other, "spec": {**other["spec"], "unschedulable": True}})
+    room_for_pods(at, False, *OTHERS)
     for pod in at.pods("account-service"):
         if pod["spec"].get("nodeName") != NODE:
             at.drop("pods", pod["metadata"]["name"])
     await until(lambda: len(accounts_on(at)) == 3 and ready(at, "account-service") == 3, "all on one node")
-    for name in ("aks-system-00001", "aks-system-00002"):
-        other = at.get("nodes", name)
-        at.put("nodes", {**other, "spec": {k: v for k, v in other["spec"].items() if k != "unschedulable"}})
+    room_for_pods(at, True, *OTHERS)
 
 
 def ready(at: Desk, name: str) -> int:

@@ -52,7 +52,7 @@ class Desk:
             return answer.status
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not condition():  # noqa: ASYNC110  # a condition is no event
                 await asyncio.sleep(0.02)
 

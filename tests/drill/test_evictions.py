@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from tests.drill.mitigation_desk import PROD, Desk, until
+from tests.drill.nodes_at_desk import room_for_pods
 from tests.drill.small_scenario import village
 from tests.drill.wire import Answer, Wire
 
@@ -61,9 +62,10 @@ async def test_a_budget_says_how_many_of_three_pods_may_go() -> None:
 
 
 async def test_a_second_eviction_waits_until_the_first_pod_has_a_successor_that_is_ready() -> None:
-    async with village(speed=20) as at:
+    async with village() as at:
         at.put("poddisruptionbudgets", budget(minAvailable=2))
         await until(lambda: allowed(at) == 1)
+        room_for_pods(at, False)  # no successor yet
         first, second, _ = (pod["metadata"]["name"] for pod in at.pods("account-service"))
         assert (await evicted(at, first, dry=True)).status == 201
         assert allowed(at) == 1
@@ -71,6 +73,7 @@ async def test_a_second_eviction_waits_until_the_first_pod_has_a_successor_that_
         refused = await evicted(at, second)
         assert refused.refusal == (429, "TooManyRequests")
         assert "accounts needs 2 healthy pods" in refused.body["details"]["causes"][0]["message"]
+        room_for_pods(at, True)
         await until(lambda: allowed(at) == 1, "a successor that is ready")
         assert (await evicted(at, second)).status == 201
 

@@ -67,7 +67,7 @@ class Bench:
         url = self.url(pod, *command)
         async with (
             self.session.ws_connect(url, method=method, protocols=protocols, headers=self.headers()) as socket,
-            asyncio.timeout(15),
+            asyncio.timeout(60),
         ):
             async for message in socket:
                 parts[message.data[0]] += message.data[1:]
@@ -207,7 +207,7 @@ async def test_a_program_dies_with_its_pod(bench: Bench) -> None:
     url = bench.url(pod, "curl", "-v", "https://silent.example/")
     async with (
         bench.session.ws_connect(url, protocols=PROTOCOLS, headers=bench.headers()) as socket,
-        asyncio.timeout(15),
+        asyncio.timeout(60),
     ):
         while b"Trying" not in (await socket.receive_bytes()):
             pass
@@ -249,7 +249,7 @@ async def kubectl(platform: Running, home: Path, *arguments: str) -> tuple[int, 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
 

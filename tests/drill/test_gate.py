@@ -18,7 +18,7 @@ from runbook.gate import Confirmation
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import MitigationSettings, Playbook
 from runbook.record import undo_of, unfinished
-from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, agreed, finding, without_cluster
+from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, SLOW, Desk, agreed, finding, without_cluster
 from tests.drill.small_scenario import village
 
 NAME = "account-service"
@@ -176,7 +176,7 @@ async def test_a_blocked_plan_cannot_be_confirmed_by_whoever_clears_its_screen()
 
 
 async def test_one_plan_at_a_time_runs_on_a_target_and_others_run_beside_it() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         early = await at.plan("scale", aim(at), replicas="4")
         act = await at.confirm(await at.plan("restart", aim(at)))
         late = await at.plan("scale", aim(at), replicas="4")

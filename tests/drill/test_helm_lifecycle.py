@@ -51,7 +51,7 @@ async def test_a_release_lives_and_ends(major: int, tmp_path: Path) -> None:
         # what fails goes back by itself
         back = "--atomic" if major == 3 else "--rollback-on-failure"
         failed = await helm.run(
-            "upgrade", "own", chart, back, "--timeout", "4s", "--set", "tag=1.2.0-nopull", fails=True
+            "upgrade", "own", chart, back, "--timeout", "8s", "--set", "tag=1.2.0-nopull", fails=True
         )
         assert "own" in failed
         history = await helm.history("own")

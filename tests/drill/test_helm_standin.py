@@ -30,7 +30,7 @@ async def run(*arguments: str, fails: bool = False) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         out, err = await process.communicate()
     assert (process.returncode == 1) is fails, (out.decode(), err.decode())
     return (err if fails else out).decode().strip()

@@ -19,7 +19,7 @@ from tests.drill.wire import PROD, SomeMetrics, Wire, a_deployment, serving
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
-TIMEOUT = 30.0
+TIMEOUT = 90.0
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ async def test_deleting_waits_for_the_object_to_go(kubectl: Kubectl) -> None:
 
 
 async def test_rollout_status_tells_that_it_is_done(kubectl: Kubectl) -> None:
-    text = await kubectl.run("rollout", "status", "deployment/payment-service", "--timeout=5s")
+    text = await kubectl.run("rollout", "status", "deployment/payment-service", "--timeout=60s")
     assert text == 'deployment "payment-service" successfully rolled out\n'
 
 

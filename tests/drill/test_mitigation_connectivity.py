@@ -11,7 +11,7 @@ from runbook.check_url import fault_in
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until, without_cluster
+from tests.drill.mitigation_desk import PROD, SLOW, Desk, Json, finding, told, until, without_cluster
 from tests.drill.small_scenario import village
 
 GATEWAY = "https://external-payment-gateway.com/health"
@@ -246,7 +246,7 @@ async def test_a_container_that_ends_meanwhile_and_a_pod_that_goes_are_no_check(
         outcome = await at.ended(await at.confirm(plan))
         assert (outcome.verdict, outcome.text) == (Verdict.FAILED, "container card-service does not run any more")
 
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         url = external(at, "silent.example", fate="silent")
         aim = pod_aim(at, "card-service")
         act = await at.confirm(await at.plan("connectivity", aim, url=url, timeout="60"))
@@ -258,7 +258,7 @@ async def test_a_container_that_ends_meanwhile_and_a_pod_that_goes_are_no_check(
 
 
 async def test_our_own_time_limit_ends_what_curl_does_not() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="1"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")
@@ -280,7 +280,7 @@ async def test_a_request_that_gets_no_answer_is_sent_once_and_stays_unknown() ->
 
 
 async def test_a_stream_that_breaks_keeps_what_was_heard() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="60"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")
@@ -292,7 +292,7 @@ async def test_a_stream_that_breaks_keeps_what_was_heard() -> None:
 
 
 async def test_it_can_be_stopped_while_it_runs() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         url = external(at, "silent.example", fate="silent")
         act = await at.confirm(await at.plan("connectivity", pod_aim(at), url=url, timeout="60"))
         await until(lambda: act.latest.startswith("Trying"), "it runs")

@@ -7,7 +7,7 @@ import pytest
 from runbook.errors import Changed, NoPlan
 from runbook.plan import Aim, Level, Verdict
 from runbook.playbook import MitigationSettings, Playbook
-from tests.drill.mitigation_desk import PROD, Desk, Json, finding, told, until
+from tests.drill.mitigation_desk import PROD, SLOW, Desk, Json, finding, told, until
 from tests.drill.small_scenario import village
 
 
@@ -116,7 +116,7 @@ async def test_a_pod_that_is_replaced_at_the_very_last_moment_is_left_alone() ->
 
 
 async def test_a_pod_that_is_going_already_is_not_deleted_again() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         name = first(at, "account-service")
         aim = at.aim("Pod", name)
         act = await at.confirm(await at.plan("delete-pod", aim))

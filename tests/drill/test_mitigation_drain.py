@@ -15,6 +15,7 @@ from tests.drill.mitigation_desk import PERSON, PROD, Desk, finding, told, until
 from tests.drill.nodes_at_desk import (
     ACCOUNTS,
     NODE,
+    OTHERS,
     a_budget,
     accounts_on,
     bare,
@@ -23,6 +24,7 @@ from tests.drill.nodes_at_desk import (
     movable,
     node,
     pile,
+    room_for_pods,
     uids,
 )
 from tests.drill.small_scenario import village
@@ -32,7 +34,7 @@ async def test_a_drain_evicts_what_the_plan_listed_and_leaves_the_daemons() -> N
     async with village() as at:
         going = movable(at)
         plan = await at.plan("cordon", node(at), act="drain")
-        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --timeout=15s",)
+        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --timeout=45s",)
         listed = {
             line[2:].split()[0] for hunk in plan.diff.hunks if hunk.title.startswith("Pods") for line in hunk.lines
         }
@@ -54,30 +56,36 @@ async def test_a_drain_evicts_what_the_plan_listed_and_leaves_the_daemons() -> N
 
 
 async def test_a_budget_makes_its_pods_wait_for_one_another() -> None:
-    async with village(speed=10) as at:
+    async with village() as at:
         await pile(at)
         await a_budget(at, minAvailable=2)
         plan = await at.plan("cordon", node(at), act="drain")
         assert finding(plan, "budget").text == f"{PROD}/accounts lets 1 of 3 go at a time, the others wait"
+        room_for_pods(at, False, *OTHERS)
         act = await at.confirm(plan)
+
+        def waiting() -> int:
+            return sum("waits: its disruption budget allows no eviction now" in text for _, text in act.progress)
+
+        await until(lambda: waiting() == 2, "one may go, and two wait for its successor")
+        room_for_pods(at, True, *OTHERS)
         outcome = await at.ended(act)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert accounts_on(at) == []
-        heard = [text for _, text in act.progress]
-        assert sum("waits: its disruption budget allows no eviction now" in text for text in heard) == 2
+        assert waiting() == 2
         per_pod = [write.path for write in evictions(at) if "account-service" in write.path]
         assert len(per_pod) > len(set(per_pod)) == 3
 
 
 async def test_what_a_budget_never_lets_go_is_left_and_told() -> None:
-    async with village(playbook=Playbook(quiet_for=0.2, verify_within=1.5)) as at:
+    async with village(playbook=Playbook(quiet_for=0.2, verify_within=3.0)) as at:
         await a_budget(at, maxUnavailable=0)
         (held,) = accounts_on(at)
         plan = await at.plan("cordon", node(at), act="drain")
         said = finding(plan, "budget")
         assert (said.level, said.text) == (
             Level.AMBER,
-            f"{PROD}/accounts lets none go now: 1 pod waits for it, 1.5 s at most",
+            f"{PROD}/accounts lets none go now: 1 pod waits for it, 3 s at most",
         )
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.FAILED
@@ -114,7 +122,7 @@ async def test_pods_that_nobody_makes_anew_and_data_in_an_emptydir_block_until_s
         plan = await at.plan("cordon", node(at), act="drain", unmanaged="yes", emptydir="yes")
         assert not plan.blocked
         assert {one.name for one in plan.warnings} >= {"unmanaged", "emptydir"}
-        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --force --delete-emptydir-data --timeout=15s",)
+        assert told(plan) == (f"kubectl drain {NODE} --ignore-daemonsets --force --delete-emptydir-data --timeout=45s",)
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert not {"one-off", "scratch"} & {pod["metadata"]["name"] for pod in at.all("pods")}
@@ -219,7 +227,7 @@ async def crashed(at: Desk, plan: Plan, *, evict: int) -> None:
 
 
 async def test_an_eviction_without_an_answer_is_not_sent_again() -> None:
-    async with village(playbook=Playbook(quiet_for=0.2, verify_within=3.0)) as at:
+    async with village() as at:
         plan = await at.plan("cordon", node(at), act="drain")
 
         def lose_the_first(request: Request) -> None:
@@ -236,12 +244,10 @@ async def test_an_eviction_without_an_answer_is_not_sent_again() -> None:
 
 
 async def test_a_drain_waits_until_the_workloads_have_what_they_had() -> None:
-    async with village(playbook=Playbook(quiet_for=0.2, verify_within=2.0)) as at:
+    async with village(playbook=Playbook(quiet_for=0.2, verify_within=3.0)) as at:
         await pile(at)
         plan = await at.plan("cordon", node(at), act="drain")
-        for name in ("aks-system-00001", "aks-system-00002"):
-            other = at.get("nodes", name)
-            at.put("nodes", {**other, "spec": {**other["spec"], "unschedulable": True}})
+        room_for_pods(at, False, *OTHERS)
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.FAILED
         assert "account-service 0 of 3 ready" in outcome.text

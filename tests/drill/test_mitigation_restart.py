@@ -11,7 +11,7 @@ from probes.rows import Endpoint, Event, Health
 from runbook.errors import NoPlan
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import Playbook
-from tests.drill.mitigation_desk import PROD, Desk, finding, told, until, without_cluster
+from tests.drill.mitigation_desk import PROD, SLOW, VERDICT, Desk, finding, told, until, without_cluster
 from tests.drill.small_scenario import village
 
 NAME = "account-service"
@@ -36,20 +36,8 @@ async def test_the_only_change_is_kubectls_own_annotation_and_the_server_says_so
         assert "kubectl.kubernetes.io/restartedAt: " in added[-1]
         assert len(added) <= 2  # with the map that it is in, if there was none
         assert [request.query["dryRun"] for request in at.rehearsals] == ["All"]
-        assert at.writes == []
-
-
-async def test_a_plan_is_made_in_a_moment_and_only_looks() -> None:
-    async with village() as at:
-        aim = at.aim("Deployment", NAME)
-        await at.plan("restart", aim)
-        took = []
-        for _ in range(3):
-            began = time.perf_counter()
-            await at.plan("restart", aim)
-            took.append(time.perf_counter() - began)
-        assert min(took) < 0.3
         assert all(request.looks or request.dry for request in at.requests)
+        assert len(at.requests) < 15  # few questions, so that the plan is there in a moment
 
 
 @pytest.mark.parametrize(
@@ -177,7 +165,7 @@ async def test_endpoints_that_answer_are_part_of_the_verdict() -> None:
 
 
 async def test_a_new_warning_about_its_pods_starts_the_quiet_time_again() -> None:
-    async with village(playbook=Playbook(quiet_for=1.0, verify_within=15.0)) as at:
+    async with village(playbook=Playbook(quiet_for=1.0, verify_within=VERDICT)) as at:
         act = await at.confirm(await at.plan("restart", at.aim("Deployment", NAME)))
         await until(lambda: "for new warnings" in act.latest, "the quiet time")
         warn(at, f"{NAME}-abc")
@@ -189,7 +177,7 @@ async def test_a_new_warning_about_its_pods_starts_the_quiet_time_again() -> Non
 
 
 async def test_a_warning_about_somebody_elses_pods_does_not() -> None:
-    async with village(playbook=Playbook(quiet_for=1.0, verify_within=15.0)) as at:
+    async with village(playbook=Playbook(quiet_for=1.0, verify_within=VERDICT)) as at:
         act = await at.confirm(await at.plan("restart", at.aim("Deployment", NAME)))
         await until(lambda: "for new warnings" in act.latest, "the quiet time")
         warn(at, "card-service-abc")
@@ -198,7 +186,7 @@ async def test_a_warning_about_somebody_elses_pods_does_not() -> None:
 
 
 async def test_a_workload_that_is_deleted_while_it_is_watched_leaves_the_verdict_open() -> None:
-    async with village(speed=1) as at:
+    async with village(speed=SLOW) as at:
         act = await at.confirm(await at.plan("restart", at.aim("Deployment", NAME)))
         await until(lambda: act.phase == "verifying", "it is watched")
         at.drop("deployments", NAME)

@@ -25,7 +25,8 @@ from runbook.mitigations import TABLE
 from runbook.plan import Plan, Verdict
 from runbook.playbook import Playbook
 from runbook.record import intent_of
-from tests.drill.mitigation_desk import INCIDENT, PATIENCE, PROD, Desk, until, without_cluster
+from tests.drill.mitigation_desk import INCIDENT, PATIENCE, PROD, SLOW, VERDICT, Desk, until, without_cluster
+from tests.drill.nodes_at_desk import room_for_pods
 from tests.drill.releases import (
     RELEASE,
     STANDIN,
@@ -42,7 +43,6 @@ from tests.drill.releases import (
 from tests.drill.small_scenario import village
 
 SICK = "payment-service"  # crash-loops since revision 3, ran well in revision 2
-QUICK = Playbook(quiet_for=0.2, verify_within=3.0)  # helm waits as long as the verdict may take
 
 
 @asynccontextmanager
@@ -103,9 +103,15 @@ async def test_the_intent_is_on_the_timeline_before_helm_begins() -> None:
 
 
 async def test_going_forward_again_is_offered_and_its_failure_is_told() -> None:
-    async with at_desk(playbook=QUICK) as at:
-        plan, outcome = await at.carried_out("rollback", aim())
-        forward, outcome = await at.undone(plan, outcome)
+    async with at_desk() as at:
+        plan, _ = await at.carried_out("rollback", aim())
+        recipe = plan.undo.recipe
+        assert recipe is not None
+        forward = await at.plan(recipe.mitigation, recipe.aim, **recipe.choices)
+        impatient = [*forward.steps["argv"], "--timeout", "1s"]
+        outcome = await at.ended(
+            await at.confirm(msgspec.structs.replace(forward, steps={**forward.steps, "argv": impatient}))
+        )
         assert forward.title == f"Roll back {RELEASE} from revision 4 to revision 3"
         assert outcome.verdict is Verdict.FAILED
         assert outcome.text.startswith(
@@ -132,7 +138,7 @@ async def test_a_helm_that_is_refused_before_it_did_anything_changed_nothing(tmp
 
 
 async def test_a_helm_that_was_killed_leaves_the_release_pending_and_the_cure_is_told() -> None:
-    async with at_desk(speed=0.01) as at:  # nothing becomes ready in this time
+    async with at_desk(speed=SLOW) as at:
         act = await at.confirm(await at.plan("rollback", aim()))
         await until(lambda: 4 in statuses(at), "the pending revision")
         job = job_of(at, act.plan)
@@ -231,7 +237,7 @@ async def next_console(at: Desk, entry: Entry, jobs: Path) -> AsyncIterator[Gate
         cluster,
         at.book,
         TABLE,
-        Playbook(quiet_for=0.2, verify_within=15.0),
+        Playbook(quiet_for=0.2, verify_within=VERDICT),
         latest=dict,
         production=lambda namespace: True,
         helm=STANDIN,
@@ -245,13 +251,15 @@ async def next_console(at: Desk, entry: Entry, jobs: Path) -> AsyncIterator[Gate
 
 
 async def test_leaving_the_console_does_not_end_helm_and_the_next_console_has_the_verdict(tmp_path: Path) -> None:
-    async with at_desk(speed=4.0, jobs=tmp_path / "acts") as at:
+    async with at_desk(jobs=tmp_path / "acts") as at:
+        room_for_pods(at, False)  # helm has to wait for its pods
         act = await at.confirm(await at.plan("rollback", aim()))
         await until(lambda: 4 in statuses(at), "the pending revision")
         async with asyncio.timeout(PATIENCE):
             await at.gate.close()
         assert Jobs(tmp_path / "acts").of(act.plan.id).running
         assert at.book.outcomes == []
+        room_for_pods(at, True)
         (intent,) = at.book.intents
         intent = msgspec.structs.replace(intent, evidence=somebody_elses(intent.evidence or {}))
         async with next_console(at, intent, tmp_path / "acts") as gate:
@@ -276,7 +284,7 @@ async def killed_console(at: Desk, jobs: Path, when: str) -> Entry:
         cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         printed, _ = await process.communicate()
     assert process.returncode == -signal.SIGKILL
     evidence = msgspec.json.decode(printed, type=dict[str, Any])

@@ -220,9 +220,15 @@ async def test_a_stateful_set_goes_back_to_what_its_controller_revisions_keep() 
 
 async def test_a_stateful_set_that_waits_for_a_broken_pod_is_told_so() -> None:
     async with village() as at:
-        broken = "bankingacr.azurecr.io/payment-service:1.5.0"
+        broken = "bankingacr.azurecr.io/session-cache:7.4.3-nopull"  # a pod of it never is ready, not for a moment
         at.put("statefulsets", _with_image(at.get("statefulsets", "session-cache"), broken))
-        await until(lambda: at.get("statefulsets", "session-cache")["status"]["readyReplicas"] < 3, "a broken pod")
+
+        def stuck() -> bool:
+            status = at.get("statefulsets", "session-cache")["status"]
+            images = [pod["spec"]["containers"][0]["image"] for pod in at.pods("session-cache")]
+            return broken in images and len(images) == 3 and status["readyReplicas"] == 2
+
+        await until(stuck, "a broken pod in the place of a good one")
         _keep_revisions(at, "session-cache", "bankingacr.azurecr.io/session-cache:7.4.2", broken)
         said = finding(await at.plan("rollout-undo", at.aim("StatefulSet", "session-cache")), "ordered", Level.AMBER)
         assert "(K)" in said.advice

@@ -25,7 +25,7 @@ def answer(text: str) -> Answer:
 
 
 async def test_each_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await check(TABLE, Settings(), 5.0, read_only=False) == []
+    assert await check(TABLE, Settings(), 60.0, read_only=False) == []
     clock = Clock(0.0)
     arm = ArmServer(Estate(ESTATE, clock, 0.0))
     await arm.start()
@@ -44,7 +44,7 @@ async def test_each_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.Mo
             )
             settings = Settings(azure=azure, sql=sql)
             arm.faults.forbidden = {"Microsoft.Sql/servers/databases/operations/cancel/action"}
-            found = {each.name: each for each in await check(TABLE, settings, 5.0, read_only=False)}
+            found = {each.name: each for each in await check(TABLE, settings, 60.0, read_only=False)}
             assert set(found) == {"restore-database", "scale-database", "kill-session"}
             assert found["scale-database"].level is Level.OK
             assert found["scale-database"].found == f"Z allowed in {GROUP} (2 actions, by this login's roles)"
@@ -54,7 +54,7 @@ async def test_each_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.Mo
 
             monkeypatch.setenv("BANKING_SQL_USER", "warroom")
             monkeypatch.setenv("BANKING_SQL_PASSWORD", "correct-horse")
-            found = {each.name: each for each in await check(TABLE, settings, 5.0, read_only=True)}
+            found = {each.name: each for each in await check(TABLE, settings, 60.0, read_only=True)}
             assert found["kill-session"].found == (
                 "W 127.0.0.1/BankingAccountsDb answers; this login may end sessions; this console is read-only"
             )

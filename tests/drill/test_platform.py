@@ -34,7 +34,7 @@ NAME = "app.kubernetes.io/name"
 EVENT = kind_named("Event", "")
 
 
-async def until(platform: Platform, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(platform: Platform, condition: Callable[[], bool], seconds: float = 90.0) -> None:
     """Looks after every change of the store."""
     changed = asyncio.Event()
     unsubscribe = platform.store.subscribe(lambda *_: changed.set())
@@ -242,7 +242,7 @@ async def test_a_followed_log_goes_on_and_ends_with_its_container() -> None:
     async with running(speed=30.0) as told:
         platform = told.platform
         pod = pods_of(platform, "api-gateway")[0]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             lines = aiter(platform.logs(pod, LogOptions("api-gateway", follow=True, tail=1)))
             assert (await anext(lines)).count(b"\n") == 1
             assert b"Yarp.ReverseProxy" in await anext(lines)
@@ -308,24 +308,25 @@ async def test_the_health_endpoints_answer_over_http_and_turn_when_the_release_i
         assert await status("api") == 200
 
 
-async def test_a_big_cluster_has_exactly_what_was_asked_for_and_changes_as_fast_as_was_asked() -> None:
-    async with running(pods=600, nodes=40, events=900, churn=200.0) as told:
-        store = told.platform.store
-        assert len(store.list(POD)) == 600
-        assert len(store.list(NODE)) == 40
-        assert len(store.list(EVENT)) >= 900
-        assert tomllib.loads(told.config.read_text())["cluster"]["namespaces"] == ["*"]
-        before, since = store.version, asyncio.get_running_loop().time()
-        await until(told.platform, lambda: told.platform.churn.changes >= 100)
-        elapsed = asyncio.get_running_loop().time() - since
-        assert 100 / elapsed < 260
-        assert store.version - before >= 100
-        assert len(store.list(POD)) == 600
+def test_a_big_cluster_has_exactly_what_was_asked_for_and_changes_as_fast_as_was_asked() -> None:
+    platform = Platform(pods=600, nodes=40, events=900, churn=200.0)
+    store = platform.store
+    assert len(store.list(POD)) == 600
+    assert len(store.list(NODE)) == 40
+    assert len(store.list(EVENT)) >= 900
+    before = store.version
+    platform.churn.start()
+    platform.clock.advance(platform.clock.now + 2)
+    assert 390 <= platform.churn.changes <= 400
+    assert store.version - before >= platform.churn.changes
+    assert len(store.list(POD)) == 600
 
 
 async def test_a_pod_of_a_big_cluster_is_replaced_like_any_other() -> None:
-    async with running(pods=100, speed=20.0) as told:
+    async with running(pods=100, churn=100.0, speed=20.0) as told:
         store = told.platform.store
+        assert tomllib.loads(told.config.read_text())["cluster"]["namespaces"] == ["*"]
+        await until(told.platform, lambda: told.platform.churn.changes > 10)
         namespace, name = told.platform.fleet.pods[0]
         store.delete(POD, namespace, name)
         there = len(told.platform.fleet.pods)
@@ -358,7 +359,7 @@ async def served(temporary: Path, *arguments: str) -> AsyncIterator[tuple[asynci
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             yield process, json.loads(await process.stdout.readline())
     finally:
         if process.returncode is None:

@@ -56,7 +56,7 @@ async def test_the_command_is_the_one_that_is_run() -> None:
     async with at_desk(helm=STANDIN) as at:
         plan = await at.plan("rollback", aim())
         assert plan.commands[0].startswith(f"{sys.executable} -P -m drill.helm_standin rollback {RELEASE} 2 ")
-        assert f"--namespace {PROD} --wait --timeout 15s --kube-context drill-prod" in plan.commands[0]
+        assert f"--namespace {PROD} --wait --timeout 45s --kube-context drill-prod" in plan.commands[0]
         assert plan.commands[0].endswith(f"--kubeconfig {at.running.kubeconfig}")
 
 
@@ -252,7 +252,7 @@ async def test_a_damaged_revision_is_told(tmp_path: Path) -> None:
         assert "not known" in finding(plan, "diff").text
 
 
-async def test_a_big_release_is_planned_in_time() -> None:
+async def test_of_a_big_release_what_only_has_new_labels_is_told_in_a_line() -> None:
     async with at_desk() as at:
         for revision, word in ((2, "old"), (3, "new")):
             parts = [
@@ -261,9 +261,6 @@ async def test_a_big_release_is_planned_in_time() -> None:
                 for number in range(200)
             ]
             rewrite(at, revision, manifest=lambda held, parts=parts: held + "".join(parts))
-        await at.plan("rollback", aim())  # imports, and helm's version
-        began = time.perf_counter()
         plan = await at.plan("rollback", aim())
-        took = time.perf_counter() - began
         assert plan.diff.hunks[-1].title == "only the labels with the chart's version: 200 objects"
-        assert took < 1.0, took
+        assert len(at.requests) < 30  # not one for each object

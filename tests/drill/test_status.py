@@ -156,7 +156,7 @@ async def test_serve_says_where_it_is_and_runs_until_it_is_stopped(user: dict[st
             where = json.loads(await process.stdout.readline())
         looked = await warroom(user, "status", "--kubeconfig", where["kubeconfig"], "--config", where["config"])
         process.send_signal(stop)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             _, err = await process.communicate()
     finally:
         if process.returncode is None:
@@ -182,7 +182,7 @@ async def test_the_platform_ends_with_the_process_that_started_it() -> None:
 async def test_waiting_for_the_platform_can_be_given_up_at_once() -> None:
     with DrillProcess(str(SMALL_FILE)) as process:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
+            async with asyncio.timeout(0):  # at once: after a moment, it may be ready
                 await process.ready()
 
         assert (await process.ready()).severity == 2

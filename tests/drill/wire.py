@@ -80,12 +80,12 @@ class Wire:
 
 
 async def next_event(events: AsyncIterator[Json]) -> Json:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await anext(events)
 
 
 async def until_end(events: AsyncIterator[Json]) -> list[Json]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [event async for event in events]
 
 
@@ -214,7 +214,7 @@ async def serving(
     await server.start()
     context = ssl.create_default_context(cadata=server.ca_pem)
     connector = aiohttp.TCPConnector(ssl=context)
-    timeout = aiohttp.ClientTimeout(total=20)
+    timeout = aiohttp.ClientTimeout(total=90)
     try:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             yield Wire(server, session)
