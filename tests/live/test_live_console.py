@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from incident.entry import Kind, Source
 from probes.freshness import State
+from probes.rows import Workload
 from tests.live.lab import REPOSITORY, Lab
 from tests.pilot.console_harness import WIDE, Console, opened
 from tui.options import ConsoleOptions
@@ -92,14 +93,25 @@ def workload(console: Console, name: str) -> WorkloadGroup | None:
     return next((row for row in lines if isinstance(row, WorkloadGroup) and row.name == name), None)
 
 
+def deployment(console: Console) -> Workload:
+    """The sick one, as its own source has it: the pods may be ahead of it."""
+    workloads = console.room.feeds.latest["workloads"].rows.values()
+    (row,) = (row for row in workloads if row.name == "payment-service")
+    assert isinstance(row, Workload)
+    return row
+
+
 # ---------------------------------------------------------------- what is seen
 
 
 async def test_every_pane_is_live_and_what_crashes_is_first(console: Console) -> None:
-    first = console.names("pods")[0]
+    def crashing() -> bool:
+        """It starts again now and then, for a second and a half, and is the first all the same."""
+        assert "payment-service" in console.names("pods")[0]
+        return "CrashLoopBackOff" in console.names("pods")[0]
 
-    assert "payment-service" in first
-    assert "CrashLoopBackOff" in first
+    await console.until(lambda: "payment-service" in console.names("pods")[0], "what crashes first")
+    await console.until(crashing, "that it crashes", SLOW)
     assert len(console.names("nodes")) == 3
     assert any("api-server" in name for name in console.names("services"))
     await console.says("8 live · 0 stale")
@@ -118,12 +130,13 @@ async def test_the_detail_of_a_crashing_pod_is_its_raw_object_with_its_events(co
     await console.press("enter")
     view = (await console.on(DetailScreen)).query_one(DetailView)
     await console.until(lambda: "kind: Pod" in view.copy_text(), "the raw object")
+    event = "Back-off restarting failed container payment-service"
+    await console.until(lambda: event in view.copy_text(), "its events")
 
     text = view.copy_text()
     assert "image: bankingacr.example/payment-service:1.5.0-crash" in text
     assert "exitCode: 1" in text
     assert "managedFields" not in text
-    assert "Back-off restarting failed container payment-service" in text
 
 
 async def test_the_logs_of_a_crashing_pod_are_followed_and_the_run_before_can_be_read(console: Console) -> None:
@@ -191,30 +204,32 @@ async def test_a_server_that_is_gone_makes_everything_stale_and_the_gap_is_writt
 ) -> None:
     await console.declare()
     pods = console.table("pods")
-    before = console.names("pods")
 
     def age() -> int:
-        found = re.search(r"STALE (\d+) s", pods.subtitle_text)
-        return int(found[1]) if found else -1
+        """Seconds; from two minutes on it is counted otherwise."""
+        found = re.search(r"STALE (?:(\d+) s)?", pods.subtitle_text)
+        return int(found[1] or 120) if found else -1
 
     async with lab.fault(fault):
-        await console.until(lambda: age() > 0, "the pods stale, with their age")
-        seen = age()
+        await console.until(lambda: age() > 0, "the pods stale, with their age", SLOW)
+        seen, before = age(), console.names("pods")
         await console.until(lambda: age() > seen, "the age counting")
         assert "live" not in pods.subtitle_text
-        assert console.names("pods") == before
+        assert console.names("pods") == before != []
         await console.says("payment-service")
         cluster = ("pods", "nodes", "workloads", "events", "releases")
-        await console.until(lambda: all(states(console)[name] is State.STALE for name in cluster), "the rest stale")
+        await console.until(
+            lambda: all(states(console)[name] is State.STALE for name in cluster), "the rest stale", SLOW
+        )
         await console.notes(r"^connection to the cluster lost(?! for)")
         await console.notes(r"^api-server ")
 
     await console.until(lambda: states(console) == dict.fromkeys(states(console), State.LIVE), "all live again", SLOW)
-    gap = await console.notes(r"^connection to the cluster lost for \d+ s")
+    gap = await console.notes(r"^connection to the cluster lost for \d+ (s|min)")
     evidence = await console.room.journal.evidence(gap.entry.id)
     assert evidence is not None
     assert evidence["blind_until"] - evidence["blind_from"] >= seen
-    assert "live" in pods.subtitle_text
+    await console.until(lambda: "live" in pods.subtitle_text, "the pods live")
 
 
 async def test_metrics_that_stop_are_told_while_a_rollout_is_followed_to_its_end(
@@ -230,10 +245,8 @@ async def test_metrics_that_stop_are_told_while_a_rollout_is_followed_to_its_end
             SLOW,
         )
         await console.until(lambda: not [name for name in console.names("pods") if "Crash" in name], "no crash left")
-        workloads = console.room.feeds.latest["workloads"].rows.values()
-        (row,) = (row for row in workloads if row.name == "payment-service")
-        assert row.condition == "complete"
-        assert row.images == ("bankingacr.example/payment-service:1.5.1",)
+        await console.until(lambda: deployment(console).condition == "complete", "the rollout complete")
+        assert deployment(console).images == ("bankingacr.example/payment-service:1.5.1",)
         await console.notes(r"^payment-service recovered, 2 of 2 ready", SLOW)
 
         await lab.scale(place, "notification-service", 0)
@@ -260,7 +273,7 @@ async def test_a_namespace_that_does_not_exist_is_told_and_left_for_one_that_doe
     async with opened(options(lab, tmp_path, "no-such-place"), live=False) as console:
         await console.says('namespace "no-such-place" does not exist')
         await console.until(lambda: states(console).get("pods") is State.UNAVAILABLE, "the pods unavailable")
-        assert console.names("pods") == []
+        await console.until(lambda: console.names("pods") == [], "no pods")
 
         await console.press("s")
         await console.on(ChooseScreen)
@@ -287,7 +300,7 @@ async def test_what_a_viewer_may_not_see_is_forbidden_and_everything_else_live(
             partial(_all, console, forbidden, State.FORBIDDEN), "nothing of the cluster may be seen by nobody"
         )
         await console.says("⊘ FORBIDDEN")
-        assert console.names("pods") == []
+        await console.until(lambda: console.names("pods") == [], "no pods")
 
 
 def _all(console: Console, sources: tuple[str, ...], state: State) -> bool:

@@ -215,7 +215,7 @@ async def test_a_drain_lets_go_one_pod_at_a_time_as_the_budget_says(lab: Lab, pl
         assert {f"{place}/{name}" for name in gone} <= set(outcome.evidence["did"]["evicted"])
         assert await on(lab, place, node) == []
         assert (await lab.call("GET", f"{NODES}/{node}"))["spec"]["unschedulable"] is True
-        assert await ready(lab, place)
+        await lab.until(lambda: ready(lab, place), "as many ready pods as before")
 
         _, back = await at.undone(plan)
         assert back.verdict is Verdict.WORKED, back.text
