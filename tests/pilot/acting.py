@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,25 @@ from runbook.playbook import Playbook
 from tests.drill.small_scenario import SMALL
 from tests.pilot.console_harness import WIDE, Console, opened, options_for
 from tui.screens.plan import PlanScreen
+from tui.screens.update import UpdateScreen
 from widgets.deliberation import CALM, SHOWN
 
 QUICK = Playbook(quiet_for=0.2, verify_within=30.0)
 READ = SHOWN + CALM + 0.15
 """Seconds that a careful person takes to read a plan before pressing a key. Not a wait for luck: haste is refused."""
+
+
+async def looked_at(console: Console, screen: PlanScreen | UpdateScreen) -> None:
+    """As a careful person does it: what could be confirmed has been on the screen for a while, and no key was pressed.
+
+    Not a wait for luck: haste is refused.
+    """
+
+    def calm() -> bool:
+        heard, now = screen.deliberation, time.monotonic()
+        return now - heard._shown_at > SHOWN and now - max(heard._pressed, default=0) > CALM
+
+    await console.until(calm, "time to read")
 
 
 @dataclass
@@ -51,7 +66,7 @@ class Person:
 
     async def planned(self) -> PlanScreen:
         screen = await self.console.on(PlanScreen)
-        await self.console.until(lambda: screen.plan is not None, "a plan")
+        await self.console.until(lambda: screen.plan is not None and screen.deliberation._shown_at < inf, "a plan")
         await self.console.pilot.pause()
         return screen
 
@@ -62,7 +77,7 @@ class Person:
         for _ in range(2 * len(plan.warnings)):  # where one is out of sight, the first press brings it there
             if len(screen._read) < len(plan.warnings):
                 await self.console.press("space")
-        await asyncio.sleep(READ)
+        await looked_at(self.console, screen)
 
     async def burst(self, text: str) -> None:
         """As a paste without brackets comes: every character at the same instant, however busy the machine is."""
@@ -90,7 +105,7 @@ class Person:
             screen.query_one("#plan-phrase").focus()
             await self.console.pilot.pause()
             await self.type_slowly(plan.phrase)
-            await asyncio.sleep(CALM + 0.1)
+            await looked_at(self.console, screen)
             await self.console.press("enter")
         else:
             await self.console.press("exclamation_mark")

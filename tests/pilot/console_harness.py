@@ -18,8 +18,7 @@ from textual.screen import Screen
 
 from drill.platform import Running
 from incident.entry import Line
-from tests.pilot.frames import UnwatchedConsole, frame, shown
-from tui.app import WarroomApp
+from tests.pilot.frames import HeardConsole, UnwatchedConsole, frame, shown
 from tui.options import ConsoleOptions
 from tui.room import ControlRoom
 from tui.screens.console import ConsoleScreen
@@ -33,10 +32,17 @@ PATIENCE = 30.0
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
 
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except AssertionError:
+        return False
+
+
 class Console:
     """A console that runs: what it shows, and hands to use it."""
 
-    def __init__(self, app: WarroomApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: HeardConsole, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
 
@@ -67,13 +73,16 @@ class Console:
         return "\n".join(self.lines)
 
     def line(self, part: str) -> str:
-        """The first line of the screen that contains ``part``."""
-        return next(line for line in self.lines if part in line)
+        """The first line of the screen that contains ``part``, which has to be there."""
+        lines = self.lines
+        found = next((line for line in lines if part in line), None)
+        assert found is not None, f"{part!r} is not on the screen\n" + "\n".join(lines)
+        return found
 
     @property
     def told(self) -> list[str]:
-        """Every passing message that is still shown."""
-        return [notification.message for notification in self.app._notifications]
+        """Every passing message since the console was at rest, also those that are not shown any more."""
+        return self.app.heard
 
     @property
     def timeline(self) -> list[Line]:
@@ -119,10 +128,13 @@ class Console:
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object], what: str, limit: float = PATIENCE) -> None:
-        """Wait for a condition, and say what was on the screen when it did not come."""
+        """Wait for a condition, and say what was on the screen when it did not come.
+
+        A `line` that is not there yet is waited for as well.
+        """
         try:
             async with asyncio.timeout(limit):
-                while not condition():  # noqa: ASYNC110  # what is awaited is on a screen, which sets no event
+                while not _holds(condition):  # noqa: ASYNC110  # what is awaited is on a screen, which sets no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
             told = "\n".join(self.told)
@@ -143,9 +155,9 @@ class Console:
         await self.until(seen, f"{part!r} on the screen", limit)
 
     async def tells(self, part: str, limit: float = PATIENCE) -> str:
-        """A passing message with this part."""
+        """The last passing message with this part, which may have passed: a busy machine is looked at too late."""
         await self.until(lambda: any(part in told for told in self.told), f"{part!r} told", limit)
-        return next(told for told in self.told if part in told)
+        return next(told for told in reversed(self.told) if part in told)
 
     async def notes(self, pattern: str, limit: float = PATIENCE) -> Line:
         """A line of the timeline whose text matches."""
@@ -181,6 +193,7 @@ class Console:
         self.desk.timeline.focus()
         await self.press("escape", "end", "1")
         self.app.clear_notifications()
+        self.app.heard.clear()
 
     async def every_pane_live(self) -> None:
         await self.until(lambda: self.app.room is not None and self.app.screen is self.desk, "the console")
@@ -215,7 +228,7 @@ async def opened(
 
     With ``watched`` every frame is rendered; otherwise those that the test looks at, and the last.
     """
-    app = WarroomApp(options) if watched else UnwatchedConsole(options)
+    app = HeardConsole(options) if watched else UnwatchedConsole(options)
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot)
         await console.until(

@@ -13,15 +13,37 @@ from textual import screen as textual_screen
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.strip import Strip
 
 from tests import parsed_once  # noqa: F401 (every app starts quicker)
 from tui.app import WarroomApp
+from tui.options import ConsoleOptions
 
 
-class UnwatchedConsole(WarroomApp):
-    """The console, seen by nobody but who looks at `shown`."""
+class HeardConsole(WarroomApp):
+    """The console; what it tells in passing is kept in ``heard``, because it passes whoever listens."""
+
+    def __init__(self, options: ConsoleOptions) -> None:
+        super().__init__(options)
+        self.heard: list[str] = []
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        self.heard.append(message)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+
+class UnwatchedConsole(HeardConsole):
+    """The same, seen by nobody but who looks at `shown`."""
 
 
 class _Frames(Compositor):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 
 from drill.platform import Running, running
 from drill.world import POD
@@ -27,7 +27,8 @@ from widgets.pods import PodsPane
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STAMP = re.compile(r"\b\d\d:\d\d:\d\d\b")
+STAMP = re.compile(r"\b(?:\d\d:\d\d:\d\d|[A-Z][a-z]{2} \d\d:\d\d)\b")
+"""A time of day; before midnight it was another day's."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -73,27 +74,24 @@ def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def _live(console: Console, pane: str) -> bool:
-    return console.table(pane).freshness.live
+async def every_pane_comes_alive(console: Console) -> None:
+    def shows(pane: str) -> bool:
+        table = console.table(pane)
+        return table.freshness.live and bool(console.names(pane)) and "live" in table.subtitle_text
+
+    for name, key in PANE_KEYS[:-1]:
+        await console.press(key)
+        await console.until(partial(shows, name), f"{name} live, with rows")
+    console.check_inert()
 
 
 # ---------------------------------------------------------------- what is seen
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-async def test_every_pane_comes_alive_and_shows_rows(platform: Running, tmp_path: Path, size: tuple[int, int]) -> None:
-    async with opened(options_for(platform, tmp_path / "warroom.db"), size) as console:
-        for name, key in PANE_KEYS[:-1]:
-            await console.press(key)
-            await console.until(partial(_live, console, name), f"{name} live")
-            assert console.names(name), name
-            assert "live" in console.table(name).subtitle_text
-        console.check_inert()
-
-
-async def test_the_wide_console_shows_all_panes_at_once(console: Console) -> None:
+async def test_the_wide_console_shows_all_panes_at_once_and_every_one_comes_alive(console: Console) -> None:
     for title in ("Pods", "Nodes", "Events", "Services", "Changes", "Timeline", "Log"):
         assert f"─ {title}" in console.text
+    await every_pane_comes_alive(console)
 
 
 async def test_the_narrow_console_shows_one_pane_and_a_tab_for_each(platform: Running, tmp_path: Path) -> None:
@@ -108,6 +106,7 @@ async def test_the_narrow_console_shows_one_pane_and_a_tab_for_each(platform: Ru
 
         await console.press("tab")
         await console.says("─ Events")
+        await every_pane_comes_alive(console)
 
 
 async def test_a_console_that_is_resized_keeps_its_pane_and_its_rows(console: Console) -> None:
@@ -124,10 +123,8 @@ async def test_a_console_that_is_resized_keeps_its_pane_and_its_rows(console: Co
 
 
 async def test_what_crashes_is_first_and_says_how(console: Console) -> None:
-    rows = [line for line in console.lines if "payment-service" in line]
-
-    assert "✗ payment-service" in rows[0]
-    assert "CrashLoopBackOff" in rows[0]
+    await console.until(lambda: "CrashLoopBackOff" in console.line("payment-service"), "crashing, and first")
+    assert "✗ payment-service" in console.line("payment-service")
     pods = console.table("pods")
     assert isinstance(pods, PodsPane)
     first = pods.viewport.rows.window(0, 1)[0][1]
@@ -158,12 +155,12 @@ async def test_enter_shows_the_raw_object_of_the_row_as_of_the_keypress(console:
     view = screen.query_one(DetailView)
     await console.until(lambda: "apiVersion: v1" in view.copy_text(), "the raw object as YAML")
 
+    await console.until(lambda: "BackOff" in view.copy_text(), "its events")
     text = view.copy_text()
     assert row is not None
     assert row.partition("pod ")[2] in text or f"uid: {row}" in text
     assert "kind: Pod" in text
     assert "managedFields" not in text
-    assert "BackOff" in text  # its events
 
     console.table("pods").set_filter("")
     await console.press("escape")
@@ -246,7 +243,9 @@ async def test_a_row_without_pods_says_that_it_has_no_logs(console: Console) -> 
 
 
 async def test_y_copies_the_row_and_the_detail(console: Console) -> None:
-    await console.press("1", "home", "y")
+    await console.press("1", "home")
+    await console.until(lambda: "CrashLoopBackOff" in console.table("pods").row_text(), "it crashed again")
+    await console.press("y")
     await console.until(lambda: "payment-service" in console.app.clipboard, "the row copied")
     assert "CrashLoopBackOff" in console.app.clipboard
     assert "\x1b" not in console.app.clipboard
@@ -336,9 +335,11 @@ async def test_the_help_lists_every_key(console: Console) -> None:
 
 async def test_the_palette_does_what_it_lists(console: Console) -> None:
     await console.press("ctrl+p")
-    await console.on(CommandPalette)
+    palette = await console.on(CommandPalette)
     await console.typed("go to nodes")
     await console.says("Focus the nodes pane")
+    hits = palette.query_one(CommandList)
+    await console.until(lambda: hits.option_count == 1 and hits.highlighted == 0, "nothing else found")
     await console.press("enter")
 
     await console.home()
@@ -349,12 +350,17 @@ async def test_times_are_utc_until_t_is_pressed(console: Console, kolkata: None)
     def banner() -> str:
         return "\n".join(console.lines[:3])
 
+    def back_offs() -> set[str]:
+        """When the events of this kind were, as their pane has it."""
+        return {stamp[0] for line in console.lines if "BackOff" in line and (stamp := STAMP.match(line, 2))}
+
     await console.until(lambda: re.search(r"\d UTC \(local", banner()), "UTC first in the banner")
-    hours = {line[2:10] for line in console.lines if "BackOff" in line and STAMP.match(line[2:10])}
+    hours = back_offs()
     await console.press("t")
     await console.until(lambda: re.search(r"\d local \(\S+ UTC", banner()), "local time first in the banner")
-    moved = {line[2:10] for line in console.lines if "BackOff" in line and STAMP.match(line[2:10])}
+    moved = back_offs()
     assert hours
+    assert moved
     assert not hours & moved
     await console.press("t")
     await console.until(lambda: re.search(r"\d UTC \(local", banner()), "UTC first again")

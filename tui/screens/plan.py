@@ -232,6 +232,7 @@ class PlanScreen(Dialog[None]):
 
     def _plan_void(self, why: str) -> None:
         self._plan = None
+        self.deliberation.shown(float("inf"))
         self.query_one(PlanConfirmation).void()
         self._say(why, QUIET)
 
