@@ -77,16 +77,20 @@ class Verdict(NamedTuple):
     overdue_at: float | None
 
 
+_WELL = Verdict(Health.HEALTHY, None)
+
+
 def summarize(pod: wire.Pod) -> Summary:
     """kubectl's STATUS, READY and RESTARTS of a pod; never raises, whatever is missing."""
     spec, status = pod.spec or wire.PodSpec(), pod.status or wire.PodStatus()
     init_specs, conditions = spec.init_containers or [], status.conditions or []
     phase = status.phase or ""
     word = status.reason or phase
-    if any(c.type == "PodScheduled" and c.reason == "SchedulingGated" for c in conditions):
+    scheduled = _condition(conditions, "PodScheduled")
+    if scheduled is not None and scheduled.reason == "SchedulingGated":
         word = "SchedulingGated"
 
-    sidecars = {c.name for c in init_specs if c.restart_policy == "Always"}
+    sidecars = {c.name for c in init_specs if c.restart_policy == "Always"} if init_specs else frozenset()
     total = len(spec.containers or []) + len(sidecars)
     ready = restarts = sidecar_restarts = 0
     restarted: float | None = None
@@ -113,7 +117,7 @@ def summarize(pod: wire.Pod) -> Summary:
             word = f"Init:{index}/{len(init_specs)}"
         break
 
-    if not initializing or _is_true(conditions, "Initialized"):
+    if not initializing or _says(conditions, "Initialized", "True"):
         restarts, restarted = sidecar_restarts, sidecar_restarted
         running = False
         # Backwards, so that the first container's word wins.
@@ -129,7 +133,7 @@ def summarize(pod: wire.Pod) -> Summary:
                 running = True
                 ready += 1
         if word == "Completed" and running:
-            word = "Running" if _is_true(conditions, "Ready") else "NotReady"
+            word = "Running" if _says(conditions, "Ready", "True") else "NotReady"
 
     if pod.metadata.deletion_timestamp:
         if status.reason == "NodeLost":
@@ -154,19 +158,20 @@ def judge(pod: wire.Pod, summary: Summary, created_at: float, now: float) -> Ver
         return Verdict(Health.DORMANT, None)
     if word == "Unknown":
         return Verdict(Health.DEGRADED, None)
-    if any(not c.ready and _crashed_since(c, now - _CRASH_MEMORY) for c in status.container_statuses or []):
-        # Between two crashes a container runs for a moment; the pod is no healthier for it.
-        return Verdict(Health.FAILING, None)
+    for container in status.container_statuses or ():
+        if not container.ready and _crashed_since(container, now - _CRASH_MEMORY):
+            # Between two crashes a container runs for a moment; the pod is no healthier for it.
+            return Verdict(Health.FAILING, None)
     if word in _STARTING_WORDS or word.startswith("Init:"):
-        unschedulable = any(c.type == "PodScheduled" and c.reason == "Unschedulable" for c in status.conditions or [])
-        if unschedulable:
+        scheduled = _condition(status.conditions or (), "PodScheduled")
+        if scheduled is not None and scheduled.reason == "Unschedulable":
             return Verdict(Health.DEGRADED, None)
         return _until(created_at + SETTLING, now, Health.HEALTHY)
     if word == "SchedulingGated":
         return _until(created_at + SETTLING, now, Health.HEALTHY)
-    if summary.ready < summary.total or _is_false(status.conditions or [], "Ready"):
+    if summary.ready < summary.total or _says(status.conditions or (), "Ready", "False"):
         return Verdict(Health.DEGRADED, None)
-    return Verdict(Health.HEALTHY, None)
+    return _WELL
 
 
 def _until(limit: float, now: float, meanwhile: Health) -> Verdict:
@@ -196,9 +201,14 @@ def _crashed_since(container: wire.ContainerStatus, since: float) -> bool:
     return (wire.instant(last.terminated.finished_at) or 0.0) >= since
 
 
-def _is_true(conditions: Sequence[wire.Condition], kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in conditions)
+def _says(conditions: Sequence[wire.Condition], kind: str, status: str) -> bool:
+    condition = _condition(conditions, kind)
+    return condition is not None and condition.status == status
 
 
-def _is_false(conditions: Sequence[wire.Condition], kind: str) -> bool:
-    return any(c.type == kind and c.status == "False" for c in conditions)
+def _condition(conditions: Sequence[wire.Condition], kind: str) -> wire.Condition | None:
+    """The condition of that type, of which an object has one at most. A plain loop: every pod is asked thrice."""
+    for condition in conditions:
+        if condition.type == kind:
+            return condition
+    return None

@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -238,10 +238,14 @@ class Reflector(Generic[RowT]):
         self.part.listed(rows, unreadable)
         self.part.live()
 
-    async def _build(self, page: wire.Page, rows: dict[str, RowT], unreadable: dict[str, str]) -> None:
+    async def _build(self, page: wire.Page[Any], rows: dict[str, RowT], unreadable: dict[str, str]) -> None:
         breath = time.perf_counter() + self.pace.breath
-        for raw in page.items or ():
-            self._take(raw, rows, unreadable)
+        make = self._kind.row
+        for item in page.items or ():
+            thing = self._readable(item, unreadable) if isinstance(item, msgspec.Raw) else item
+            row = None if thing is None else make(thing)
+            if row is not None:
+                rows[thing.metadata.uid] = row
             if time.perf_counter() > breath:
                 await asyncio.sleep(0)
                 breath = time.perf_counter() + self.pace.breath
@@ -251,22 +255,22 @@ class Reflector(Generic[RowT]):
             self._kind.path(self.namespace), query, accept=self._kind.accept, timeout=self.pace.list_timeout
         )
 
-    def _page(self, body: bytes) -> wire.Page:
+    def _page(self, body: bytes) -> wire.Page[Any]:
+        """A page with its objects read; with all of them raw where there is one that cannot be."""
+        with suppress(msgspec.DecodeError):
+            return wire.page_decoder(self._kind.wire).decode(body)
         try:
-            return _page_decoder.decode(body)
+            return wire.page_decoder(msgspec.Raw).decode(body)
         except msgspec.DecodeError as error:
             raise BadAnswer(f"the list of {self._kind.resource} is not one: {error}") from error
 
-    def _take(self, raw: msgspec.Raw, rows: dict[str, RowT], unreadable: dict[str, str]) -> None:
+    def _readable(self, raw: msgspec.Raw, unreadable: dict[str, str]) -> Any:
         try:
-            thing = self._decoders[self._kind.wire].decode(raw)
-            row = self._kind.row(thing)
+            return self._decoders[self._kind.wire].decode(raw)
         except msgspec.DecodeError as error:
             key, who = self._who(raw, error)
             unreadable[key] = who
-            return
-        if row is not None:
-            rows[thing.metadata.uid] = row
+            return None
 
     def _who(self, raw: msgspec.Raw, error: msgspec.DecodeError) -> tuple[str, str]:
         try:
@@ -383,6 +387,5 @@ class Reflector(Generic[RowT]):
             self.part.live()
 
 
-_page_decoder = msgspec.json.Decoder(wire.Page)
 _line_decoder = msgspec.json.Decoder(wire.WatchLine)
 _anything = msgspec.json.Decoder(wire.Anything)

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -147,7 +148,7 @@ class _Measured(NamedTuple):
 
 def _nodes(body: bytes) -> _Measured:
     began = time.thread_time()
-    items = _items(body, _node_decoder)
+    items = _items(body, wire.NodeMetrics)
     usages = (
         Usage(
             namespace="",
@@ -164,7 +165,7 @@ def _nodes(body: bytes) -> _Measured:
 
 def _pods(body: bytes) -> _Measured:
     began = time.thread_time()
-    items = _items(body, _pod_decoder)
+    items = _items(body, wire.PodMetrics)
     usages = (
         Usage(
             namespace=sys.intern(item.metadata.namespace),
@@ -191,21 +192,18 @@ def _longest_window(windows: Iterable[str | None]) -> float:
     )
 
 
-def _items(body: bytes, decoder: msgspec.json.Decoder[WireT]) -> list[WireT]:
+def _items(body: bytes, kind: type[WireT]) -> list[WireT]:
     """The readable items; one that is not is said in the log and left out."""
+    with suppress(msgspec.DecodeError):
+        return wire.page_decoder(kind).decode(body).items or []
     try:
-        raws = _page_decoder.decode(body).items or []
+        raws = wire.page_decoder(msgspec.Raw).decode(body).items or []
     except msgspec.DecodeError as error:
         raise BadAnswer(f"metrics.k8s.io does not answer a list: {error}") from error
     items = []
     for raw in raws:
         try:
-            items.append(decoder.decode(raw))
+            items.append(msgspec.json.decode(raw, type=kind))
         except msgspec.DecodeError as error:
             log.warning("cannot read one of the metrics: %s", error)
     return items
-
-
-_page_decoder = msgspec.json.Decoder(wire.Page)
-_node_decoder = msgspec.json.Decoder(wire.NodeMetrics)
-_pod_decoder = msgspec.json.Decoder(wire.PodMetrics)

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+ItemT = TypeVar("ItemT")
 
 
 class OwnerReference(Struct, rename="camel", gc=False):
@@ -55,11 +59,21 @@ class PageMeta(Struct, frozen=True, gc=False, rename={"resource_version": "resou
     next_page: str | None = None
 
 
-class Page(Struct):
-    """One page of a list; its items are decoded one by one, so that one bad object spoils only itself."""
+class Page(Struct, Generic[ItemT]):
+    """One page of a list. Where an item cannot be read, the page is read again with `Raw` ones: it spoils only itself."""
 
     metadata: PageMeta = PageMeta()
-    items: list[Raw] | None = None
+    items: list[ItemT] | None = None
+
+
+_pages: dict[Any, Decoder[Page[Any]]] = {}
+
+
+def page_decoder(item: Any) -> Decoder[Page[Any]]:
+    """The one decoder of pages of these structs, or of `Raw`."""
+    if item not in _pages:
+        _pages[item] = Decoder(Page[item])
+    return _pages[item]
 
 
 class WatchLine(Struct):
@@ -289,15 +303,20 @@ class ContainerMetrics(Struct):
     usage: Measured = Measured()
 
 
+class Named(Struct, frozen=True, gc=False):
+    name: str = ""
+    namespace: str = ""
+
+
 class NodeMetrics(Struct):
-    metadata: Meta = Meta()
+    metadata: Named = Named()
     timestamp: str | None = None
     window: str | None = None  # a Go duration
     usage: Measured = Measured()
 
 
 class PodMetrics(Struct):
-    metadata: Meta = Meta()
+    metadata: Named = Named()
     timestamp: str | None = None
     window: str | None = None
     containers: list[ContainerMetrics] | None = None
