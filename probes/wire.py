@@ -60,7 +60,7 @@ class PageMeta(Struct, frozen=True, gc=False, rename={"resource_version": "resou
 
 
 class Page(Struct, Generic[ItemT]):
-    """One page of a list. Where an item cannot be read, the page is read again with `Raw` ones: it spoils only itself."""
+    """One page of a list. Where an item cannot be read, it is read again with `Raw` ones: one spoils only itself."""
 
     metadata: PageMeta = PageMeta()
     items: list[ItemT] | None = None
