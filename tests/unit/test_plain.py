@@ -71,9 +71,9 @@ def test_what_is_hidden_becomes_visible(text: str, shown: str) -> None:
 
 def test_a_megabyte_costs_what_a_line_costs() -> None:
     message = "\u202e\x1b[2J" * 250_000
-    began = time.perf_counter()
+    began = time.thread_time()
     shown = plain(message)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5  # all of it would take many times that
     assert len(shown) == 512
     assert shown.endswith("…")
 
