@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from incident.templates import UPDATE_FIELDS, VALUE_LIMIT, TemplateError, render, rendered
+from incident.templates import TIME_LIMIT, UPDATE_FIELDS, VALUE_LIMIT, TemplateError, render, rendered
 
 VALUES: dict[str, Any] = {
     "incident_id": "INC-20261123-1402-ab3f",
@@ -95,7 +96,16 @@ def test_a_loop_that_prints_too_much_is_stopped() -> None:
 
 def test_loops_in_loops_are_stopped_after_a_while() -> None:
     source = "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}" + "{% endfor %}" * 3
-    assert "seconds" in refusal(source)
+    assert f"it takes more than {TIME_LIMIT:g} s" in refusal(source)
+
+
+def test_a_machine_that_stands_still_meanwhile_is_no_fault_of_the_template() -> None:
+    class Stalled:
+        def __str__(self) -> str:
+            time.sleep(TIME_LIMIT + 0.1)
+            return "late"
+
+    assert render("{{ impact }}\n{{ status }}", VALUES | {"impact": Stalled()}) == "late\nMITIGATING"
 
 
 def test_a_template_of_a_megabyte_is_not_read() -> None:
