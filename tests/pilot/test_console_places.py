@@ -84,7 +84,9 @@ async def test_another_namespace_or_all_of_them_or_none_that_exists_is_never_sho
     )
     await console.says("no-such-place")
     await console.says("does not exist")
-    assert "✓" not in "\n".join(line[:124] for line in console.lines[4:20])  # no empty healthy pane
+    await console.until(
+        lambda: "✓" not in "\n".join(line[:124] for line in console.lines[4:20]), "no empty healthy pane"
+    )
 
 
 async def test_a_user_who_may_not_read_is_told_verb_and_resource_where_it_is_missing_and_sees_nothing_of_the_other(
@@ -96,9 +98,9 @@ async def test_a_user_who_may_not_read_is_told_verb_and_resource_where_it_is_mis
     assert "viewer" in detail
     await until_state(console, "pods", State.LIVE)
     await console.says("FORBIDDEN")
-    assert "CrashLoopBackOff" in console.text
+    await console.says("CrashLoopBackOff")
     # The commits are from this machine: they are still there.
-    assert any("payments:" in name for name in console.names("changes"))
+    await console.until(lambda: any("payments:" in name for name in console.names("changes")), "the commits")
 
     await choose(console, "c", "nobody")
     for pane, resource in (("pods", "pods"), ("nodes", "nodes"), ("events", "events")):
@@ -108,7 +110,7 @@ async def test_a_user_who_may_not_read_is_told_verb_and_resource_where_it_is_mis
         assert "nobody" in detail
         assert console.names(pane) == []
     await console.says("cannot list")
-    assert console.text.count("FORBIDDEN") >= 4
+    await console.until(lambda: console.text.count("FORBIDDEN") >= 4, "the refusals of every pane")
     assert "payment-service-" not in console.text
     assert "0 of 0" not in console.text
     await console.until(lambda: "unhealthy" not in "\n".join(console.lines[:3]), "no count where nothing is known")
@@ -128,7 +130,7 @@ async def test_a_user_who_may_not_read_is_told_verb_and_resource_where_it_is_mis
     await console.every_pane_live()
     await choose(console, "s", "banking-platform-prod")
     await console.says("✗ payment-service")
-    assert "FORBIDDEN" not in console.text
+    await console.until(lambda: "FORBIDDEN" not in console.text, "no refusal any more")
 
 
 async def test_an_incident_is_not_told_that_the_other_place_recovered(console: Console) -> None:
@@ -196,7 +198,9 @@ async def test_a_kubeconfig_that_changes_is_read_again_for_the_next_switch(
     file.write_text(json.dumps(document))
     async with opened(options_for(platform, store, kubeconfig=str(file))) as console:
         document["contexts"].append({"name": "brand-new", "context": document["contexts"][0]["context"]})
-        file.write_text(json.dumps(document))
+        newer = tmp_path / "newer"
+        newer.write_text(json.dumps(document))
+        newer.replace(file)  # at once: it may be read at any time
         await choose(console, "c", "brand-new")
         await console.every_pane_live()
         assert console.room.session.cluster is not None
