@@ -126,8 +126,6 @@ async def test_rendering_leaves_the_loop_alone() -> None:
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(tick())
-    assert (
-        await rendered("{% for a in range(1000) %}{% for b in range(50) %}{% endfor %}{% endfor %}ok", VALUES) == "ok"
-    )
+    assert await rendered("{% for a in range(1000) %}{% for b in range(5) %}{% endfor %}{% endfor %}ok", VALUES) == "ok"
     beside.cancel()
     assert ticks > 1
