@@ -9,6 +9,7 @@ import asyncio
 import base64
 import itertools
 import json
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from aiohttp import web
 from probes.cluster import Cluster
 from probes.errors import ProbeError
 from probes.freshness import Snapshot, State
+from tests.unit.loopback_api import keep
 
 RowT = TypeVar("RowT")
 
@@ -85,6 +87,7 @@ class ApiServer:
         self._uids = itertools.count(1)
         self._runner: web.AppRunner | None = None
         self._port = 0
+        self._kept: socket.socket | None = None
 
     # ------------------------------------------------------------ running
 
@@ -93,10 +96,9 @@ class ApiServer:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        assert site._server is not None
-        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_port=True).start()
+        self._port = self._runner.addresses[0][1]
+        self._kept = self._kept or keep(self._port)
         self.url = f"http://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:
@@ -106,6 +108,12 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def end(self) -> None:
+        """As `stop`; it does not come back."""
+        await self.stop()
+        if self._kept is not None:
+            self._kept.close()
 
     def kubeconfig(self, directory: Path, user: dict[str, Any] | None = None, **cluster: Any) -> str:
         path = directory / "kubeconfig"
@@ -254,7 +262,7 @@ async def api_server() -> AsyncIterator[ApiServer]:
     try:
         yield server
     finally:
-        await server.stop()
+        await server.end()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,11 +29,19 @@ async def serving(handler: Handler, *, port: int = 0) -> AsyncIterator[int]:
     application.router.add_get("/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", port, reuse_port=True).start()
     try:
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def keep(port: int) -> socket.socket:
+    """As long as this is open nobody else gets the port, also while nobody listens there: who comes is refused."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind(("127.0.0.1", port))
+    return holder
 
 
 @asynccontextmanager

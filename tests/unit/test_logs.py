@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from probes.log_lines import MOST_TEXT, LogLine, Seen, merged, parse, pieces
 from probes.logs import Inbox, LogSource, read_once
-from tests.unit.loopback_api import connected, refusal, serving
+from tests.unit.loopback_api import connected, keep, refusal, serving
 
 T = 1_800_000_000.0
 
@@ -433,6 +433,7 @@ async def test_a_server_that_dies_and_returns_is_two_visible_lines(tmp_path: Pat
         await stack.enter_async_context(asyncio.timeout(60))
         server = AsyncExitStack()
         port = await server.enter_async_context(serving(kubelet.answer))
+        stack.enter_context(keep(port))
         cluster = await stack.enter_async_context(connected(port, tmp_path))
         reader = Reader(LogSource(cluster, "bank", [("payment-1", "app")]))
         await reader.has("before")
