@@ -82,8 +82,14 @@ class Drill:
         return max(self.platform.health.patience()[0] for _ in range(8))
 
 
-async def test_at_the_first_look_the_database_is_at_its_limit_and_its_services_suffer() -> None:
-    drill = Drill()
+@pytest.fixture(scope="module")
+def first_look() -> Drill:
+    """Tests only look at this one."""
+    return Drill()
+
+
+async def test_at_the_first_look_the_database_is_at_its_limit_and_its_services_suffer(first_look: Drill) -> None:
+    drill = first_look
     now = drill.platform.clock.now
 
     assert [drill.database.load_percent(now - 60.0 * ago) for ago in range(22)] == [100.0] * 22
@@ -105,8 +111,8 @@ async def test_at_the_first_look_the_database_is_at_its_limit_and_its_services_s
     assert "Timeout" not in await drill.log("statement-render")
 
 
-async def test_what_led_to_it_is_there_to_be_found() -> None:
-    drill = Drill()
+async def test_what_led_to_it_is_there_to_be_found(first_look: Drill) -> None:
+    drill = first_look
     (blocker,) = drill.database.sessions.blocking()
     requests = drill.database.sessions.requests()
     operations = [event.operation for event in drill.estate.part.activity]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -199,35 +200,38 @@ async def test_a_target_is_free_again_when_its_act_has_ended() -> None:
 # Between the plan and its confirmation
 
 MEANWHILE: dict[str, Callable[[Desk], object]] = {
-    "deleted": lambda at: at.drop("deployments", NAME),
-    "deleted and created again": lambda at: at.recreate("deployments", NAME),
     "scaled": lambda at: at.change("deployments", NAME, replicas=5),
     "rolled out": lambda at: at.change("deployments", NAME, template=_other_template(at)),
+    "deleted and created again": lambda at: at.recreate("deployments", NAME),
     "paused": lambda at: at.change("deployments", NAME, paused=True),
+    "deleted": lambda at: at.drop("deployments", NAME),
 }
 
 
-@pytest.mark.parametrize("what", MEANWHILE)
-async def test_what_somebody_else_did_meanwhile_voids_the_plan(what: str) -> None:
+async def test_what_somebody_else_did_meanwhile_voids_the_plan() -> None:
     async with village() as at:
-        plan = await at.plan("restart", aim(at))
-        MEANWHILE[what](at)
-        assert isinstance(await refused(at, plan), Changed)
-        (entry,) = at.book.entries
-        assert entry.text.startswith(f"Restart deployment/{NAME}\nrefused: ")
-        assert (entry.level, entry.refers_to) == ("warn", None)
+        for number, what in enumerate(MEANWHILE, 1):
+            at.change("deployments", NAME, paused=False)
+            plan = await at.plan("restart", aim(at))
+            MEANWHILE[what](at)
+            assert isinstance(await refused(at, plan), Changed), what
+            assert len(at.book.entries) == number
+            entry = at.book.entries[-1]
+            assert entry.text.startswith(f"Restart deployment/{NAME}\nrefused: "), what
+            assert (entry.level, entry.refers_to) == ("warn", None)
 
 
-@pytest.mark.parametrize("what", MEANWHILE)
-async def test_what_somebody_else_does_at_the_very_last_moment_is_left_as_they_made_it(what: str) -> None:
+async def test_what_somebody_else_does_at_the_very_last_moment_is_left_as_they_made_it() -> None:
     async with village() as at:
-        plan = await at.plan("restart", aim(at))
-        at.before_write(lambda: MEANWHILE[what](at))
-        outcome = await at.ended(await at.confirm(plan))
-        assert (outcome.verdict, outcome.sent) == (Verdict.REFUSED, False)
-        assert len(at.writes) == 1  # it asked, with a precondition, and the server said no
-        found = [one for one in at.all("deployments") if one["metadata"]["name"] == NAME]
-        assert not [one for one in found if "warroom/act" in one["metadata"].get("annotations", {})]
+        for number, happens in enumerate(MEANWHILE.values(), 1):
+            at.change("deployments", NAME, paused=False)
+            plan = await at.plan("restart", aim(at))
+            at.before_write(partial(happens, at))
+            outcome = await at.ended(await at.confirm(plan))
+            assert (outcome.verdict, outcome.sent) == (Verdict.REFUSED, False)
+            assert len(at.writes) == number  # it asked, with a precondition, and the server said no
+            found = [one for one in at.all("deployments") if one["metadata"]["name"] == NAME]
+            assert not [one for one in found if "warroom/act" in one["metadata"].get("annotations", {})]
 
 
 async def test_a_status_that_moves_does_not_void_a_plan() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from drill import pods, statuses
 from drill.deployments import REVISION
@@ -26,6 +27,7 @@ from drill.platform import Platform, running
 from drill.podlogs import LogOptions
 from drill.scenario import load, names, seconds
 from drill.world import DEPLOYMENT, NODE, POD, REPLICA_SET, SECRET
+from tests.drill.small_scenario import SMALL, SMALL_FILE
 from tui.settings import Settings
 
 Json = dict[str, Any]
@@ -76,9 +78,13 @@ def set_image(platform: Platform, name: str, image: str) -> None:
 # The scenario, as it is at the first look
 
 
-def test_the_payment_release_looks_at_once_as_if_it_had_been_going_on_for_twenty_minutes() -> None:
-    platform = Platform()
+@pytest.fixture(scope="module")
+def platform() -> Platform:
+    """The scenario, on a clock that stands. Tests only look at this one."""
+    return Platform()
 
+
+def test_the_payment_release_looks_at_once_as_if_it_had_been_going_on_for_twenty_minutes(platform: Platform) -> None:
     everything = platform.store.list(POD, PROD)
     assert len(everything) == 41
     sick = sorted(pods.labels(pod)[NAME] for pod in everything if not pods.is_ready(pod))
@@ -102,8 +108,7 @@ def test_the_payment_release_looks_at_once_as_if_it_had_been_going_on_for_twenty
     assert batch["spec"]["unschedulable"] is True
 
 
-def test_its_release_has_twelve_revisions_of_which_one_is_deployed() -> None:
-    platform = Platform()
+def test_its_release_has_twelve_revisions_of_which_one_is_deployed(platform: Platform) -> None:
     history = {}
     for secret in platform.store.list(SECRET, PROD):
         release = decode(secret["data"]["release"])
@@ -130,8 +135,7 @@ def test_its_release_has_twelve_revisions_of_which_one_is_deployed() -> None:
     assert images == ["bankingacr.azurecr.io/payment-service:1.5.0"]
 
 
-def test_its_events_are_those_of_the_last_hour_with_counts() -> None:
-    platform = Platform()
+def test_its_events_are_those_of_the_last_hour_with_counts(platform: Platform) -> None:
     events = platform.store.list(EVENT)
     reasons = {event["reason"] for event in events}
     assert {"BackOff", "Unhealthy", "ScalingReplicaSet", "Pulled", "Started", "EvictionThresholdMet"} <= reasons
@@ -176,8 +180,7 @@ def test_a_restart_does_not_heal_it() -> None:
 # Metrics and logs
 
 
-def test_metrics_show_the_hot_node_and_leave_out_what_does_not_run() -> None:
-    platform = Platform()
+def test_metrics_show_the_hot_node_and_leave_out_what_does_not_run(platform: Platform) -> None:
     metrics = platform.metrics
 
     nodes = {item["metadata"]["name"]: item["usage"] for item in metrics.nodes()}
@@ -199,8 +202,7 @@ async def read(platform: Platform, pod: Json, **options: Any) -> str:
     return b"".join([chunk async for chunk in logs(pod, LogOptions(container, **options))]).decode()
 
 
-async def test_a_crashed_pods_log_ends_in_the_pool_timeout_and_so_does_the_previous_one() -> None:
-    platform = Platform()
+async def test_a_crashed_pods_log_ends_in_the_pool_timeout_and_so_does_the_previous_one(platform: Platform) -> None:
     pod = pods_of(platform, "payment-service")[0]
     for previous in (False, True):
         text = await read(platform, pod, previous=previous)
@@ -209,8 +211,7 @@ async def test_a_crashed_pods_log_ends_in_the_pool_timeout_and_so_does_the_previ
         assert text.rstrip().endswith("Program.cs:line 23")
 
 
-async def test_a_log_says_the_same_twice_and_its_tail_is_its_end() -> None:
-    platform = Platform()
+async def test_a_log_says_the_same_twice_and_its_tail_is_its_end(platform: Platform) -> None:
     pod = pods_of(platform, "account-service")[0]
     whole = await read(platform, pod, timestamps=True)
     assert whole == await read(platform, pod, timestamps=True)
@@ -232,8 +233,7 @@ async def test_the_gateways_log_complains_about_payments_only_while_they_were_do
     assert complaints[-1] < platform.clock.stamp(platform.clock.now - 540)
 
 
-async def test_a_container_that_never_ran_before_has_no_previous_log() -> None:
-    platform = Platform()
+async def test_a_container_that_never_ran_before_has_no_previous_log(platform: Platform) -> None:
     with pytest.raises(statuses.ApiError, match="previous terminated container"):
         await read(platform, pods_of(platform, "account-service")[0], previous=True)
 
@@ -255,7 +255,7 @@ async def test_a_followed_log_goes_on_and_ends_with_its_container() -> None:
 # Running
 
 
-async def test_its_files_are_private_complete_and_gone_afterwards(tmp_path: Path) -> None:
+async def test_its_files_are_private_complete_read_by_the_console_and_gone_afterwards(tmp_path: Path) -> None:
     async with running(directory=tmp_path) as told:
         (directory,) = files(tmp_path)
         assert mode(directory) == 0o700
@@ -267,18 +267,15 @@ async def test_its_files_are_private_complete_and_gone_afterwards(tmp_path: Path
         assert settings["cluster"]["namespaces"] == [PROD]
         assert "timeline" not in settings
         assert (told.title, told.severity) == ("Payments failing for web and app", 2)
+        read = await asyncio.to_thread(Settings.load, told.config)
+        assert read.cluster.context == "drill-prod"
+        assert [endpoint.url for endpoint in read.endpoints] == [told.urls["api"], told.urls["login"]]
     assert files(tmp_path) == []
 
 
-async def test_the_console_accepts_its_settings_file() -> None:
-    async with running() as told:
-        settings = await asyncio.to_thread(Settings.load, told.config)
-        assert settings.cluster.context == "drill-prod"
-        assert [endpoint.url for endpoint in settings.endpoints] == [told.urls["api"], told.urls["login"]]
-
-
 async def test_its_checkout_is_a_repository_with_the_scenarios_commits(tmp_path: Path) -> None:
-    async with running(directory=tmp_path) as told:
+    scenario = load("payment-release")
+    async with running(replace(SMALL, commits=scenario.commits), directory=tmp_path) as told:
         checkout = tomllib.loads(told.config.read_text())["git"]["checkout"]
         git = await asyncio.create_subprocess_exec(
             *("git", "-C", checkout, "log", "--format=%s", "--since=2 hours ago"), stdout=asyncio.subprocess.PIPE
@@ -286,11 +283,7 @@ async def test_its_checkout_is_a_repository_with_the_scenarios_commits(tmp_path:
         output, _ = await git.communicate()
         subjects = output.decode().splitlines()
     assert "payments: raise pool timeout" in subjects
-    assert len(subjects) == sum(at > -7200 for at in offsets())
-
-
-def offsets() -> list[float]:
-    return [seconds(commit.at) for commit in load("payment-release").commits]
+    assert len(subjects) == sum(seconds(commit.at) > -7200 for commit in scenario.commits)
 
 
 async def test_the_health_endpoints_answer_over_http_and_turn_when_the_release_is_rolled_back() -> None:
@@ -336,7 +329,7 @@ async def test_a_pod_of_a_big_cluster_is_replaced_like_any_other() -> None:
 
 
 async def test_a_platform_that_is_stopped_twice_or_never_started_leaves_nothing(tmp_path: Path) -> None:
-    platform = Platform(directory=tmp_path)
+    platform = Platform(SMALL, directory=tmp_path)
     await platform.stop()
     await platform.start()
     await platform.stop()
@@ -372,9 +365,9 @@ async def served(temporary: Path, *arguments: str) -> AsyncIterator[tuple[asynci
 async def test_the_program_says_where_it_is_and_leaves_nothing_when_it_is_told_to_stop(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    async with served(tmp_path) as (process, told):
+    async with served(tmp_path, "--scenario", str(SMALL_FILE)) as (process, told):
         assert set(told) >= {"kubeconfig", "config", "urls", "incident", "scenario", "good", "control"}
-        assert told["incident"] == {"title": "Payments failing for web and app", "severity": 2}
+        assert told["incident"] == {"title": "Payments failing", "severity": 2}
         assert mode(Path(told["kubeconfig"])) == 0o600
         process.send_signal(number)
         output, errors = await process.communicate()
@@ -385,7 +378,7 @@ async def test_the_program_says_where_it_is_and_leaves_nothing_when_it_is_told_t
 
 
 async def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
-    async with served(tmp_path, "--with-parent") as (process, _):
+    async with served(tmp_path, "--with-parent", "--scenario", str(SMALL_FILE)) as (process, _):
         assert process.stdin is not None
         process.stdin.close()
         assert await process.wait() == 0
