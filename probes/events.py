@@ -146,12 +146,14 @@ def _row(
     reporter: str | None,
 ) -> Event:
     about = regarding or wire.Regarding()
-    created = wire.instant(meta.creation_timestamp)
-    known = [at for at in map(wire.instant, times) if at is not None]
-    first = min(known, default=created or 0.0)
-    last = max(known, default=created or 0.0)
+    known = [at for at in [wire.instant(text) for text in times if text] if at is not None]
+    if not known:
+        known = [wire.instant(meta.creation_timestamp) or 0.0]
+    first, last = (known[0], known[0]) if len(known) == 1 else (min(known), max(known))
+    count = count or 1
     if series is not None:
         last = max(last, wire.instant(series.last_observed_time) or 0.0)
+        count = max(count, series.count or 0)
     text = message or ""
     return Event(
         uid=meta.uid,
@@ -163,7 +165,7 @@ def _row(
         object_name=sys.intern(about.name or ""),
         object_uid=sys.intern(about.uid or ""),
         message=text if len(text) <= _MOST_MESSAGE else text[:_MOST_MESSAGE] + "…",
-        count=max((series.count if series is not None else None) or 0, count or 0, 1),
+        count=max(count, 1),
         first_at=first,
         last_at=last,
         reporter=sys.intern(reporter or ""),

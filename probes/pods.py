@@ -88,10 +88,12 @@ def owner_of(meta: wire.Meta) -> Owner | None:
 
     A Deployment names its ReplicaSets NAME-HASH and labels their pods ``pod-template-hash=HASH``.
     """
-    references = meta.owner_references or []
-    reference = next((r for r in references if r.controller), references[0] if references else None)
-    if reference is None:
+    references = meta.owner_references
+    if not references:
         return None
+    reference = references[0]
+    if not reference.controller:
+        reference = next((r for r in references if r.controller), reference)
     if reference.kind == "ReplicaSet":
         ending = "-" + (meta.labels or {}).get("pod-template-hash", "")
         if len(ending) > 1 and reference.name.endswith(ending):
@@ -133,18 +135,28 @@ def _container(spec: wire.ContainerSpec, status: wire.ContainerStatus | None, ro
     if status is None:
         return Container(name=name, role=role, image=image, ready=False, state="")
     state = status.state or wire.ContainerState()
+    last = status.last_state.terminated if status.last_state is not None else None
     word, reason, message = "", "", ""
     exit_code: int | None = None
     started_at: float | None = None
     if state.running is not None:
         word, started_at = "running", wire.instant(state.running.started_at)
+        if last is None:  # nearly every container; the rest of this is three times the work
+            return Container(
+                name=name,
+                role=role,
+                image=image,
+                ready=status.ready,
+                state=word,
+                restarts=status.restart_count,
+                started_at=started_at,
+            )
     elif state.terminated is not None:
         ended = state.terminated
         word, reason, message, exit_code = "terminated", ended.reason or "", ended.message or "", ended.exit_code
         started_at = wire.instant(ended.started_at)
     elif state.waiting is not None:
         word, reason, message = "waiting", state.waiting.reason or "", state.waiting.message or ""
-    last = status.last_state.terminated if status.last_state is not None else None
     return Container(
         name=name,
         role=role,
@@ -173,6 +185,8 @@ def _message(word: str, status: wire.PodStatus, containers: tuple[Container, ...
     """The text that explains the word: the pod's own, else of the container that gave it, else of its scheduling."""
     if status.message:
         return _short(status.message)
+    if word == "Running":
+        return ""
     bare = word.removeprefix("Init:")
     for container in containers:
         if container.message and container.reason == bare:
