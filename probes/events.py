@@ -7,7 +7,7 @@ events about the same object with the same reason and message (a new one per ret
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
 from typing import Final
@@ -50,7 +50,7 @@ class Fold:
     def __init__(self) -> None:
         self._rows: dict[str, Event] = {}
         self._singles: Mapping[str, Event] = {}
-        self._groups: dict[_Same, dict[str, Event]] = {}
+        self._groups: dict[_Same, list[Event]] = {}
         self._shown: dict[_Same, Event] = {}
 
     @property
@@ -68,11 +68,15 @@ class Fold:
             if old is not None:
                 same = _same(old)
                 touched.add(same)
-                self._groups.get(same, {}).pop(key, None)
+                self._groups[same].remove(old)
             if new is not None:
                 same = _same(new)
                 touched.add(same)
-                self._groups.setdefault(same, {})[key] = new
+                members = self._groups.get(same)
+                if members is None:
+                    self._groups[same] = [new]
+                else:
+                    members.append(new)
         self._singles = now
         gone: set[str] = set()
         fresh: dict[str, Event] = {}
@@ -80,13 +84,12 @@ class Fold:
             shown = self._shown.pop(same, None)
             if shown is not None:
                 gone.add(shown.key)
-            members = self._groups.get(same)
+            members = self._groups[same]
             if members:
-                folded = _folded(members.values())
-                self._shown[same] = folded
-                fresh[folded.key] = folded
+                folded = self._shown[same] = _folded(members)
+                fresh[folded.uid] = folded
             else:
-                self._groups.pop(same, None)
+                del self._groups[same]
         if touched:
             # Copied whole, which is quick; asking 10,000 events for their keys at every news is not.
             rows = self._rows.copy()
@@ -184,9 +187,9 @@ def _same(event: Event) -> _Same:
     )
 
 
-def _folded(members: Collection[Event]) -> Event:
+def _folded(members: Sequence[Event]) -> Event:
     if len(members) == 1:
-        return next(iter(members))
+        return members[0]
     events = sorted(members, key=lambda event: (event.first_at, event.uid))
     return replace(
         events[0],
