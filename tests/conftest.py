@@ -31,6 +31,8 @@ sys.dont_write_bytecode = False
 TESTS = Path(__file__).parent
 LONGEST = ("faults", "drill", "pilot", "unit", "live")
 """Directories in the order in which their files are begun: those of the first take longest for each test."""
+WHOLE = ("test_play_", "test_one_incident", "test_plan_", "test_console_")
+"""How the names of files begin in which a person sits at a whole console for minutes: these come before all others."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -55,8 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A long file that is begun last keeps one worker busy while the others have nothing to do."""
     sizes = Counter(item.path for item in items)
 
-    def turn(item: pytest.Item) -> tuple[int, int, str]:
+    def turn(item: pytest.Item) -> tuple[int, int, int, str]:
         directory = item.path.parent.name
-        return LONGEST.index(directory) if directory in LONGEST else -1, -sizes[item.path], str(item.path)
+        whole = next((at for at, name in enumerate(WHOLE) if item.path.name.startswith(name)), len(WHOLE))
+        place = LONGEST.index(directory) if directory in LONGEST else -1
+        return whole, place, -sizes[item.path], str(item.path)
 
     items.sort(key=turn)

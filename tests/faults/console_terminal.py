@@ -18,7 +18,7 @@ from types import TracebackType
 from tests.warm_program import start
 
 ROWS, COLUMNS = 55, 200
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until something that was waited for is given up."""
 
 _ESCAPES = re.compile(

@@ -26,7 +26,7 @@ from tui.settings import Settings
 from widgets.table import TablePane
 
 WIDE, NARROW = (200, 55), (80, 24)
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a condition is given up; a busy machine may need some of them."""
 
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])

@@ -17,7 +17,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.strip import Strip
 
-from tests import parsed_once  # noqa: F401 (every app starts quicker)
+from tests import parsed_once, settled  # noqa: F401 (every app starts quicker, and keys are heard)
 from tui.app import WarroomApp
 from tui.options import ConsoleOptions
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Container, Health, Owner, Pod
-from tests import parsed_once  # noqa: F401 (every app starts quicker)
+from tests import parsed_once, settled  # noqa: F401 (every app starts quicker, and keys are heard)
 from widgets.table import TablePane
 
 NOW = 1_795_443_644.0  # Mon 23 Nov 2026, 14:20:44 UTC

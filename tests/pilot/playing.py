@@ -43,7 +43,7 @@ from tui.settings import Settings, TimelineSettings
 from widgets.tick import Tick
 
 Json = dict[str, Any]
-SOON = 60.0
+SOON = 120.0
 """Seconds of the wall until an act has its verdict, or the platform is well."""
 
 
