@@ -45,13 +45,16 @@ _Same = tuple[str, str, str, str, str, str, str]
 
 
 class Fold:
-    """Keeps the folded rows up to date from snapshots of single events, touching only what changed."""
+    """Keeps the folded rows up to date from snapshots of single events, touching only what changed.
+
+    Nearly every event is the only one of its kind: only those that are not are kept in lists.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, Event] = {}
         self._singles: Mapping[str, Event] = {}
-        self._groups: dict[_Same, list[Event]] = {}
         self._shown: dict[_Same, Event] = {}
+        self._crowds: dict[_Same, list[Event]] = {}  # of what is shown: the events that are folded in it
 
     @property
     def rows(self) -> Mapping[str, Event]:
@@ -62,35 +65,40 @@ class Fold:
         """Take over a snapshot; returns the keys of folded rows that changed (None: any may have)."""
         before, now = self._singles, snapshot.rows
         keys: Iterable[str] = snapshot.changed if snapshot.changed is not None else {**before, **now}
+        gone: set[str] = set()
+        fresh: dict[str, Event] = {}
         touched: set[_Same] = set()
         for key in keys:
             old, new = before.get(key), now.get(key)
+            if old is new:
+                continue
             if old is not None:
                 same = _same(old)
-                touched.add(same)
-                self._groups[same].remove(old)
+                if same in self._crowds:
+                    self._crowds[same].remove(old)
+                    touched.add(same)
+                else:
+                    gone.add(self._shown.pop(same).uid)
             if new is not None:
                 same = _same(new)
-                touched.add(same)
-                members = self._groups.get(same)
-                if members is None:
-                    self._groups[same] = [new]
+                shown = self._shown.get(same)
+                if shown is None:
+                    self._shown[same] = fresh[new.uid] = new
                 else:
-                    members.append(new)
+                    self._crowds.setdefault(same, [shown]).append(new)
+                    touched.add(same)
         self._singles = now
-        gone: set[str] = set()
-        fresh: dict[str, Event] = {}
         for same in touched:
-            shown = self._shown.pop(same, None)
-            if shown is not None:
-                gone.add(shown.key)
-            members = self._groups[same]
-            if members:
-                folded = self._shown[same] = _folded(members)
+            shown = self._shown.pop(same)
+            gone.add(shown.uid)
+            fresh.pop(shown.uid, None)
+            crowd = self._crowds[same]
+            if crowd:
+                folded = self._shown[same] = _folded(crowd)
                 fresh[folded.uid] = folded
-            else:
-                del self._groups[same]
-        if touched:
+            if len(crowd) < 2:
+                del self._crowds[same]
+        if gone or fresh:
             # Copied whole, which is quick; asking 10,000 events for their keys at every news is not.
             rows = self._rows.copy()
             for key in gone:

@@ -24,6 +24,7 @@ TICK = 0.9  # seconds between two looks at what hangs on time alone
 REPEAT = 30.0  # seconds between two reports of restarts
 MOST_AT_OPENING = 12  # workloads told one by one when the console opens
 
+_FAILING, _DORMANT = Health.FAILING, Health.DORMANT  # looked up once: a member of an enumeration is not cheap to name
 _SHORT = ("Pod", "Job")  # they come and go; none of them ready is no outage by itself
 
 Key = tuple[str, str, str]  # namespace, kind, name
@@ -300,10 +301,10 @@ def _examine(course: Course) -> Finding:
     failing, unready, ready, present = [], [], 0, 0
     for pod in course.pods.values():
         over = pod.phase in ("Succeeded", "Failed")
-        if pod.deleting_since is not None or pod.health is Health.DORMANT or (over and replaced):
+        if pod.deleting_since is not None or pod.health is _DORMANT or (over and replaced):
             continue
         present += 1
-        if pod.health is Health.FAILING:
+        if pod.health is _FAILING:
             failing.append(pod)
         elif pod.total > 0 and pod.ready == pod.total and pod.unready_since is None:
             ready += 1

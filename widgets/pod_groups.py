@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 from probes.rows import Health, Pod
 from widgets.table_rows import Placed, Sort
 
 Pods = Mapping[str, Pod]
 _SICK = Health.HEALTHY  # everything below it
+_DORMANT = Health.DORMANT
 
 
 class PodRow:
@@ -78,7 +80,7 @@ class PodGroups:
         self._sorts: dict[str, Sort] = {}
         self._names: dict[str, tuple[str, str, str]] = {}
         self.namespaces: Counter[str] = Counter()
-        self.health: Counter[Health] = Counter()
+        self.health = [0] * len(Health)  # how many pods are of each
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -97,16 +99,22 @@ class PodGroups:
                 self._count(before.pod, -1)
                 if before.group:
                     self._members[before.group].pop(key, None)
-                    touched.setdefault(before.group, set())
+                    if before.group not in touched:
+                        touched[before.group] = set()
             pod = pods.get(key)
             if pod is None:
                 drops.add(key)
                 continue
             row = self._pods[key] = PodRow(pod, group_key(pod))
             self._count(pod, 1)
-            if row.group:
-                self._members.setdefault(row.group, {})[key] = row
-                touched.setdefault(row.group, set()).add(key)
+            group = row.group
+            if group:
+                if group not in self._members:
+                    self._members[group] = {}
+                self._members[group][key] = row
+                if group not in touched:
+                    touched[group] = set()
+                touched[group].add(key)
             else:
                 puts[key] = Placed((*_lone(pod), 1, 0, ""), row)
         for group, fresh in touched.items():
@@ -135,7 +143,7 @@ class PodGroups:
     def _count(self, pod: Pod, by: int) -> None:
         self.health[pod.health] += by
         self.namespaces[pod.namespace] += by
-        if not self.namespaces[pod.namespace]:
+        if by < 0 and not self.namespaces[pod.namespace]:
             del self.namespaces[pod.namespace]
 
 
@@ -159,7 +167,7 @@ def _trouble_at(pod: Pod) -> float:
 
 def summarise(key: str, pods: list[Pod]) -> WorkloadGroup:
     """The line of a workload with at least one pod. Finished pods count only when there are no others."""
-    active = [pod for pod in pods if pod.health is not Health.DORMANT] or pods
+    active = [pod for pod in pods if pod.health is not _DORMANT] or pods
     sick = [pod for pod in active if pod.health < _SICK]
     first = pods[0]
     assert first.owner is not None
@@ -170,20 +178,19 @@ def summarise(key: str, pods: list[Pod]) -> WorkloadGroup:
         namespace=first.namespace,
         name=first.owner.name,
         pods=tuple(sorted(pods, key=_by_name)),
-        health=min(pod.health for pod in active),
-        ready=sum(1 for pod in active if 0 < pod.total <= pod.ready and pod.unready_since is None),
+        health=min([pod.health for pod in active]),
+        ready=len([1 for pod in active if 0 < pod.total <= pod.ready and pod.unready_since is None]),
         wanted=len(active),
-        restarts=sum(pod.restarts for pod in pods),
-        created_at=min(pod.created_at for pod in pods),
+        restarts=sum([pod.restarts for pod in pods]),
+        created_at=min([pod.created_at for pod in pods]),
         trouble_at=max(map(_trouble_at, sick), default=0.0),
-        reasons=tuple(Counter(map(status_word, sick)).most_common()),
+        reasons=tuple(Counter(map(status_word, sick)).most_common()) if sick else (),
         words=tuple(sorted({pod.status for pod in active})),
         node=next(iter(nodes)) if len(nodes) == 1 else "",
     )
 
 
-def _by_name(pod: Pod) -> Any:
-    return pod.name
+_by_name = attrgetter("name")
 
 
 def status_word(pod: Pod) -> str:

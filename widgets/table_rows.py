@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from probes.freshness import Snapshot
 
@@ -16,7 +18,7 @@ Sort = tuple[Any, ...]  # compared position by position with the other rows of t
 _BULK = 4
 
 
-class Placed(NamedTuple, Generic[RowT]):
+class Placed(Struct, Generic[RowT], frozen=True):
     """A row and what it is ordered by."""
 
     sort: Sort
@@ -27,7 +29,8 @@ class Rows(Generic[RowT]):
     """Rows by key and by position. Equal sort keys are ordered by key, so that nothing ever jitters."""
 
     def __init__(self) -> None:
-        self._order: list[tuple[Sort, str]] = []
+        # The sort and then the key: flat tuples are sorted in half the time of nested ones.
+        self._order: list[Sort] = []
         self._placed: dict[str, Placed[RowT]] = {}
 
     def __len__(self) -> int:
@@ -41,17 +44,18 @@ class Rows(Generic[RowT]):
         return None if placed is None else placed.row
 
     def key_at(self, index: int) -> str:
-        return self._order[index][1]
+        key: str = self._order[index][-1]
+        return key
 
     def index(self, key: str) -> int | None:
         """Where the row stands now; None if it is not there."""
         placed = self._placed.get(key)
-        return None if placed is None else bisect_left(self._order, (placed.sort, key))
+        return None if placed is None else bisect_left(self._order, (*placed.sort, key))
 
     def window(self, start: int, stop: int) -> list[tuple[str, RowT]]:
         """The rows from ``start`` up to ``stop``, as far as there are any."""
         placed = self._placed
-        return [(key, placed[key].row) for _, key in self._order[start:stop]]
+        return [(key, placed[key].row) for *_, key in self._order[start:stop]]
 
     def update(self, puts: Mapping[str, Placed[RowT]], drops: Iterable[str]) -> None:
         """Puts rows (new or changed) and drops others; a dropped key that is not there is fine."""
@@ -60,7 +64,7 @@ class Rows(Generic[RowT]):
             for key in gone:
                 del self._placed[key]
             self._placed.update(puts)
-            self._order = sorted((placed.sort, key) for key, placed in self._placed.items())
+            self._order = sorted((*placed.sort, key) for key, placed in self._placed.items())
             return
         for key in gone:
             self._take_out(key, self._placed.pop(key).sort)
@@ -71,21 +75,21 @@ class Rows(Generic[RowT]):
                 if before.sort == placed.sort:
                     continue
                 self._take_out(key, before.sort)
-            insort(self._order, (placed.sort, key))
+            insort(self._order, (*placed.sort, key))
 
     def replace(self, rows: Mapping[str, Placed[RowT]]) -> None:
         """Forgets everything and takes these."""
         self._placed = dict(rows)
-        self._order = sorted((placed.sort, key) for key, placed in rows.items())
+        self._order = sorted((*placed.sort, key) for key, placed in rows.items())
 
     def keep(self, admits: Callable[[str, RowT], bool]) -> None:
         """Forgets the rows that are not admitted; the others stay in their order, without a sort."""
         placed = self._placed
-        self._order = [each for each in self._order if admits(each[1], placed[each[1]].row)]
-        self._placed = {key: placed[key] for _, key in self._order}
+        self._order = [each for each in self._order if admits(each[-1], placed[each[-1]].row)]
+        self._placed = {each[-1]: placed[each[-1]] for each in self._order}
 
     def _take_out(self, key: str, sort: Sort) -> None:
-        del self._order[bisect_left(self._order, (sort, key))]
+        del self._order[bisect_left(self._order, (*sort, key))]
 
 
 def difference(before: Snapshot[Any] | None, after: Snapshot[Any]) -> frozenset[str] | set[str]:
