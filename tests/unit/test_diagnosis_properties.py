@@ -14,6 +14,7 @@ from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
 from runbook.diagnosis.diagnostician import Diagnostician
 from runbook.response import Question, Response
+from tests.breadth import examples
 from tests.pilot.pane_harness import NOW, pod, snapshot
 from tests.pilot.test_hostile_panes import filled
 from tests.unit.diagnosis_world import banking, commit, crashing, endpoint, event, node, release, running, workload
@@ -44,7 +45,7 @@ def snapshots(draw: st.DrawFn) -> dict[str, Snapshot[Any]]:
 
 
 @given(snapshots(), st.floats(-1e15, 1e15))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(25))
 def test_nothing_that_a_cluster_can_say_stops_a_diagnosis(latest: dict[str, Snapshot[Any]], now: float) -> None:
     once = Diagnostician(banking()).diagnose(latest, now)
     again = Diagnostician(banking()).diagnose(latest, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import gc
 import os
@@ -189,49 +188,3 @@ def kubeconfig(tmp_path: Path) -> Path:
         encoding="utf-8",
     )
     return path
-
-
-# ---------------------------------------------------------------- who may start a process
-
-MAY = {
-    "runbook/launch.py",  # for runbook.hands, and so for the gate alone
-    "runbook/helm.py",  # `helm version`
-    "probes/exec_plugin.py",  # a kubeconfig's credential plugin
-    "probes/commits.py",  # git log
-    "tui/diagnosis.py",
-    "tui/drill_process.py",
-    "drill/checkout.py",
-}
-MODULES = ("subprocess", "pty", "multiprocessing")
-OF_OS = ("posix_spawn", "fork", "system", "popen", "exec", "spawn")  # how their names begin
-
-NAMES = [name.encode() for name in (*MODULES, *OF_OS)]
-"""Without any of them a file starts nothing, and need not be parsed."""
-
-
-def starts(node: ast.AST) -> bool:
-    """Whether this is a way to start a process: of asyncio, of os, or a module that is for nothing else."""
-    if isinstance(node, ast.Import):
-        return any(alias.name.split(".")[0] in MODULES for alias in node.names)
-    if isinstance(node, ast.ImportFrom):
-        names = [alias.name for alias in node.names]
-        return node.module in MODULES or (node.module == "os" and any(name.startswith(OF_OS) for name in names))
-    if isinstance(node, ast.Attribute):
-        of_os = isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr.startswith(OF_OS)
-        return of_os or node.attr.startswith("create_subprocess")
-    return isinstance(node, ast.Name) and node.id.startswith("create_subprocess")
-
-
-def starters() -> set[str]:
-    return {
-        str(path.relative_to(ROOT))
-        for room in ("tui", "widgets", "probes", "incident", "runbook", "drill")
-        for path in (ROOT / room).rglob("*.py")
-        if any(name in (text := path.read_bytes()) for name in NAMES) and any(map(starts, ast.walk(ast.parse(text))))
-    }
-
-
-def test_only_the_hands_start_what_can_write() -> None:
-    found = starters()
-    assert found <= MAY
-    assert "runbook/launch.py" in found
