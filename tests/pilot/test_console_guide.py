@@ -96,7 +96,7 @@ async def test_a_step_is_run_ticked_and_noted_and_all_of_it_is_on_the_timeline(
         await console.typed("asked the DBA\n")
         await console.notes(r"^Noted: Check database payment tables\nasked the DBA")
         await console.until(lambda: pane_of(console).has_focus, "the guide in focus")
-        assert step_of(console, "payment-tables").state == "done"
+        await console.until(lambda: step_of(console, "payment-tables").state == "done", "the step ticked")
         await console.typed("  ")  # a double press ticks once
         await console.notes(r"^Open again: Check database payment tables$")
         await console.says("1 of 7 done")
@@ -137,13 +137,13 @@ async def test_every_look_records_what_it_saw_or_that_it_is_not_known(platform: 
             await console.press("enter")
             await console.notes(pattern)
         await console.says("4 of 6 done")
-        assert step_of(console, "azure-health").state == "done"
+        await console.until(lambda: step_of(console, "azure-health").state == "done", "the step ticked")
 
         await at_step(console, "critical-pods")
         await console.press("o")
         await console.until(lambda: console.desk.focused is console.table("pods"), "the pods in focus")
         await console.press("g")
-        assert pane_of(console).has_focus
+        await console.until(lambda: pane_of(console).has_focus, "the guide in focus")
 
         await guided(console, "investigation")
         await console.says("Phase 2  Investigation and Diagnosis")

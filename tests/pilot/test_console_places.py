@@ -144,13 +144,6 @@ async def test_an_incident_is_not_told_that_the_other_place_recovered(console: C
     assert not [line for line in console.timeline if "recovered" in line.text or "healthy again" in line.text]
 
 
-async def test_production_and_the_rest_are_told_by_word(platform: Running, store: Path) -> None:
-    settings = Settings.load(platform.config)
-    elsewhere = replace(settings, cluster=replace(settings.cluster, production=("nothing",)))
-    async with opened(options_for(platform, store, settings=elsewhere)) as console:
-        assert "PRODUCTION" not in "\n".join(console.lines[:3])
-
-
 async def test_an_exercise_that_was_the_last_incident_does_not_call_the_real_place_one(
     platform: Running, store: Path
 ) -> None:
@@ -163,13 +156,19 @@ async def test_an_exercise_that_was_the_last_incident_does_not_call_the_real_pla
         assert "DRILL" not in console.line("PRODUCTION")
 
 
-async def test_the_settings_choose_zone_theme_and_keys(platform: Running, store: Path) -> None:
+async def test_the_settings_choose_zone_theme_and_keys_and_say_what_is_production(
+    platform: Running, store: Path
+) -> None:
+    settings = Settings.load(platform.config)
     settings = replace(
-        Settings.load(platform.config),
+        settings,
+        cluster=replace(settings.cluster, production=("nothing",)),
         console=ConsoleSettings(theme="warroom-high-contrast", clock="local"),
         keys={"export": "f9", "logs": "o"},
     )
-    async with opened(options_for(platform, store, settings=settings), WIDE) as console:
+    async with opened(options_for(platform, store, settings=settings, read_only=True), WIDE) as console:
+        await console.says("READ-ONLY")
+        assert "PRODUCTION" not in "\n".join(console.lines[:3])
         assert console.app.theme == "warroom-high-contrast"
         assert all(table.local_time for table in console.desk.tables)
         await console.press("f9")
@@ -183,11 +182,6 @@ async def test_a_keymap_that_steals_a_key_is_refused_with_one_sentence(platform:
         await console.until(lambda: console.room.refusal, "the refusal")
         assert "already belongs to" in console.room.refusal
         assert console.app.return_code == 2
-
-
-async def test_read_only_is_said_in_the_banner(platform: Running, store: Path) -> None:
-    async with opened(options_for(platform, store, read_only=True)) as console:
-        await console.says("READ-ONLY")
 
 
 async def test_a_kubeconfig_that_changes_is_read_again_for_the_next_switch(

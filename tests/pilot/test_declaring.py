@@ -29,6 +29,8 @@ async def declaring(platform: Running, tmp_path: Path, size: tuple[int, int] = W
     """The bank's console with its declaration open."""
     async with opened(options_for(platform, tmp_path / "warroom.db", runbook="banking-platform"), size) as console:
         await console.until(lambda: console.room.response is not None, "the runbook")
+        ill = "3 of 3 payment-service in CrashLoopBackOff"  # but for a moment after a restart
+        await console.until(lambda: ill in str(console.room.commanding.seen()), ill)
         await console.press("I")
         await console.on(DeclareScreen)
         yield console

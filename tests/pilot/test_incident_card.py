@@ -126,10 +126,9 @@ async def test_roles_severity_facts_and_times_are_changed_from_the_keyboard(plat
         await console.until(lambda: "SEV 2 High" in console.line("Severity  "), "its word")
         assert "Service Down + No Customer Impact = Severity 2" in console.line("Severity  ")
 
-        assert "ill now: payment-service" in console.line("Services  ")
-        assert "seen by probes: yes, 3 of 3 payment-service in CrashLoopBackOff" in console.line(
-            "Performance degraded?"
-        )
+        await console.until(lambda: "ill now: payment-service" in console.line("Services  "), "what is ill")
+        seen = "seen by probes: yes, 3 of 3 payment-service in CrashLoopBackOff"
+        await console.until(lambda: seen in console.line("Performance degraded?"), seen)
         await at(console, screen, "services")
         await console.press("enter")
         await console.on(AskScreen)
@@ -188,7 +187,7 @@ async def test_at_eighty_columns_probes_tick_what_they_see_and_people_the_rest(
         # What has lasted a moment is ticked by its probe, once; what does not hold stays open and says why.
         await console.notes("^Done: All services responding to health checks\n2 of 2 endpoints answer as expected")
         await console.says("[✓] All services responding to health checks")
-        assert "✗ 3 of 16 pods not ready" in console.text
+        await console.says("✗ 3 of 16 pods not ready")
 
         await console.press("home")
         for _ in range(20):
@@ -270,7 +269,7 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
         await console.on(UpdateScreen)
         await console.press("escape")
         await console.until(lambda: console.app.screen is screen, "the card")
-        await console.says("watched for another 01:59:")
+        await console.says("watched for another 01:5")
         await console.press("escape")
         await console.home()
         await console.says("No incident open")
@@ -280,7 +279,7 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
         try:
             await console.says("✗ RELAPSE: ")
             await console.notes(rf"^RELAPSE .* after resolution: {NODE} NotReady")
-            assert "v reopens" in console.text
+            await console.says("v reopens")
         except AssertionError:
             fate(platform, "")
             raise
@@ -293,7 +292,7 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
         await console.says("✗ RELAPSE: ")
         screen = await card(console)
         await at(console, screen, "relapse")
-        assert "NotReady" in console.line("✗ RELAPSE")
+        await console.until(lambda: "NotReady" in console.line("✗ RELAPSE"), "what fell ill again")
         await console.press("enter")
         await console.on(AskScreen)
         await console.typed(" for good")
