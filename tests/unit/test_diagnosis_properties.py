@@ -37,7 +37,7 @@ KINDS: dict[str, Any] = {
 def snapshots(draw: st.DrawFn) -> dict[str, Snapshot[Any]]:
     found = {}
     for source in draw(st.sets(st.sampled_from(sorted(KINDS)))):
-        rows = draw(st.lists(filled(KINDS[source]), max_size=3))
+        rows = draw(st.lists(filled(KINDS[source]), max_size=2))
         state, since = draw(st.sampled_from(list(State))), draw(st.floats(-1e15, 1e15))
         freshness = Freshness(state, since, draw(st.none() | st.floats(-1e15, 1e15)), draw(st.text(max_size=9)))
         found[source] = Snapshot(source, freshness, {row.key: row for row in rows}, 1)
@@ -45,7 +45,7 @@ def snapshots(draw: st.DrawFn) -> dict[str, Snapshot[Any]]:
 
 
 @given(snapshots(), st.floats(-1e15, 1e15))
-@settings(deadline=None, max_examples=examples(25))
+@settings(deadline=None, max_examples=examples(15))
 def test_nothing_that_a_cluster_can_say_stops_a_diagnosis(latest: dict[str, Snapshot[Any]], now: float) -> None:
     once = Diagnostician(banking()).diagnose(latest, now)
     again = Diagnostician(banking()).diagnose(latest, now)
