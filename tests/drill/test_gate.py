@@ -153,22 +153,14 @@ async def test_a_double_confirmation_fires_once() -> None:
         assert (len(acts), len(at.writes), len(at.book.intents), len(at.book.outcomes)) == (1, 1, 1, 1)
 
 
-async def test_a_plan_that_lay_around_is_made_again_first() -> None:
+async def test_a_plan_that_lay_around_is_for_another_cluster_or_is_blocked_cannot_be_confirmed() -> None:
     async with village() as at:
         plan = await at.plan("restart", aim(at))
         said = await refused(at, replace(plan, made_at=plan.made_at - 901))
         assert isinstance(said, Changed)
-
-
-async def test_a_plan_for_another_cluster_is_no_plan_for_this_one() -> None:
-    async with village() as at:
         plan = await at.plan("restart", aim(at))
         elsewhere = replace(plan, target=replace(plan.target, server="https://10.0.0.1"))
         assert "the console looks at" in str(await refused(at, elsewhere))
-
-
-async def test_a_blocked_plan_cannot_be_confirmed_by_whoever_clears_its_screen() -> None:
-    async with village() as at:
         plan = await at.plan("scale", aim(at))  # nothing changes
         assert "nothing changes" in str(await refused(at, plan))
 

@@ -19,7 +19,7 @@ def a_lonely_pod(name: str = "debug") -> Json:
     return {"metadata": {"name": name, "labels": {"run": name}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 
 
-async def test_a_pod_goes_and_its_workload_is_ready_again() -> None:
+async def test_a_pod_goes_by_one_request_with_its_own_uid_and_grace_and_its_workload_is_ready_again() -> None:
     async with village() as at:
         name = first(at, "account-service")
         plan, outcome = await at.carried_out("delete-pod", at.aim("Pod", name))
@@ -31,11 +31,6 @@ async def test_a_pod_goes_and_its_workload_is_ready_again() -> None:
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert outcome.text.startswith("3 of 3 ready")
         assert name not in [pod["metadata"]["name"] for pod in at.pods("account-service")]
-
-
-async def test_one_delete_is_sent_with_the_pods_own_uid_and_grace() -> None:
-    async with village() as at:
-        plan, _ = await at.carried_out("delete-pod", at.aim("Pod", first(at, "account-service")))
         (write,) = at.writes
         assert write.method == "DELETE"
         assert write.json()["preconditions"] == {"uid": plan.target.uid}

@@ -15,9 +15,10 @@ from probes.errors import Forbidden
 from runbook.errors import Changed
 from runbook.evidence_folder import INCOMPLETE, check_folder
 from runbook.evidence_report import verdict_on
+from runbook.mitigations import TABLE
 from runbook.mitigations.evidence import MOST_PODS
 from runbook.plan import Aim, Level, Plan, Verdict
-from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, Desk, finding, told, until
+from tests.drill.mitigation_desk import INCIDENT, PERSON, PROD, SLOW, Desk, finding, told, until
 from tests.drill.small_scenario import village
 
 
@@ -46,7 +47,7 @@ def originals(folder: Path) -> set[str]:
 
 
 async def test_everything_about_a_pod_is_in_one_folder_and_the_verdict_says_where() -> None:
-    async with village() as at:
+    async with village(speed=SLOW) as at:  # a container that has begun this very moment has said nothing yet
         name = first(at, "payment-service")
         pod = at.get("pods", name)
         plan, outcome = await at.carried_out("evidence", at.aim("Pod", name))
@@ -149,7 +150,7 @@ async def test_a_big_workload_is_captured_in_part_and_that_is_said_before_and_af
         assert len(index_of(folder_of(plan))["pods"]) == MOST_PODS
 
 
-async def test_the_equivalent_commands_are_those_that_a_person_would_type() -> None:
+async def test_the_equivalent_commands_are_those_that_a_person_would_type_and_are_there_at_once() -> None:
     async with village() as at:
         name = first(at, "payment-service")
         pod = at.get("pods", name)
@@ -165,6 +166,9 @@ async def test_the_equivalent_commands_are_those_that_a_person_would_type() -> N
             f"kubectl get node {pod['spec']['nodeName']} -o yaml",
             f"kubectl get networkpolicies,services -n {PROD} -o yaml",
         )
+        before = len(at.requests)
+        await at.plan("evidence", at.aim("Pod", name))
+        assert len(at.requests) - before < 15, "few questions, all asked at once"
 
 
 async def test_a_secret_in_a_pod_is_in_the_original_and_not_in_the_copy() -> None:
@@ -217,10 +221,11 @@ async def test_a_pod_that_is_changing_all_the_time_is_captured_all_the_same() ->
         assert outcome.verdict is Verdict.WORKED, outcome.text
 
 
-async def test_evidence_that_was_tampered_with_is_found_out() -> None:
+async def test_evidence_that_was_tampered_with_or_that_a_dying_console_left_is_told_for_what_it_is() -> None:
     async with village() as at:
         plan, _ = await at.carried_out("evidence", at.aim("Pod", first(at, "account-service")))
     folder = folder_of(plan)
+    left = Path(shutil.copytree(folder, folder.with_name("left")))
     (folder / "original/services.json").write_text("{}")
     (folder / "original/planted.log").write_text("nothing happened")
     found = verdict_on(folder, check_folder(folder))
@@ -228,30 +233,15 @@ async def test_evidence_that_was_tampered_with_is_found_out() -> None:
     assert "original/services.json is not what was captured" in found.text
     assert "original/planted.log is not in the manifest" in found.text
 
-
-async def test_a_folder_that_a_dying_console_left_is_told_for_what_it_is() -> None:
-    async with village() as at:
-        plan, _ = await at.carried_out("evidence", at.aim("Pod", first(at, "account-service")))
-    folder = folder_of(plan)
-    (folder / "MANIFEST.sha256").unlink()
-    (folder / INCOMPLETE).touch()
-    found = verdict_on(folder, check_folder(folder))
+    (left / "MANIFEST.sha256").unlink()
+    (left / INCOMPLETE).touch()
+    found = verdict_on(left, check_folder(left))
     assert found.verdict is Verdict.FAILED
     assert found.text.startswith("it was broken off: ")
-    assert str(folder) in found.text
+    assert str(left) in found.text
 
 
-async def test_the_key_is_for_pods_and_workloads() -> None:
-    async with village() as at:
-        evidence = at.gate.mitigation("evidence")
-        assert evidence.refuses(Aim(kind="Pod")) == evidence.refuses(Aim(kind="StatefulSet")) == ""
-        assert evidence.refuses(Aim(kind="Node")) == "not a pod or a workload"
-
-
-async def test_a_plan_is_there_at_once() -> None:
-    async with village() as at:
-        aim = at.aim("Pod", first(at, "payment-service"))
-        await at.plan("evidence", aim)
-        before = len(at.requests)
-        await at.plan("evidence", aim)
-        assert len(at.requests) - before < 15, "few questions, all asked at once"
+def test_the_key_is_for_pods_and_workloads() -> None:
+    evidence = TABLE["evidence"]
+    assert evidence.refuses(Aim(kind="Pod")) == evidence.refuses(Aim(kind="StatefulSet")) == ""
+    assert evidence.refuses(Aim(kind="Node")) == "not a pod or a workload"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runbook.errors import Changed, NoPlan, Refused
+from runbook.mitigations import TABLE
 from runbook.plan import Aim, Level, Plan, Verdict
 from runbook.playbook import MitigationSettings, Playbook
 from runbook.quarantine_release import KEPT
@@ -398,9 +399,8 @@ async def test_a_viewer_sees_the_plan_and_cannot_confirm_it() -> None:
         assert at.writes == []
 
 
-async def test_the_key_is_for_pods() -> None:
-    async with village() as at:
-        assert at.gate.mitigation("quarantine").refuses(Aim(kind="Deployment")) == "not a pod"
+def test_the_key_is_for_pods() -> None:
+    assert TABLE["quarantine"].refuses(Aim(kind="Deployment")) == "not a pod"
 
 
 def _named(name: str) -> Json:

@@ -34,6 +34,8 @@ async def test_the_only_change_is_kubectls_own_annotation_and_the_server_says_so
         added = changed(plan)
         assert all(line.startswith("+") for line in added)
         assert "kubectl.kubernetes.io/restartedAt: " in added[-1]
+        assert plan.undo.recipe is None
+        assert "cannot be taken back" in plan.undo.words
         assert len(added) <= 2  # with the map that it is in, if there was none
         assert [request.query["dryRun"] for request in at.rehearsals] == ["All"]
         assert all(request.looks or request.dry for request in at.requests)
@@ -72,10 +74,7 @@ async def test_pods_that_go_one_by_one_leave_somebody_serving_and_recreation_doe
         plan = await at.plan("restart", at.aim("Deployment", NAME))
         assert (plan.wide, plan.phrase, plan.blast) == (True, NAME, "3 pods, all at once")
         assert finding(plan, "endpoints", Level.AMBER).text == f"{NAME} loses all of its 3 ready endpoints"
-
-
-async def test_what_is_down_already_has_nothing_to_lose() -> None:
-    async with village() as at:
+        # What is down already has nothing to lose.
         plan = await at.plan("restart", at.aim("Deployment", "payment-service"))  # recreated, and crash-looping
         assert (plan.wide, plan.phrase, plan.remark) == (False, "", "0 of 3 ready now")
         assert finding(plan, "endpoints").level is Level.GREEN
@@ -129,13 +128,6 @@ async def test_what_may_not_be_read_is_a_warning_and_no_obstacle() -> None:
             assert not plan.blocked
 
 
-async def test_it_cannot_be_taken_back_and_says_so() -> None:
-    async with village() as at:
-        plan = await at.plan("restart", at.aim("Deployment", NAME))
-        assert plan.undo.recipe is None
-        assert "cannot be taken back" in plan.undo.words
-
-
 # The verdict
 
 
@@ -149,16 +141,12 @@ async def test_an_endpoint_that_got_sick_by_it_makes_it_a_failure() -> None:
         assert outcome.text.endswith("but api 503, and was well before")
 
 
-async def test_an_endpoint_that_was_sick_before_does_not_speak_against_it() -> None:
+async def test_endpoints_are_part_of_the_verdict_and_one_that_was_sick_before_does_not_speak_against_it() -> None:
     async with village() as at:
         health(at, ok=False)
         _, outcome = await at.carried_out("restart", at.aim("Deployment", NAME))
         assert outcome.verdict is Verdict.WORKED
         assert outcome.text.endswith("but api 503, as before")
-
-
-async def test_endpoints_that_answer_are_part_of_the_verdict() -> None:
-    async with village() as at:
         health(at, ok=True)
         _, outcome = await at.carried_out("restart", at.aim("Deployment", NAME))
         assert outcome.text == "3 of 3 ready, no new warning for 0.2 s, every health endpoint answers well"

@@ -178,7 +178,7 @@ async def test_a_killed_console_s_restore_is_followed_by_the_next_one() -> None:
 
 
 async def test_it_can_be_cancelled_while_it_runs_by_a_plan_of_its_own() -> None:
-    async with database_desk(playbook=NAMED, speed=5.0) as at:
+    async with database_desk(playbook=NAMED, speed=3.0) as at:
         act = await at.desk.confirm(await at.restoring())
         await until(lambda: any("InProgress" in text for _, text in act.progress), "under way")
         recipe = act.plan.undo.recipe

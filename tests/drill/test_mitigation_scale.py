@@ -90,11 +90,13 @@ async def test_losing_more_than_half_is_wide_and_says_who_still_serves() -> None
         assert finding(plan, "endpoints").text == "api-gateway keeps 1 of 4 endpoints"
 
 
-async def test_what_is_no_number_of_pods_is_refused_in_the_plan() -> None:
+async def test_what_is_no_number_of_pods_is_refused_and_many_times_as_many_must_be_meant() -> None:
     async with village() as at:
         for answer in ("", "three", "-1", "1.5", "1001", "٣", "99999999999999"):
             plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas=answer)
             assert finding(plan, "replicas", Level.RED).text.endswith("is not a number from 0 to 1000")
+        plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="33")
+        assert finding(plan, "replicas", Level.AMBER).text == "33 is 11 times what it is now (3)"
 
 
 async def test_an_autoscaler_is_named_with_its_bounds_and_that_it_has_the_last_word() -> None:
@@ -117,12 +119,6 @@ async def test_a_budget_speaks_up_only_when_pods_go() -> None:
         assert finding(await at.plan("scale", aim, replicas="2"), "budget").level is Level.GREEN
         said = finding(await at.plan("scale", aim, replicas="1"), "budget", Level.AMBER)
         assert said.text == "account-service-budget allows a disruption and this is 2, which is not held to it"
-
-
-async def test_many_times_as_many_pods_must_be_meant() -> None:
-    async with village() as at:
-        plan = await at.plan("scale", at.aim("Deployment", "account-service"), replicas="33")
-        assert finding(plan, "replicas", Level.AMBER).text == "33 is 11 times what it is now (3)"
 
 
 async def test_pods_that_already_wait_for_a_node_speak_against_more() -> None:
@@ -163,15 +159,11 @@ async def test_a_stateful_set_is_scaled_and_its_last_pod_goes_first() -> None:
         assert [pod["metadata"]["name"] for pod in at.pods("session-cache")] == ["session-cache-0", "session-cache-1"]
 
 
-async def test_from_a_pod_its_workload_is_meant() -> None:
+async def test_from_a_pod_its_workload_is_meant_and_a_daemon_set_is_refused_with_words() -> None:
     async with village() as at:
         pod = at.pods("account-service")[0]["metadata"]["name"]
         plan = await at.plan("scale", at.aim("Pod", pod), replicas="2")
         assert str(plan.target) == "deployment/account-service"
-
-
-async def test_a_daemon_set_is_refused_with_words() -> None:
-    async with village() as at:
         with pytest.raises(NoPlan, match="one pod on each node"):
             await at.plan("scale", at.aim("DaemonSet", "kube-proxy", "kube-system"))
         with pytest.raises(NoPlan, match="one pod on each node"):

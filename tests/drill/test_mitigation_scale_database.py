@@ -8,7 +8,7 @@ from drill.azure.changes import Request as Change
 from runbook.errors import Changed, NoPlan, Refused
 from runbook.plan import Level, Verdict
 from tests.drill.database_desk import ACCOUNTS, GROUP, SERVER, SUBSCRIPTION, aim_at, database_desk
-from tests.drill.mitigation_desk import INCIDENT, finding, until
+from tests.drill.mitigation_desk import INCIDENT, SLOW, finding, until
 
 SOMEBODY = Change("somebody@banking-platform.com", "2f9f2ad2-51d5-4a52-9fbb-0f4c8c3a7d11")
 
@@ -62,7 +62,7 @@ async def test_it_is_scaled_up_with_its_tags_kept_and_scaled_back_by_its_undo() 
 
 
 async def test_somebody_else_s_scaling_voids_the_plan_and_blocks_the_next() -> None:
-    async with database_desk(speed=5.0) as at:
+    async with database_desk(speed=SLOW) as at:
         plan = await at.plan("scale-database", objective="P2")
         assert "its data is copied first" in finding(plan, "edition").text
         at.arm._handlers.changes.patch(ACCOUNTS, {"sku": {"name": "S4"}}, SOMEBODY)

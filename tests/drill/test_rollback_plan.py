@@ -14,7 +14,10 @@ import pytest
 
 from drill import helm
 from runbook.errors import NoPlan
+from runbook.gate import Gate
+from runbook.mitigations import TABLE
 from runbook.plan import Aim, Level
+from runbook.playbook import Playbook
 from tests.drill.mitigation_desk import PROD, Desk, finding, without_cluster
 from tests.drill.releases import RELEASE, STANDIN, a_helm, aim, release_of, rewrite, secret_of, upgrade
 from tests.drill.small_scenario import village
@@ -154,9 +157,19 @@ async def test_a_release_that_a_killed_helm_left_pending_can_be_rolled_back_by_w
 async def test_without_helm_it_is_told_how_to_get_one(tmp_path: Path) -> None:
     broken = a_helm(tmp_path / "broken", rollback="", version="2.17.0")
     mute = a_helm(tmp_path / "mute", rollback="", version="''")
-    for command in ((), ("/nowhere/helm",), broken, mute):
-        async with at_desk(helm=command) as at:
-            (said,) = (await at.plan("rollback", aim())).blocked
+    async with at_desk() as at:
+        for command in ((), ("/nowhere/helm",), broken, mute):
+            gate = Gate(
+                at.cluster,
+                at.book,
+                TABLE,
+                Playbook(),
+                latest=dict,
+                production=lambda _: False,
+                helm=command,
+                jobs=tmp_path,
+            )
+            (said,) = (await gate.plan("rollback", aim())).blocked
             assert said.name == "helm"
             assert "https://helm.sh/docs/intro/install" in said.advice
             assert "[tools] helm" in said.advice
