@@ -60,12 +60,13 @@ def test_without_a_seed_a_scenario_is_as_it_is_written() -> None:
 
 
 def test_a_seed_is_the_same_each_time_and_another_is_another() -> None:
-    assert seen(range(1, 40)) == seen(range(1, 40))
-    assert len({str(told) for told in seen(range(1, 40))}) > 35
+    first = seen(range(1, 25))
+    assert first == seen(range(1, 25))
+    assert len({str(told) for told in first}) > 20
 
 
 def test_each_row_varies_what_it_names_and_keeps_together_what_belongs_together() -> None:
-    told = seen(range(1, 80))
+    told = seen(range(1, 50))
     for one in told:
         bad = one.script[1]
         assert isinstance(bad, Upgrade)
@@ -93,7 +94,7 @@ def test_each_row_varies_what_it_names_and_keeps_together_what_belongs_together(
 
 def test_another_row_does_not_change_what_the_others_choose() -> None:
     more = VARIES + "  - {say: two, or: [zwei]}\n"
-    for seed in range(1, 20):
+    for seed in range(1, 10):
         told = scenario.parse(SCENARIO + more, seed=seed)
         assert told.script == scenario.parse(SCENARIO + VARIES, seed=seed).script
 
@@ -185,7 +186,7 @@ def test_every_variant_of_what_ships_can_be_played(name: str) -> None:
     for edge in edges:
         played(edge)
 
-    @settings(deadline=None, max_examples=examples(8))
+    @settings(deadline=None, max_examples=examples(5))
     @given(st.integers(1, 1_000_000))
     def seeds(seed: int) -> None:
         assert played(variation.Chooser(seed)) == str(scenario.load(name, seed)) != str(plainly)
