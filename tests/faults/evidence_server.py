@@ -90,11 +90,10 @@ def lines(text: bytes, times: int = 1, *, then: Callable[[web.StreamResponse], A
     return log
 
 
-async def hang_up(response: web.StreamResponse) -> None:
+def hang_up(response: web.StreamResponse) -> None:
     """Break the connection in the middle of the answer."""
     transport = response._req.transport if response._req is not None else None
     assert transport is not None
-    await asyncio.sleep(0.05)  # so that what was written is on its way
     transport.abort()
 
 

@@ -16,6 +16,7 @@ from runbook.mitigations import TABLE
 from runbook.plan import Verdict
 from runbook.playbook import Playbook
 from tests.drill.database_desk import PLACE, outside_of
+from tests.drill.mitigation_desk import PATIENCE
 from tests.unit.test_journal import journal
 from tui.act_book import ActBook
 
@@ -85,7 +86,7 @@ async def test_a_restore_outlives_a_console_that_is_killed_while_it_runs(tmp_pat
         )
         (act,) = gate.resume(await ActBook(again).unfinished())
         assert act.entry == line.id
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             outcome = await act.done()
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert act.plan.choices["name"] in outcome.text

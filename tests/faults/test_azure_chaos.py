@@ -109,7 +109,7 @@ async def test_nothing_is_lost_nothing_comes_twice_and_it_ends_live(tmp_path: Pa
 
 
 async def test_a_server_that_never_answers_freezes_nothing(tmp_path: Path) -> None:
-    """All three sources hang at once; each says so when its time is up, while the loop goes on."""
+    """All three sources hang; each says so when its time is up, and the loop goes on until then."""
     async with arm_server(delay=3600.0) as server, account(server, tmp_path, limit=0.3) as azure:
         beats = 0
 
@@ -122,11 +122,12 @@ async def test_a_server_that_never_answers_freezes_nothing(tmp_path: Path) -> No
         beating = asyncio.create_task(beat())
         try:
             for probe in (ActivityProbe(azure, 5), DatabasesProbe(azure, (), 5), AlertsProbe(azure, 5)):
+                before = beats
                 async with aclosing(probe.watch()) as snapshots:
                     async for snapshot in snapshots:
                         if snapshot.freshness.state is State.UNAVAILABLE:
                             assert "within 0.3 s" in snapshot.freshness.detail
                             break
+                assert beats > before
         finally:
             beating.cancel()
-    assert beats > 20

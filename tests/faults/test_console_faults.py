@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +31,10 @@ Fault = Callable[[ApiServer], Awaitable[None]]
 PROD = "banking-platform-prod"
 CLUSTER_PANES = ("pods", "nodes", "events")
 BEAT = 0.5
-"""Seconds between two signs of life: a frozen server is noticed, and a recovered one found, that much sooner."""
+"""Seconds between two signs of life where a server is lost: that is noticed, and the recovered one found, sooner."""
+
+SEEN = 10.0
+"""Seconds before a fault in which the server certainly gave a sign of life, and from which on nothing is seen."""
 
 LOST = "connection to the cluster lost"
 BACK = r"connection to the cluster lost for \d"
@@ -57,9 +62,8 @@ async def store(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def console(platform: Running, server: ApiServer, store: Path) -> AsyncIterator[Console]:
-    """A console with every pane live and a quick heartbeat; the server is well again afterwards."""
+    """A console with every pane live; the server is well again afterwards."""
     async with opened(options_for(platform, store)) as found:
-        quicken(found)
         try:
             yield found
         finally:
@@ -82,6 +86,7 @@ def endpoint_ok(console: Console) -> bool | None:
 
 
 def quicken(console: Console) -> None:
+    """Not for who must not lose its server: a machine that stalls lets a beat pass."""
     cluster = console.room.session.cluster
     assert cluster is not None
     cluster.heartbeat.every = cluster.heartbeat.limit = BEAT
@@ -97,11 +102,19 @@ async def heal(server: ApiServer) -> None:
 
 
 class HealthEndpoint:
-    """An endpoint on loopback that can die and come back on its port."""
+    """An endpoint on loopback that can die and come back on its port, which nobody else gets meanwhile."""
 
     def __init__(self) -> None:
         self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._reserved = self._bound(0)
+        self._port = self._reserved.getsockname()[1]
+
+    @staticmethod
+    def _bound(port: int) -> socket.socket:
+        found = socket.socket()
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(("127.0.0.1", port))
+        return found
 
     @property
     def url(self) -> str:
@@ -112,13 +125,15 @@ class HealthEndpoint:
         app.router.add_get("/health", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
-        self._port = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, self._bound(self._port)).start()
 
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def close(self) -> None:
+        self._reserved.close()
 
     async def _answer(self, request: web.Request) -> web.Response:
         return web.Response(text="Healthy")
@@ -132,6 +147,7 @@ async def health_endpoint() -> AsyncIterator[HealthEndpoint]:
         yield endpoint
     finally:
         await endpoint.stop()
+        endpoint.close()
 
 
 def subtitle(console: Console, pane: str) -> str:
@@ -155,23 +171,22 @@ def rows(console: Console) -> dict[str, set[str]]:
     return shown
 
 
-def age(console: Console, pane: str) -> int:
-    """How many seconds old the pane says it is."""
-    found = re.search(r"(\d+) s\b", subtitle(console, pane))
-    assert found is not None, subtitle(console, pane)
-    return int(found[1])
+def age(console: Console, pane: str) -> str:
+    """How old a pane that is stale says it is."""
+    return subtitle(console, pane).partition(" · ")[0]
 
 
-async def check_stale(console: Console, before: dict[str, set[str]]) -> None:
+async def check_stale(console: Console) -> None:
     """Every pane of the cluster says so, in its class and in its words; its rows stay, and its age counts on."""
     await console.until(lambda: all_stale(console), "every pane of the cluster stale")
+    before, young = rows(console), age(console, "pods")
     for pane in CLUSTER_PANES:
         assert console.table(pane).has_class("-stale"), pane
-        assert rows(console)[pane] == before[pane], pane
         assert console.names(pane), pane
-    assert re.search(r"· [1-9] stale", console.text), "the banner counts them"
-    young = age(console, "pods")
-    await console.until(lambda: age(console, "pods") > young, "the age counting on")
+    await console.until(lambda: re.search(r"· [1-9]\d* stale", console.text), "the banner counts them")
+    await console.until(lambda: all_stale(console) and age(console, "pods") != young, "the age counting on")
+    for pane in CLUSTER_PANES:
+        assert rows(console)[pane] == before[pane], pane
     assert console.app.is_running
     assert console.app.return_code is None
 
@@ -233,9 +248,10 @@ def happened(console: Console, message: str) -> bool:
 async def test_a_lost_server_makes_panes_stale_and_a_gap_on_the_timeline_until_it_is_back(
     console: Console, server: ApiServer, fault: Fault
 ) -> None:
-    before = rows(console)
+    quicken(console)
+    began = time.time()
     await fault(server)
-    await check_stale(console, before)
+    await check_stale(console)
     lost = await console.notes(f"^{LOST}")
     assert lost.entry.level == "bad"
     assert "nothing is seen since" in lost.text
@@ -246,16 +262,16 @@ async def test_a_lost_server_makes_panes_stale_and_a_gap_on_the_timeline_until_i
     assert "nothing was seen from" in back.text
     evidence = await console.room.journal.evidence(back.entry.id)
     assert evidence is not None
-    assert 0 < evidence["blind_until"] - evidence["blind_from"] < 60
+    assert 0 < evidence["blind_until"] - evidence["blind_from"] < time.time() - began + SEEN
 
 
 async def test_a_server_that_answers_500_is_stale_in_every_pane_and_followed_again_once_it_works(
     console: Console, server: ApiServer, platform: Running
 ) -> None:
-    before = rows(console)
+    quicken(console)
     server.faults.error = 500
     server.drop_connections()
-    await check_stale(console, before)
+    await check_stale(console)
     await console.until(lambda: "500" in subtitle(console, "pods"), "why, once it was asked again")
 
     server.faults.error = None
@@ -286,12 +302,12 @@ async def test_a_watch_that_ends_is_opened_anew_and_misses_nothing(
 async def test_a_refused_credential_says_what_to_renew_until_it_is_accepted(
     console: Console, server: ApiServer
 ) -> None:
-    before = rows(console)
+    quicken(console)
     server.faults.logged_out = True
     server.drop_connections()
-    await check_stale(console, before)
+    await check_stale(console)
     await console.until(lambda: "401" in subtitle(console, "pods"), "why, once it was asked again")
-    assert "renew the credential of user 'admin'" in subtitle(console, "pods")
+    await console.until(lambda: "renew the credential of user 'admin'" in subtitle(console, "pods"), "what to do")
 
     server.faults.logged_out = False
     await check_live(console)
@@ -310,9 +326,10 @@ async def test_a_namespace_that_is_closed_hides_neither_the_others_nor_itself(
 
             server.faults.closed.add(PROD)
             server.expire_watches()
-            await console.until(lambda: console.table("pods").has_class("-stale"), "nothing may be seen any more")
-            assert "FORBIDDEN" in subtitle(console, "pods")
-            assert console.table("pods").freshness.state is State.FORBIDDEN
+            pods = console.table("pods")
+            await console.until(lambda: pods.freshness.state is State.FORBIDDEN, "nothing may be seen any more")
+            await console.until(lambda: "FORBIDDEN" in subtitle(console, "pods"), "that it may not")
+            assert pods.has_class("-stale")
     finally:
         await heal(server)
 
@@ -327,7 +344,7 @@ async def test_a_user_who_may_do_nothing_sees_refusals_and_no_empty_pane_that_lo
         for pane in CLUSTER_PANES:
             assert console.table(pane).freshness.state is State.FORBIDDEN
             assert console.table(pane).has_class("-stale")
-        assert "cannot list pods" in console.text
+        await console.says("cannot list pods")
         assert "healthy" not in console.text.replace("unhealthy", "")
         assert console.entry(LOST) is None, "a refusal is an answer: there is a connection"
 
@@ -368,7 +385,7 @@ async def test_an_endpoint_that_dies_is_told_and_noticed_when_it_returns(platfor
         settings = replace(
             options.settings,
             endpoints=(EndpointSettings(url=endpoint.url, name="zephyr"),),
-            probes=ProbeSettings(endpoint_interval=0.2, endpoint_timeout=0.5),
+            probes=ProbeSettings(endpoint_interval=0.2, endpoint_timeout=5.0),
         )
         async with opened(replace(options, settings=settings)) as console:
             await console.until(lambda: endpoint_ok(console) is True, "the endpoint well")
