@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,10 +90,15 @@ async def test_fifty_drills_leave_no_task_socket_file_child_or_memory(tmp_path: 
             warm = held()
     del platform, console  # of the last drill
     after = held()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while (after.tasks, after.children) != (before.tasks, before.children) or after.files > warm.files:
+                await asyncio.sleep(0.05)  # a connection that was closed is gone in the loop's next turns
+                after = held()
 
     assert [*temporary.iterdir()] == []
     assert (after.tasks, after.children) == (before.tasks, before.children)
-    assert after.files == warm.files
+    assert after.files <= warm.files
     # Textual's context of the last application outlives it; no platform does.
     assert after.parts <= 1
     assert sum(isinstance(one, WarroomApp) for one in gc.get_objects()) <= 1

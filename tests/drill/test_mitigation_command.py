@@ -120,7 +120,8 @@ async def test_what_it_prints_is_capped_and_the_cap_is_told(tmp_path: Path) -> N
         assert kept.endswith("the end\n")
         assert len(outcome.text) < 400
 
-    async with a_desk(tmp_path, PYTHON, "-c", "while True: print('x' * 1_000_000)") as at:
+    script = "import time; print('x' * 17_000_000, flush=True); time.sleep(600)"
+    async with a_desk(tmp_path, PYTHON, "-c", script) as at:
         outcome = await run(at)
         assert outcome.text.startswith("it printed more than 16 MiB and was ended")
 
