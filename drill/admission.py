@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 from typing import Any, Final
+from zlib import crc32
 
 from drill import pods, statuses, stored_form, validation
 from drill.kinds import Kind
@@ -70,12 +70,18 @@ def completed(kind: Kind, obj: Json) -> Json:
         return {**obj, "metadata": metadata, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
     if kind.kind == "Service" and isinstance(obj.get("spec"), dict):
         if obj["spec"].get("type") != "ExternalName":
-            address = obj["spec"].get("clusterIP") or f"10.0.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
+            address = obj["spec"].get("clusterIP") or _address(obj["metadata"])
             obj = stored_form.service(obj, address)
         return {**obj, "status": {"loadBalancer": {}}}
     if "status" in kind.subresources and not kind.custom and "status" not in obj:
         return {**obj, "status": dict.fromkeys(_COUNTS.get(kind.kind, ()), 0)}
     return obj
+
+
+def _address(metadata: Json) -> str:
+    """A Service's address: by its name, so that it has the same one in every run of a drill."""
+    number = crc32(f"{metadata.get('namespace')}/{metadata.get('name')}".encode()) % (254 * 254)
+    return f"10.0.{number // 254 + 1}.{number % 254 + 1}"
 
 
 def _secret(kind: Kind, secret: Json) -> Json:

@@ -17,6 +17,11 @@ from drill.offsets import Name
 
 Words = Annotated[str, Meta(min_length=1, max_length=200)]
 
+Way = Literal["", "up", "down", "cordon", "uncordon", "drain"]
+"""Which way an act goes that can go more than one: more replicas or fewer, what is done to a node."""
+
+WAYS = {"scale": ("up", "down"), "cordon": ("cordon", "uncordon", "drain")}
+
 COUNTS = ("done", "role", "update", "act", "evidence", "checklist")
 """The keys of a step that say what counts as having done it; a step has one of them."""
 
@@ -27,7 +32,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     ``done``       the incident was declared, a person answered, it has the right severity, it was resolved
     ``role``       somebody took this role of the runbook
     ``update``     so many ``times`` a status update to these people was sent
-    ``act``        one of these mitigations was carried out on ``target`` and worked
+    ``act``        one of these mitigations was carried out on ``target``, in this ``way``, and worked
     ``evidence``   the evidence of what this matches was kept before anything was changed
     ``checklist``  no item of this checklist or guide is open, and at least one was ticked
 
@@ -42,6 +47,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     times: Annotated[int, Meta(ge=1, le=20)] = 1
     act: tuple[Name, ...] = ()
     target: Words = "*"
+    way: Way = ""
     evidence: str = ""
     checklist: Name | Literal[""] = ""
 
@@ -57,15 +63,19 @@ class Harmful(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
     act: Name
     why: Words
     target: Words = "*"
+    way: Way = ""
 
 
 class Good(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """``path`` is in the ideal order. ``mitigate_within`` (seconds): what a good response needs from detection.
 
-    ``evidence_first``: an act before evidence was kept destroys some of it.
+    ``evidence_first``: an act before evidence was kept destroys some of it. ``also``: severities that the runbook can
+    be read as, too. ``cure``: the id of the step without which it only looks well again.
     """
 
     severity: Annotated[int, Meta(ge=1, le=4)]
+    also: tuple[Annotated[int, Meta(ge=1, le=4)], ...] = ()
+    cure: Name | Literal[""] = ""
     path: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=40)]
     harmful: tuple[Harmful, ...] = ()
     evidence_first: bool = False
@@ -85,5 +95,17 @@ class Good(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
                 yield (*here, "times"), f"step {step.id!r} says how often, and no update"
             if times.pop(step.id, 1) > 1:
                 yield (*here, "id"), f"there is more than one step {step.id!r}"
+            yield from (((*here, *place), said) for place, said in _astray(step.act, step.way))
+        for index, one in enumerate(self.harmful):
+            yield from ((("harmful", index, *place), said) for place, said in _astray((one.act,), one.way))
+        if self.cure and self.cure not in [step.id for step in self.path if step.act]:
+            yield ("cure",), f"the path has no step {self.cure!r} with an act"
         if self.evidence_first and not any(step.evidence for step in self.path):
             yield ("evidence_first",), "it needs a step that says which evidence"
+
+
+def _astray(acts: tuple[str, ...], way: str) -> Iterator[tuple[Place, str]]:
+    """A way that none of these acts goes."""
+    if way and not any(way in WAYS.get(act, ()) for act in acts):
+        known = "; ".join(f"{act} goes {', '.join(ways)}" for act, ways in WAYS.items())
+        yield ("way",), f"no act here goes {way!r}: {known}"

@@ -113,9 +113,10 @@ class Logs:
             unready_since = parse_instant(ready["lastTransitionTime"])
         begin = max(since, run.start + 2.0, until - _KEPT)
         forwarded = voices.UPSTREAMS.values() if voice is voices.VOICES["gateway"] else ()
-        for slot in range(int(begin // voice.period), int(until // voice.period) + 1):
+        born = parse_instant(meta["creationTimestamp"])  # by the clock on the wall no two drills would say the same
+        for slot in range(int((begin - born) // voice.period), int((until - born) // voice.period) + 1):
             chance = random.Random(crc32(f"{meta['uid']}/{container}/{slot}".encode()))  # noqa: S311 (a log's filler)
-            at = (slot + chance.random()) * voice.period
+            at = born + (slot + chance.random()) * voice.period
             if begin < at <= until:
                 moment = Moment(
                     service=container,

@@ -107,7 +107,7 @@ class Platform:
         self._big = bool(pods or nodes or events)
         now = source()
         self.clock = Clock(now + self.scenario.steps()[0][0] - _PROLOGUE, speed=speed, source=source)
-        self.store = ObjectStore(clock=self.clock.wall)
+        self.store = ObjectStore(clock=self.clock.wall, seed=f"store/{seed}")
         self.plane = ControlPlane(self.store, self.clock, born=now, seed=7 + seed)
         outages = Outages(self.store, self.clock)
         self.estate = self._estate(outages, now, seed)

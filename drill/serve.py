@@ -31,7 +31,7 @@ _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that describe a platform; `serve` reads them."""
-    parser.add_argument("--seed", type=_count, default=0, metavar="N", help="in other details; 0: as it is written")
+    parser.add_argument("--seed", type=_count, metavar="N", help="in other details; 0: as it is written")
     parser.add_argument("--surprise", action="store_true", help="one of the scenarios that ship, which is not told")
     parser.add_argument("--pods", type=_count, default=0, metavar="N", help="fill the cluster up to N pods")
     parser.add_argument("--nodes", type=_count, default=0, metavar="N", help="fill the cluster up to N nodes")
@@ -181,6 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenario", default="payment-release", help=f"a file, or {', '.join(scenario.names())}")
     add_arguments(parser)
     args = parser.parse_args(argv)
+    if args.seed is None:
+        args.seed = surprise.drawn() if args.surprise else 0
     try:
         team.checked_names(args.people)
     except ValueError as error:

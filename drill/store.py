@@ -6,7 +6,7 @@ JSON encoded at most once. Single-threaded: everything happens on the event loop
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 import uuid
 from collections import OrderedDict, deque
@@ -37,9 +37,9 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def generated_name(prefix: str) -> str:
+def generated_name(prefix: str, chance: random.Random) -> str:
     """What the API server makes of a generateName: the prefix and five random characters."""
-    return prefix + "".join(secrets.choice(_NAME_ALPHABET) for _ in range(5))
+    return prefix + "".join(chance.choice(_NAME_ALPHABET) for _ in range(5))
 
 
 class ObjectStore:
@@ -50,11 +50,15 @@ class ObjectStore:
     (events.k8s.io) is stored, reported and handed out as that other; converting is the server's affair.
 
     ``history`` is how many changes per kind a watch can catch up on; older ones answer 410.
-    ``clock`` gives seconds since the epoch. Refusals are `statuses.ApiError`.
+    ``clock`` gives seconds since the epoch; ``seed`` decides UIDs and generated names, so that the same writes make the
+    same objects. Refusals are `statuses.ApiError`.
     """
 
-    def __init__(self, *, history: int = 8192, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, history: int = 8192, clock: Callable[[], float] = time.time, seed: int | str | None = None
+    ) -> None:
         self.clock = clock
+        self._chance = random.Random(seed)  # noqa: S311 (no secret hangs on it)
         self._history = history
         self._version = 1
         self._shelves: dict[Kind, Shelf] = {}
@@ -104,7 +108,7 @@ class ObjectStore:
         """What `create` would store, with all its checks, without storing it: a dry run."""
         kind = kinds.stored(kind)
         given = obj.get("metadata") or {}
-        name = given.get("name") or generated_name(given.get("generateName") or "")
+        name = given.get("name") or generated_name(given.get("generateName") or "", self._chance)
         namespace = (given.get("namespace") or "") if kind.namespaced else ""
         there = self.record(kind, namespace, name)
         if there is not None:
@@ -113,7 +117,7 @@ class ObjectStore:
             **given,
             "name": name,
             "namespace": namespace,
-            "uid": str(uuid.uuid4()),
+            "uid": str(uuid.UUID(int=self._chance.getrandbits(128), version=4)),
             "resourceVersion": str(self._version + 1),
             "creationTimestamp": rfc3339(self.clock() if now is None else now),
             "generation": 1 if kind.generation else None,

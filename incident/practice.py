@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     ``done``       "declared", "acknowledged", "severity" or "resolved"
     ``role``       taken by anybody
     ``update``     sent ``times`` to "team", "customers" or "pager"
-    ``act``        one of these mitigations, on what ``target`` matches, that worked
+    ``act``        one of these mitigations, on what ``target`` matches, and in this ``way`` if it says one, that worked
     ``evidence``   kept of what this matches, before anything was changed
     ``checklist``  with nothing open, and something ticked
 
@@ -50,29 +50,39 @@ class Wanted(Struct, frozen=True, kw_only=True):
     times: Annotated[int, Meta(ge=1, le=20)] = 1
     act: tuple[str, ...] = ()
     target: str = "*"
+    way: str = ""
     evidence: str = ""
     checklist: str = ""
 
 
 class Harmful(Struct, frozen=True, kw_only=True):
-    """A mitigation that does harm where ``target`` matches, and ``why``."""
+    """A mitigation that does harm where ``target`` matches, in this ``way`` if it says one, and ``why``."""
 
     act: str
     why: str
     target: str = "*"
+    way: str = ""
 
 
 class Good(Struct, frozen=True, kw_only=True):
     """A good response: the severity, the ideal path in its order, what does harm.
 
     ``mitigate_within``: seconds from detection. ``evidence_first``: acts before evidence was kept destroy some of it.
+    ``also``: severities that the runbook can be read as, too. ``cure``: the id of the step without which it only looks
+    well again.
     """
 
     severity: Annotated[int, Meta(ge=1, le=4)]
+    also: tuple[Annotated[int, Meta(ge=1, le=4)], ...] = ()
+    cure: str = ""
     path: Annotated[tuple[Wanted, ...], Meta(min_length=1)]
     harmful: tuple[Harmful, ...] = ()
     evidence_first: bool = False
     mitigate_within: Annotated[float, Meta(gt=0, le=1e7)] | None = None
+
+    def right(self, severity: int | None) -> bool:
+        """Whether it is right to call the incident this."""
+        return severity == self.severity or severity in self.also
 
 
 class NotGood(Exception):

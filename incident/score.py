@@ -138,10 +138,24 @@ class _Judge:
         self._resolved = None if last is None or self._left else last.recorded_at
         self._end = last.recorded_at if last is not None else max(now or 0, found.end)
         self._declared = found.incident.declared_at
-        recovered = self._known.recovered
-        self._recovered = None if recovered is None or recovered > self._end else recovered
+        self._recovered = self._well_again()
         told = [one.update for one in found.updates]
         self._team = [one for one in told if audience(one) == TEAM]
+
+    def _well_again(self) -> int | None:
+        """When it was well again, and not only looked like it; None if it is not, or was not when it ended."""
+        at, steps = self._known.recovered, [step for step in self._good.path if step.id == self._good.cure]
+        if at is not None and steps:
+            done = [
+                deed.at for deed in self._deeds if deed.counts and deed.on(steps[0].act, steps[0].target, steps[0].way)
+            ]
+            at = max(at, done[0]) if done else None
+        return None if at is None or at > self._end else at
+
+    @property
+    def _too_early(self) -> str:
+        """Said of who resolved what was not well again."""
+        return f"resolved while it {'was not' if self._known.recovered is None else 'only looked'} well again"
 
     def score(self) -> Score:
         over = None if self._recovered is None else self._resolved  # it is no step of any path to resolve what is down
@@ -152,7 +166,7 @@ class _Judge:
         harm = tuple(
             Harm(at=deed.at, what=deed.title, why=why)
             for deed in self._deeds
-            if (why := self._harms(deed)) and deed.sent
+            if (why := self._harms(deed)) and deed.sent and not deed.takes_back
         )
         on_path = {step.entry for step in path if step.entry}
         if self._hidden:
@@ -223,13 +237,13 @@ class _Judge:
     def _mitigation(self) -> Judged:
         if self._hidden:
             return _row("mitigation", None, LATER)
-        missing = "resolved while it was not well again" if self._resolved is not None else ""
+        missing = self._too_early if self._resolved is not None else ""
         return self._timed("mitigation", self._declared, self._recovered, self._good.mitigate_within, missing)
 
     def _resolution(self) -> Judged:
         target = self._level.resolve_within if self._level else None
         if self._resolved is not None and self._recovered is None:
-            return _row("resolution", 0, "resolved while it was not well again")
+            return _row("resolution", 0, self._too_early)
         return self._timed("resolution", self._declared, self._resolved, target)
 
     # ------------------------------------------------------------------ the rest
@@ -246,18 +260,18 @@ class _Judge:
     def _severity(self) -> Judged:
         said, right = self._found.classified, self._good.severity
         now, whole = self._found.incident.severity, WEIGHTS["severity"][1]
-        if self._practice.declared and len(said) == 1 and now == right:
+        if self._practice.declared and len(said) == 1 and self._good.right(now):
             return _row("severity", None, f"the drill called it {severity_words(now)} itself")
         if now is None and not self._over:
             return _row("severity", None, "not called yet")
         if self._hidden:
             return _row("severity", None, LATER)
-        if now != right:
+        if not self._good.right(now):
             return _row("severity", 0, f"{severity_words(now)}, where {severity_words(right)} is right")
         first = next((one.severity for one in said if one.severity is not None), None)
-        if first == right or self._practice.declared:
-            return _row("severity", whole, severity_words(right))
-        return _row("severity", whole // 2, f"{severity_words(first)} at first, then {severity_words(right)}")
+        if self._good.right(first) or self._practice.declared:
+            return _row("severity", whole, severity_words(now))
+        return _row("severity", whole // 2, f"{severity_words(first)} at first, then {severity_words(now)}")
 
     def _updates(self) -> Judged:
         sent, missed = len(self._team), len({one.due for one in self._found.missed})
@@ -282,7 +296,7 @@ class _Judge:
         return _row("evidence", 0, "kept only after something was changed" if all(late) else "not kept")
 
     def _harms(self, deed: Deed) -> str:
-        return next((one.why for one in self._good.harmful if deed.on((one.act,), one.target)), "")
+        return next((one.why for one in self._good.harmful if deed.on((one.act,), one.target, one.way)), "")
 
     def _harm(self, harm: Sequence[Harm]) -> Judged:
         if not any(deed.sent and not deed.looked for deed in self._deeds):

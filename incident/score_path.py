@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from incident.acts import ActRecord
 from incident.dossier import Dossier
@@ -33,6 +34,8 @@ class Deed(Struct, frozen=True, kw_only=True):
     worked: bool
     looked: bool  # it finds something out and changes nothing
     keeps: bool  # the evidence of its target is kept by it, before it changes anything
+    way: str = ""  # of a scaling up or down, of a node cordon, uncordon or drain
+    takes_back: bool = False  # it undoes one of those before it
 
     @property
     def verdict(self) -> str:
@@ -44,9 +47,9 @@ class Deed(Struct, frozen=True, kw_only=True):
         """Whether it did what it was for. A check did if it ran to its end: that nobody answers is a finding, too."""
         return self.worked or (self.looked and self.mitigation != EVIDENCE and self.sent and self.ended_at is not None)
 
-    def on(self, mitigations: Sequence[str], glob: str) -> bool:
-        """Whether it is one of these, on what ``glob`` matches."""
-        return self.mitigation in mitigations and fnmatchcase(self.target, glob)
+    def on(self, mitigations: Sequence[str], glob: str, way: str = "") -> bool:
+        """Whether it is one of these, on what ``glob`` matches, and goes this way, if one is said."""
+        return self.mitigation in mitigations and fnmatchcase(self.target, glob) and way in ("", self.way)
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -65,7 +68,19 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 def deeds(acts: Iterable[ActRecord]) -> tuple[Deed, ...]:
     """The acts, in the order in which they were begun."""
-    return tuple(sorted(map(_deed, acts), key=lambda deed: (deed.at, deed.entry)))
+    found: list[Deed] = []
+    undone: list[tuple[str, str, dict[str, Any]]] = []  # how what was done before is taken back
+    for act in sorted(acts, key=lambda one: (one.intent.recorded_at, one.id)):
+        plan, deed = _of(_of(act.intent.evidence, "act"), "plan"), _deed(act)
+        recipe, choices = _of(_of(plan, "undo"), "recipe"), _of(plan, "choices")
+        back = any(
+            (deed.mitigation, deed.target) == (mitigation, target) and answers.items() <= choices.items()
+            for mitigation, target, answers in undone
+        )
+        found.append(replace(deed, takes_back=back))
+        if deed.sent and recipe and not back:
+            undone.append((str(recipe.get("mitigation", "")), deed.target, _of(recipe, "choices")))
+    return tuple(found)
 
 
 def _deed(act: ActRecord) -> Deed:
@@ -86,7 +101,21 @@ def _deed(act: ActRecord) -> Deed:
         worked=worked,
         looked=looked,
         keeps=worked and (mitigation == EVIDENCE or choices.get(EVIDENCE) == "yes"),
+        way=_way(mitigation, plan, choices),
     )
+
+
+def _way(mitigation: str, plan: dict[str, Any], choices: dict[str, Any]) -> str:
+    if mitigation == "cordon":
+        return str(choices.get("act", ""))
+    if mitigation != "scale":
+        return ""
+    before = _of(_of(_of(plan, "undo"), "recipe"), "choices").get("replicas")  # the number there was
+    try:
+        change = int(choices.get("replicas", "")) - int(before or "")
+    except (TypeError, ValueError):
+        return ""
+    return "up" if change > 0 else "down" if change < 0 else ""
 
 
 def _of(found: Any, key: str) -> dict[str, Any]:
@@ -132,7 +161,7 @@ _NOT: Said = None, "", ""
 
 def _how(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Said:
     if step.act:
-        deed = next((one for one in done if one.counts and one.on(step.act, step.target)), None)
+        deed = next((one for one in done if one.counts and one.on(step.act, step.target, step.way)), None)
         return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
     if step.evidence:
         changed = first_change(done)
@@ -168,8 +197,8 @@ def _happened(what: str, found: Dossier, good: Good, resolved: int | None) -> Sa
         case "acknowledged":
             at = answered(found.entries)
             return (at, "the first entry of a person", "") if at is not None else _NOT
-        case "severity" if found.incident.severity == good.severity:
-            call = next(one for one in reversed(found.classified) if one.severity == good.severity)
+        case "severity" if good.right(found.incident.severity):
+            call = next(one for one in reversed(found.classified) if one.severity == found.incident.severity)
             return call.at, f"called by {call.by}", ""
         case "resolved" if resolved is not None:
             return resolved, "resolved", ""

@@ -78,7 +78,7 @@ def announced(said: dict[str, Any], directory: Path = Path(), context: str = "")
         severity=said["incident"]["severity"],
         good=read_good(told["good"]),
         context=context,
-        seed=int(said.get("seed") or 0),
+        seed=int(told.get("seed") or 0),
         surprise=bool(said.get("surprise")),
     )
 

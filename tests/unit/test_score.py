@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from incident import score as scoring
 from incident.entry import Draft, Kind, Source
 from incident.export import TEXTS
-from incident.practice import DRILL, LEFT, SEALED, NotGood, practice_of, read_good, sealed
+from incident.practice import DRILL, LEFT, SEALED, Harmful, NotGood, Wanted, practice_of, read_good, sealed
 from incident.score import WEIGHTS, Score, to_json
 from incident.verify import verify_json
-from runbook.plan import Verdict
+from runbook.plan import Aim, Recipe, Undo, Verdict
 from tests.unit.drills import EVIDENCE_FIRST, GOOD, Drill, played_right
 from tests.unit.incident_entries import BEGAN
 
@@ -69,6 +69,12 @@ def test_a_severity_that_was_wrong_at_first_is_half_right() -> None:
     assert Drill(severity=3).severity(5, 2).row("severity").got == 5
     assert Drill(severity=None).severity(5, 2).row("severity").got == 10
     assert Drill(severity=2).severity(5, 1).row("severity").said == "SEV 1, where SEV 2 is right"
+    argued = Drill(replace(GOOD, also=(1,)), severity=1)  # the runbook can be read either way
+    assert (argued.row("severity").got, argued.row("severity").said) == (10, "SEV 1")
+    assert argued.score().path[1].at is not None
+    assert (
+        Drill(replace(GOOD, also=(1,)), severity=3).severity(5, 1).row("severity").said == "SEV 3 at first, then SEV 1"
+    )
 
 
 def test_a_missed_update_is_no_answer_of_a_person_and_costs() -> None:
@@ -105,6 +111,45 @@ def test_acts_that_do_harm_are_named_and_only_those_that_were_sent() -> None:
     refused = Drill().act(5, "restart", "Deployment/api", verdict=Verdict.REFUSED, sent=False)
     assert (refused.row("harm").got, refused.row("harm").said) == (None, "nothing was done")
     assert Drill().act(5, "restart", "Pod/api").row("harm").got == 12
+
+
+def node(way: str, back: str) -> dict[str, Any]:
+    """Fields of a plan for a node, with how it is taken back."""
+    return {"choices": {"act": way}, "undo": Undo(back, Recipe(mitigation="cordon", aim=Aim(), choices={"act": back}))}
+
+
+def scaled(before: int, after: int) -> dict[str, Any]:
+    back = Undo("", Recipe(mitigation="scale", aim=Aim(), choices={"replicas": str(before)}))
+    return {"choices": {"replicas": str(after)}, "undo": back}
+
+
+def test_what_is_taken_back_does_no_harm_again_and_an_act_may_do_harm_in_one_way_only() -> None:
+    good = replace(GOOD, harmful=(Harmful(act="cordon", why="it is needed"), Harmful(act="scale", way="up", why="no")))
+    drill = Drill(good).act(5, "cordon", "Node/n1", **node("cordon", "uncordon"))
+    drill = drill.act(6, "cordon", "Node/n1", **node("uncordon", "cordon"))
+    assert [one.what for one in drill.score().harm] == ["cordon Node/n1"]
+    drill = drill.act(8, "scale", "Deployment/api", **scaled(3, 1))
+    assert points(drill.score())["harm"] == 6
+    assert points(drill.act(9, "scale", "Deployment/web", **scaled(3, 4)).score())["harm"] == 0
+
+
+def test_a_step_may_want_an_act_in_one_way() -> None:
+    down = replace(GOOD, path=(Wanted(id="less", say="Fewer", act=("scale",), way="down"),))
+    up = Drill(down).act(5, "scale", "Deployment/api", **scaled(1, 2))
+    assert up.score().path[0].at is None
+    assert up.act(8, "scale", "Deployment/api", **scaled(2, 1)).score().path[0].at is not None
+
+
+def test_what_only_looked_well_without_its_cure_was_not_well() -> None:
+    calm = Drill(replace(GOOD, cure="scale")).seen(3.1, "bad").act(4, "delete-pod", "Pod/api").seen(6, "good")
+    found = calm.resolved(7).score()
+    assert (points(found)["mitigation"], points(found)["resolution"]) == (0, 0)
+    assert {one.said for one in found.judged if one.id in ("mitigation", "resolution")} == {
+        "resolved while it only looked well again"
+    }
+    cured = Drill(replace(GOOD, cure="scale")).seen(3.1, "bad").seen(6, "good")
+    cured = cured.act(8, "scale", "Deployment/payment-service")
+    assert cured.resolved(9).row("mitigation").took == 5 * 60_000  # not before what cured it
 
 
 def test_an_act_that_did_not_work_is_no_step_of_the_path() -> None:

@@ -12,6 +12,8 @@ from incident.practice import LEFT, UNTOLD
 from incident.practising import exercise_of, exported, progress
 from incident.score import to_json
 from tests.unit.drills import STANDARD, Drill
+from tui.cli import build_parser
+from tui.commands.drill import _platform_flags
 from tui.drill_process import DrillProcess, announced
 
 TELL_TALE = ("payment-release", "Scale it", "only crashes again", "SEV 2 is right")
@@ -43,6 +45,7 @@ def test_what_a_platform_says_of_a_surprise_names_nothing_until_it_is_unpacked()
     assert told.good is not None
     for word in (told.name, told.title, "rollback", told.good.path[0].say, told.good.harmful[0].why):
         assert word not in text
+    assert json.loads(text)["seed"] is None  # it would say which scenario it is
     ready = announced(said, Path("/d"))
     assert (ready.scenario, ready.seed, ready.surprise, ready.title, ready.severity) == (
         "payment-release",
@@ -86,13 +89,15 @@ def test_the_score_says_which_it_was_once_it_is_over() -> None:
         assert over.row("severity").said == "SEV 3, where SEV 2 is right"
 
 
-def test_the_process_of_a_surprise_is_started_without_a_name() -> None:
-    process = DrillProcess("", ["--surprise", "--seed", "3"])
+def test_the_process_of_a_surprise_is_started_without_a_name_or_a_seed() -> None:
+    flags = _platform_flags(build_parser().parse_args(["drill", "--surprise"]))
+    process = DrillProcess("", flags)
     with process:
         ready = process.wait()
         assert process._child is not None
         words = Path(f"/proc/{process._child.pid}/cmdline").read_bytes().decode().split("\0")
     assert ready.surprise
-    assert ready.scenario == surprise.pick(3)
-    assert words[-4:-1] == ["--surprise", "--seed", "3"]
-    assert not any(name in word for name in scenario.names() for word in words)
+    assert ready.seed
+    assert ready.scenario == surprise.pick(ready.seed)
+    assert "--surprise" in words
+    assert not any(name in word for name in (*scenario.names(), "--seed", str(ready.seed)) for word in words)

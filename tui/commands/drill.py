@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import argparse
 
 DEFAULT_SCENARIO = "payment-release"
-SEEDS = 1_000_000
-"""How many there are to draw from for a surprise without one."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -143,13 +141,8 @@ def _people(arguments: argparse.Namespace) -> list[str]:
 
 def _platform_flags(arguments: argparse.Namespace) -> list[str]:
     flags: list[str] = ["--surprise"] if arguments.surprise else []
-    seed = arguments.seed
-    if seed is None and arguments.surprise:
-        from secrets import randbelow
-
-        seed = randbelow(SEEDS) + 1
-    if seed:
-        flags += ["--seed", str(seed)]
+    if arguments.seed is not None:  # a surprise without one is drawn where it is played: a list of processes names none
+        flags += ["--seed", str(arguments.seed)]
     for name in ("pods", "nodes", "events", "churn", "speed"):
         value = getattr(arguments, name)
         if value != (1.0 if name == "speed" else 0):
