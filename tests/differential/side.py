@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 Json = dict[str, Any]
-PATIENCE = 60.0  # seconds until something is given up; the lab shares the machine with everything else
+PATIENCE = 120.0  # seconds until something is given up; the lab shares the machine with everything else
 JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"

@@ -53,10 +53,10 @@ async def bookmarks(side: Side) -> None:
     maps = side.at("configmaps")
     version = (await side.get(maps, told=False))["metadata"]["resourceVersion"]
     await side.create(maps, config_map("news", {"w": "3"}), told=False)
+    await side.create(maps, config_map("others"), told=False)
     query = f"watch=1&allowWatchBookmarks=true&timeoutSeconds=4&labelSelector=w%3D3&resourceVersion={version}"
     async with asyncio.timeout(PATIENCE), side.watch(f"{maps}?{query}", Accept=METADATA) as events:
         side.tell("news", await anext(events))
-        await side.create(maps, config_map("others"), told=False)
         side.tell("a bookmark", await anext(events))
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.live.lab import Lab
 
-LIMIT = 180.0
+LIMIT = 400.0
 """Seconds for one test, not counting how long it waited for its turn."""
 
 TURN = 1800.0

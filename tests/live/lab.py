@@ -27,7 +27,7 @@ from probes.wire import instant
 Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until the lab is given up; it shares the machine with everything else that is tested."""
 
 NODES = "/apis/metrics.k8s.io/v1beta1/nodes"
@@ -74,7 +74,7 @@ class Lab:
     # ------------------------------------------------------------------ requests
 
     async def call(
-        self, method: str, path: str, body: Json | None = None, *, media: str = "application/json", limit: float = 10.0
+        self, method: str, path: str, body: Json | None = None, *, media: str = "application/json", limit: float = 60.0
     ) -> Json:
         """One request, its answer as JSON. Raises `Refused`, and OSError or TimeoutError when nobody answers."""
         headers = {"Authorization": f"Bearer {self.tokens['admin']}", "Content-Type": media}

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RowT = TypeVar("RowT")
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
