@@ -152,7 +152,7 @@ async def test_serve_says_where_it_is_and_runs_until_it_is_stopped(user: dict[st
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             where = json.loads(await process.stdout.readline())
         looked = await warroom(user, "status", "--kubeconfig", where["kubeconfig"], "--config", where["config"])
         process.send_signal(stop)
