@@ -167,10 +167,12 @@ class Console:
         return found
 
     async def on(self, kind: type[ScreenT]) -> ScreenT:
-        """The screen of this kind, once it is in front."""
+        """The screen of this kind, once it is in front, with what it puts in its place after its first frame."""
         await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.is_mounted, kind.__name__)
-        assert isinstance(self.app.screen, kind)
-        return self.app.screen
+        found = self.app.screen
+        assert isinstance(found, kind)
+        await self.pilot.pause()
+        return found
 
     async def home(self) -> None:
         """Back on the console's own screen."""
