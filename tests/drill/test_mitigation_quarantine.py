@@ -122,7 +122,7 @@ async def test_a_policy_that_is_there_is_used_and_another_one_by_its_name_blocks
     async with village() as at:
         name = first(at)
         put_policy(at)
-        plan, outcome = await at.carried_out("quarantine", at.aim("Pod", name))
+        plan, outcome = await at.carried_out("quarantine", at.aim("Pod", name), evidence="no")
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert [write.method for write in at.writes] == ["PATCH"]
         assert len(plan.needs) == 1
@@ -160,7 +160,7 @@ async def test_detached_it_leaves_its_services_and_its_owner_which_starts_a_repl
     async with village() as at:
         name = first(at)
         before = labels(at, name)
-        plan, outcome = await at.carried_out("quarantine", at.aim("Pod", name), detach="yes")
+        plan, outcome = await at.carried_out("quarantine", at.aim("Pod", name), detach="yes", evidence="no")
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert "out of account-service" in outcome.text
         assert "has its 3 pods without it" in outcome.text
@@ -199,7 +199,7 @@ async def test_released_everything_is_as_it_was() -> None:
     async with village() as at:
         name = first(at)
         before = labels(at, name)
-        plan, _ = await at.carried_out("quarantine", at.aim("Pod", name))
+        plan, _ = await at.carried_out("quarantine", at.aim("Pod", name), evidence="no")
         released, outcome = await at.undone(plan)
         assert outcome.verdict is Verdict.WORKED, outcome.text
         assert outcome.text == f"pod/{name} is released, and NetworkPolicy quarantine is gone"
@@ -214,7 +214,7 @@ async def test_released_detached_labels_come_back_and_with_them_the_traffic() ->
     async with village() as at:
         name = first(at)
         before = labels(at, name)
-        plan, _ = await at.carried_out("quarantine", at.aim("Pod", name), detach="yes")
+        plan, _ = await at.carried_out("quarantine", at.aim("Pod", name), detach="yes", evidence="no")
         # So that its ReplicaSet, which then has one too many, has no reason to take this one.
         released = await at.plan("quarantine", at.aim("Pod", name), release="yes")
         warned = finding(released, "labels", Level.AMBER)
@@ -231,9 +231,9 @@ async def test_released_detached_labels_come_back_and_with_them_the_traffic() ->
 
 async def test_the_policy_stays_for_others_and_where_it_is_not_ours() -> None:
     async with village() as at:
-        plan, _ = await at.carried_out("quarantine", at.aim("Pod", first(at)))
+        plan, _ = await at.carried_out("quarantine", at.aim("Pod", first(at)), evidence="no")
         other = first(at, "card-service")
-        second, _ = await at.carried_out("quarantine", at.aim("Pod", other))
+        second, _ = await at.carried_out("quarantine", at.aim("Pod", other), evidence="no")
         released, outcome = await at.undone(plan)
         assert finding(released, "policy").text == f"NetworkPolicy quarantine stays: {other} is held by it"
         assert (outcome.verdict, policies(at)) == (Verdict.WORKED, ["quarantine"])
@@ -246,7 +246,7 @@ async def test_the_policy_stays_for_others_and_where_it_is_not_ours() -> None:
 
 async def test_a_pod_that_comes_into_quarantine_meanwhile_keeps_the_policy() -> None:
     async with village() as at:
-        plan, _ = await at.carried_out("quarantine", at.aim("Pod", first(at)))
+        plan, _ = await at.carried_out("quarantine", at.aim("Pod", first(at)), evidence="no")
         other = first(at, "card-service")
         at.before_write(lambda: label(at, other, quarantine="true"))
         _, outcome = await at.undone(plan)
@@ -257,7 +257,7 @@ async def test_a_pod_that_comes_into_quarantine_meanwhile_keeps_the_policy() -> 
 async def test_in_quarantine_already_the_plan_offers_to_release() -> None:
     async with village() as at:
         aim = at.aim("Pod", first(at))
-        await at.carried_out("quarantine", aim)
+        await at.carried_out("quarantine", aim, evidence="no")
         plan = await at.plan("quarantine", aim)
         assert finding(plan, "quarantined", Level.RED).advice == "choose release to let it out"
         assert [field.id for field in plan.fields] == ["evidence", "detach", "release"]
@@ -275,7 +275,7 @@ async def test_who_is_not_in_quarantine_cannot_be_released() -> None:
 async def test_a_pod_that_is_gone_leaves_a_hint_about_the_policy() -> None:
     async with village() as at:
         aim = at.aim("Pod", first(at))
-        plan, _ = await at.carried_out("quarantine", aim)
+        plan, _ = await at.carried_out("quarantine", aim, evidence="no")
         at.drop("pods", aim.name)
         assert plan.undo.recipe is not None
         with pytest.raises(NoPlan) as raised:
@@ -326,7 +326,7 @@ async def test_a_pod_that_changed_since_the_plan_is_not_touched() -> None:
 async def test_half_done_is_told_as_what_was_done_and_what_was_not() -> None:
     async with village() as at:
         name = first(at)
-        plan = await at.plan("quarantine", at.aim("Pod", name))
+        plan = await at.plan("quarantine", at.aim("Pod", name), evidence="no")
         at.before_write(lambda: label(at, name, owner="somebody-else"))
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.FAILED
@@ -341,13 +341,13 @@ async def test_half_done_is_told_as_what_was_done_and_what_was_not() -> None:
 
 async def test_a_policy_that_somebody_made_in_the_meantime_is_used_if_it_denies_all_and_else_stops_it() -> None:
     async with village() as at:
-        plan = await at.plan("quarantine", at.aim("Pod", first(at)))
+        plan = await at.plan("quarantine", at.aim("Pod", first(at)), evidence="no")
         put_policy(at)
         outcome = await at.ended(await at.confirm(plan))
         assert outcome.verdict is Verdict.WORKED, outcome.text
     async with village() as at:
         name = first(at)
-        plan = await at.plan("quarantine", at.aim("Pod", name))
+        plan = await at.plan("quarantine", at.aim("Pod", name), evidence="no")
         put_policy(at, egress=[{}])
         outcome = await at.ended(await at.confirm(plan))
         assert (outcome.verdict, outcome.sent) == (Verdict.REFUSED, False)

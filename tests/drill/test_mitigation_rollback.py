@@ -82,7 +82,7 @@ async def test_a_bad_release_is_rolled_back_and_its_pods_recover() -> None:
         assert outcome.evidence["did"]["said"] == ["Rollback was a success! Happy Helming!"]
 
 
-async def test_the_history_tells_the_incident() -> None:
+async def test_the_history_tells_the_incident_and_the_intent_is_on_the_timeline_before_helm_begins() -> None:
     async with at_desk() as at:
         before = release_of(at, 2)
         plan, _ = await at.carried_out("rollback", aim())
@@ -93,11 +93,6 @@ async def test_the_history_tells_the_incident() -> None:
         assert release["chart"] == before["chart"]
         assert metadata["labels"]["status"] == "deployed"
         assert any(one["manager"] == f"warroom-{INCIDENT}" for one in metadata["managedFields"])
-
-
-async def test_the_intent_is_on_the_timeline_before_helm_begins() -> None:
-    async with at_desk() as at:
-        await at.carried_out("rollback", aim())
         assert at.story[0] is not None
         assert "Roll back" in getattr(at.story[0], "text", "")
         assert at.writes[0].path.endswith("/secrets")
