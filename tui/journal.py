@@ -25,6 +25,7 @@ from tui.journal_changes import JournalChanges, Saved
 from tui.journal_opening import recorder_for
 from tui.left_drills import end_left
 from tui.observation import drafted
+from tui.own_drill import begun_here, here
 
 if TYPE_CHECKING:
     from incident.recorder import Recorded, Recorder
@@ -90,7 +91,7 @@ class Journal(JournalChanges):
         self._reaching = asyncio.create_task(self._reach(), name="reach the store")
 
     async def open(self) -> None:
-        """Open the store, unless `begin` did, and show its open incident, or the last one.
+        """Open the store, unless `begin` did, and show its open incident, or the last one; of a drill its platform's.
 
         A drill and the real thing never mix. A damaged store is set aside and what can be read is recovered; one that
         cannot be opened is left as it is, and entries go to a rescue store meanwhile. `notice` says the one, `trouble`
@@ -100,6 +101,8 @@ class Journal(JournalChanges):
             StoreError: not even a rescue store can be written; its sentence says why and what was not lost.
         """
         incident = await (self._reaching or self._reach())
+        if self.practice is not None:
+            incident = await begun_here(self._opened(), await self.incidents(), self.practice)
         if incident is not None:
             await self.show(incident)
         self._is_open = True
@@ -149,6 +152,10 @@ class Journal(JournalChanges):
         """Whether entries go to an open incident right now; a drill's observations never go to a real one's."""
         incident = self.incident
         return self._recorder is not None and incident is not None and incident.open and incident.drill == self._drill
+
+    async def is_here(self, incident: Incident) -> bool:
+        """Whether it may be of what this console looks at: a drill's is of one platform."""
+        return incident.drill is self._drill and await here(self._opened(), incident, self.practice)
 
     async def all_entries(self) -> list[Entry]:
         """The shown incident's whole chain with its evidence, as an export needs it."""
@@ -254,7 +261,9 @@ class Journal(JournalChanges):
         if self._known is None:
             self._known = {incident.id for incident in found}
         new = [each for each in found if each.open and each.drill == self._drill and each.id not in self._known]
-        if new and not (self.recording or self._declaring):
+        if new and not await here(self._opened(), new[0], self.practice):
+            self._known.add(new[0].id)  # another drill's, on this machine
+        elif new and not (self.recording or self._declaring):
             self.met = f"{new[0].id} was declared elsewhere: {new[0].title}"
             await self.show(new[0])
 

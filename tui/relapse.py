@@ -89,8 +89,9 @@ class RelapseWatch:
             for one in await journal.incidents()
             if one.drill is journal.drill and not one.open and one.resolved_at is not None
         ]
+        over = [one for one in over if self._lately(one, now) and await journal.is_here(one)]
         incident = max(over, key=lambda one: (one.resolved_at or 0, one.id), default=None)
-        if incident is None or now - (incident.resolved_at or 0) > self._seconds * 1000:
+        if incident is None:
             return None
         changes = await journal.of_kinds(incident.id, (Kind.STATUS,))
         resolved = [entry for entry in changes if _resolves(entry)]
@@ -106,6 +107,9 @@ class RelapseWatch:
             own=ever_ill(lines, last.seq),
             again=relapses(lines, last.seq),
         )
+
+    def _lately(self, incident: Incident, now: float) -> bool:
+        return now - (incident.resolved_at or 0) <= self._seconds * 1000
 
     @property
     def _seconds(self) -> float:

@@ -163,8 +163,7 @@ class ControlRoom:
         if self._seated:
             self.desk.furnish_azure()
         try:
-            await self.journal.open()
-            if self.drill is not None:
+            if self.drill is not None:  # before the store is open: it has incidents of other drills, too
                 self.journal.practice = Practice(
                     scenario=self.drill.scenario,
                     opened_at=round(self.now() * 1000),
@@ -174,6 +173,7 @@ class ControlRoom:
                     seed=self.drill.seed,
                     surprise=self.drill.surprise,
                 )
+            await self.journal.open()
             if self.journal.notice:
                 self.tell(self.journal.notice, "warning", timeout=60)
             if self.drill is not None and not self.app.options.undeclared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from pathlib import Path
@@ -11,6 +12,7 @@ from incident.entry import Kind, Status
 from incident.practice import LEFT, Practice, resolving, sealed
 from incident.store import Store
 from tests.drill.shell import document, fresh_user, warroom
+from tests.unit.api_server import until
 from tui.incident_choice import opened
 from tui.journal import Journal
 from tui.left_drills import end_left, settled, unfinished
@@ -96,3 +98,26 @@ async def test_a_console_that_joined_a_platform_leaves_its_incident_to_the_other
 async def test_a_store_that_cannot_be_written_is_read_as_it_is(tmp_path: Path) -> None:
     await settled(tmp_path / "nowhere" / "w.db", "ada")
     assert not (tmp_path / "nowhere").exists()
+
+
+async def test_a_drill_shows_and_meets_the_incidents_of_its_own_platform_only(tmp_path: Path) -> None:
+    ours, before = Practice(scenario="s", opened_at=0, declared=False, platform=str(tmp_path / "p")), tmp_path / "q"
+    async with opened(tmp_path / "w.db") as store:
+        done = await declared(store, "the drill before", before)
+        await store.set_status(done, Status.RESOLVED, "ada")
+        book = Journal(tmp_path / "w.db", "ada", drill=True, clock=lambda: 0, changed=_unheard)
+        book.practice = ours
+        await book.open()
+        assert book.incident is None  # and so nothing that is ill here is a relapse of that one
+        assert not await book.is_here(await store.incident(done))
+        following = asyncio.create_task(book.follow())
+        await declared(store, "another drill beside this one", before)
+        await declared(store, "the team's", tmp_path / "p")
+        await until(lambda: book.incident is not None and book.incident.title == "the team's")
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await book.close()
+
+
+async def _unheard(touched: set[str] | None) -> None:
+    """Nothing is drawn here."""

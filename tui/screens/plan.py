@@ -80,6 +80,7 @@ class PlanScreen(Dialog[None]):
         self._refused = ""  # the blocked plan that was said yes to
         self._sending = False
         self._says_what_to_type = False
+        self._says_how = False
         self._settling: Timer | None = None
         # Instants are those of `textual.events.Event.time`: monotonic.
         self.deliberation = Deliberation()
@@ -166,14 +167,22 @@ class PlanScreen(Dialog[None]):
         elif plan.phrase:
             self._say_what_to_type()
         else:
-            self._say("! carries it out · esc leaves", QUIET)
+            self._say_how()
 
-    @on(events.DescendantFocus, "#plan-phrase")
-    @on(events.DescendantBlur, "#plan-phrase")
+    @on(events.DescendantFocus, "Input")
+    @on(events.DescendantBlur, "Input")
     def _moved(self) -> None:
         """Where the focus is already, tab would lead away from it. What else was said meanwhile stays."""
         if self._says_what_to_type:
             self._say_what_to_type()
+        elif self._says_how:
+            self._say_how()
+
+    def _say_how(self) -> None:
+        """A field takes what is typed: it has to be left first."""
+        within = isinstance(self.focused, Input)
+        self._say(f"{'enter, then ' if within else ''}! carries it out · esc leaves", QUIET)
+        self._says_how = True
 
     def _say_what_to_type(self) -> None:
         for phrase in self.query(PhraseInput):  # none while the screen is being left
@@ -188,7 +197,7 @@ class PlanScreen(Dialog[None]):
         self.query_one("#plan-head", Paragraphs).show(head)
 
     def _say(self, text: str, style: str = "$text-warning") -> None:
-        self._says_what_to_type = False
+        self._says_what_to_type = self._says_how = False
         self.query_one("#plan-note", Static).update(Content.styled(plain(text, 400), style))
 
     # ------------------------------------------------------------------ what stands in the way
