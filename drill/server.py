@@ -17,6 +17,7 @@ from drill.certificate import Certificate, self_signed
 from drill.faults import Faults
 from drill.machines import check_reachable
 from drill.observing import Observer, seen
+from drill.packing import packed
 from drill.podexec import ProgramProvider
 from drill.podlogs import LogProvider
 from drill.reads import MetricsProvider, Reads
@@ -292,7 +293,8 @@ class ApiServer:
             if watching:
                 return await self._watches.serve(request, target, accept, query)
             read = self._reads.get if target.name else self._reads.list
-            return _bytes(200, read(target, accept, query))
+            answer = _bytes(200, read(target, accept, query))
+            return await packed(answer, request.headers.get("Accept-Encoding", ""))
         if request.content_length is not None and request.content_length > _MAX_BODY:
             raise statuses.ApiError(413, "RequestEntityTooLarge", f"limit is {_MAX_BODY}")
         call = Call(

@@ -225,6 +225,7 @@ class Reflector(Generic[RowT]):
                     # The server prepares the next page while the rows of this one are built.
                     query["continue"] = page.metadata.next_page
                     asking = asyncio.create_task(self._get(query), name=f"next page of {self._kind.resource}")
+                    await asyncio.sleep(0)  # else it is not sent before the rows are built
                 await self._build(page, rows, unreadable)
                 if not page.metadata.next_page:
                     break

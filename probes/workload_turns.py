@@ -120,8 +120,8 @@ class WorkloadTurns:
                 touched.add(key)
                 course = self._course(key)
                 course.pods[uid] = self._pods[uid] = new
-                # What a pod brought along when it was first seen does not count.
-                course.restarts_untold += max(new.restarts - old.restarts, 0) if old is not None else 0
+                if old is not None:  # what a pod brought along when it was first seen does not count
+                    course.restarts_untold += max(new.restarts - old.restarts, 0)
         self._pods_version = snapshot.version
         return touched
 

@@ -79,7 +79,7 @@ class PodGroups:
         self._members: dict[str, dict[str, PodRow]] = {}
         self._sorts: dict[str, Sort] = {}
         self._names: dict[str, tuple[str, str, str]] = {}
-        self.namespaces: Counter[str] = Counter()
+        self.namespaces: dict[str, int] = {}  # how many pods are in each
         self.health = [0] * len(Health)  # how many pods are of each
 
     def __len__(self) -> int:
@@ -93,30 +93,33 @@ class PodGroups:
         puts: dict[str, Placed[PodRow | WorkloadGroup]] = {}
         drops: set[str] = set()
         touched: dict[str, set[str]] = {}
+        rows, members = self._pods, self._members
         for key in changed:
-            before = self._pods.pop(key, None)
+            before = rows.pop(key, None)
             if before is not None:
                 self._count(before.pod, -1)
                 if before.group:
-                    self._members[before.group].pop(key, None)
+                    members[before.group].pop(key, None)
                     if before.group not in touched:
                         touched[before.group] = set()
             pod = pods.get(key)
             if pod is None:
                 drops.add(key)
                 continue
-            row = self._pods[key] = PodRow(pod, group_key(pod))
+            group = group_key(pod)
+            row = rows[key] = PodRow(pod, group)
             self._count(pod, 1)
-            group = row.group
-            if group:
-                if group not in self._members:
-                    self._members[group] = {}
-                self._members[group][key] = row
-                if group not in touched:
-                    touched[group] = set()
-                touched[group].add(key)
-            else:
+            if not group:
                 puts[key] = Placed((*_lone(pod), 1, 0, ""), row)
+                continue
+            of_group = members.get(group)
+            if of_group is None:
+                of_group = members[group] = {}
+            of_group[key] = row
+            fresh = touched.get(group)
+            if fresh is None:
+                fresh = touched[group] = set()
+            fresh.add(key)
         for group, fresh in touched.items():
             self._regroup(group, fresh, puts, drops)
         return Change(puts, drops)
@@ -142,8 +145,10 @@ class PodGroups:
 
     def _count(self, pod: Pod, by: int) -> None:
         self.health[pod.health] += by
-        self.namespaces[pod.namespace] += by
-        if by < 0 and not self.namespaces[pod.namespace]:
+        left = self.namespaces.get(pod.namespace, 0) + by
+        if left:
+            self.namespaces[pod.namespace] = left
+        else:
             del self.namespaces[pod.namespace]
 
 

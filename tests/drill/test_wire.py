@@ -123,6 +123,21 @@ async def test_discovery_comes_aggregated_when_asked_for(wire: Wire) -> None:
     assert {resource["resource"] for resource in apps["versions"][0]["resources"]} >= {"deployments", "replicasets"}
 
 
+async def test_a_large_answer_comes_in_gzip_to_whoever_takes_it_and_a_small_one_as_it_is(wire: Wire) -> None:
+    maps = f"/api/v1/namespaces/{PROD}/configmaps"
+    small = await wire.get(PODS, Accept_Encoding="gzip")
+    assert "Content-Encoding" not in small.headers
+    large = {"metadata": {"name": "large"}, "data": {"text": "payment " * 20_000}}
+    assert (await wire.ask("POST", maps, large)).status == 201
+    for path in (maps, f"{maps}/large"):
+        packed = await wire.get(path, Accept_Encoding="deflate, gzip")
+        plain = await wire.get(path, Accept_Encoding="identity")
+        assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+        assert "Content-Encoding" not in plain.headers
+        assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 10
+        assert packed.body == plain.body
+
+
 async def test_what_is_not_there_is_plain_text(wire: Wire) -> None:
     answer = await wire.get("/apis/nothing.example/v1/things")
     assert (answer.status, answer.body) == (404, "404 page not found\n")

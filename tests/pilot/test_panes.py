@@ -218,7 +218,7 @@ def test_groups_kept_change_by_change_are_those_built_at_once(steps: list[tuple[
         lines |= {key: placed.sort for key, placed in puts.items()}
         fresh = PodGroups()
         assert lines == {key: placed.sort for key, placed in fresh.update(pods, pods).puts.items()}
-        assert +kept.health == +fresh.health
+        assert kept.health == fresh.health
         assert kept.namespaces == fresh.namespaces
 
 
