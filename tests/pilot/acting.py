@@ -153,7 +153,7 @@ async def ready(console: Console, *, declared: bool = True) -> None:
         await console.declare()
     await console.until(lambda: console.room.response is not None, "the runbook read")
     console.room._prepare_acts()  # the console itself would wait some seconds for usage to be live
-    await console.until(lambda: console.room.gate is not None, "acts ready", limit=40)
+    await console.until(lambda: console.room.gate is not None, "acts ready")
     await console.until(lambda: console.desk.act_keys, "the keys that act")
 
 

@@ -27,7 +27,7 @@ from widgets.table import TablePane
 
 WIDE, NARROW = (200, 55), (80, 24)
 PATIENCE = 60.0
-"""Seconds until a condition is given up; a busy machine may need some of them."""
+"""Seconds until a condition is given up, which only a busy machine needs; nothing is ever this late by itself."""
 
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
