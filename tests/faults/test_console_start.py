@@ -209,6 +209,7 @@ def drill(home: Path) -> Iterator[tuple[Terminal, int]]:
     temporary.mkdir()
     with console(home, "drill", str(SMALL_FILE), environment={"TMPDIR": str(temporary)}) as terminal:
         terminal.says("payment-service")
+        terminal.says("Declared SEV")  # by its own incident, beside the panes
         (platform,) = [pid for pid in terminal.children() if b"drill.serve" in command_line(pid)]  # not a git
         try:
             yield terminal, platform

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -290,8 +290,6 @@ async def test_long_tables_show_where_the_window_is() -> None:
 
 
 async def test_local_time_is_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
@@ -335,10 +333,9 @@ def test_what_is_left_goes_to_the_columns_that_grow() -> None:
 async def test_the_loop_stays_free_while_ten_thousand_rows_arrive() -> None:
     pane = EventsPane()
     async with showing(pane, []) as (_app, _pilot):
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = time.thread_time()  # of the processor: a machine that stalls is not what is asked
         pane.show(snapshot("events", [event(number) for number in range(10_000)], version=2))
-        assert loop.time() - began < 3.0
+        assert time.thread_time() - began < 3.0
         assert pane.counts == (10_000, 10_000)
 
 

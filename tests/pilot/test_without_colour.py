@@ -42,6 +42,7 @@ async def test_focus_and_cursor_are_inverted(tmp_path: Path) -> None:
             await console.home()
             await console.press("v")
             await console.on(IncidentScreen)
+            await console.until(lambda: console.room.commanding.checklists.ready, "the checklists")
             await console.press("home", "down", "down")
             await marked(console, "Payments fail")
             await console.press("escape")
