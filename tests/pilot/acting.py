@@ -24,7 +24,7 @@ from tui.screens.plan import PlanScreen
 from tui.screens.update import UpdateScreen
 from widgets.deliberation import CALM, SHOWN
 
-QUICK = Playbook(quiet_for=0.2, verify_within=30.0)
+QUICK = Playbook(quiet_for=0.2, verify_within=120.0)
 READ = SHOWN + CALM + 0.15
 """Seconds that a careful person takes to read a plan before pressing a key. Not a wait for luck: haste is refused."""
 
