@@ -14,7 +14,7 @@ from runbook.playbook import Playbook
 from tests.drill.mitigation_desk import Book, agreed
 from tests.live.lab import Lab
 
-PATIENCE = 150.0
+PATIENCE = 270.0
 """Seconds until a verdict is given up."""
 
 
@@ -26,7 +26,7 @@ class Desk:
             cluster,
             Book([]),
             TABLE,
-            Playbook(quiet_for=0.0, verify_within=120.0),
+            Playbook(quiet_for=0.0, verify_within=240.0),
             latest=dict,
             production=lambda _: False,
         )

@@ -27,7 +27,7 @@ from tests.real_helm import MAJORS, RealHelm, needed
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Json = dict[str, Any]
-PATIENCE = 150.0
+PATIENCE = 270.0
 
 
 class Desk:
@@ -48,7 +48,7 @@ class Desk:
             await Cluster.connect(str(self.lab.kubeconfig), context),
             Book([]),
             TABLE,
-            Playbook(quiet_for=0.5, verify_within=120.0),
+            Playbook(quiet_for=0.5, verify_within=240.0),
             latest=dict,
             production=lambda _: False,
             helm=(self._program,),
