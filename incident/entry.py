@@ -119,7 +119,10 @@ class Ending(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """One record of the chain, exactly as it is on disk. ``seq`` counts from 1 within its incident."""
+    """One record of the chain, exactly as it is on disk. ``seq`` counts from 1 within its incident.
+
+    One that was read without its evidence (``evidence_on_disk``) was read without its hashes: they are empty.
+    """
 
     id: str
     incident: str

@@ -28,14 +28,15 @@ from incident.intake import TITLE_LIMIT, line, take_in
 from incident.ledger import Stamp
 from incident.rows import (
     SELECT_ENTRY,
-    SELECT_ENTRY_LIGHT,
     SELECT_INCIDENT,
+    SELECT_LIGHT,
     SELECT_STANDING,
     Row,
     body_of,
     entries_of,
     evidence_of,
     incident_of,
+    light_entries_of,
 )
 from incident.standing import declaration_draft
 from incident.verify import Verdict, Walk, walk_all
@@ -284,11 +285,13 @@ class Store(Command[Entry]):
     ) -> list[Entry]:
         """Entries in the order of the chain. Without ``evidence`` it stays on disk, which opens a long timeline fast.
 
+        Those without evidence have no hashes either: they are there to be read, not to be checked or written.
+
         Raises:
             NoSuchIncident: the store has none of that ID.
         """
         found: list[Entry] = []
-        sql = (SELECT_ENTRY if evidence else SELECT_ENTRY_LIGHT) + "WHERE incident = ? AND seq > ? ORDER BY seq LIMIT ?"
+        sql = (SELECT_ENTRY if evidence else SELECT_LIGHT) + "WHERE incident = ? AND seq > ? ORDER BY seq LIMIT ?"
         while limit is None or len(found) < limit:
             size = PAGE if limit is None else min(PAGE, limit - len(found))
             bound = (incident_id, found[-1].seq if found else after_seq, size)
@@ -388,4 +391,5 @@ class Store(Command[Entry]):
 
 
 def _page(connection: sqlite3.Connection, sql: str, bound: tuple[Any, ...], light: bool) -> list[Entry]:
-    return entries_of(connection.execute(sql, bound), light=light)
+    rows = connection.execute(sql, bound)
+    return light_entries_of(rows, bound[0]) if light else entries_of(rows)
