@@ -216,7 +216,7 @@ async def test_a_mitigation_of_the_guide_starts_its_plan_on_what_is_sick_and_its
         assert not on.writes
         await on.confirm(screen)
         await console.home()
-        await console.until(lambda: step_of(console, "restart-payments").records, "what it came to", limit=60)
+        await console.until(lambda: step_of(console, "restart-payments").records, "what it came to")
         entry = await console.notes(r"^(Done|Looked): Restart payment service if application issue\n")
         assert (entry.entry.evidence or {})["finding"]["act"]
 

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from textual import on
 from textual.message import Message
 
+from tests.breadth import examples
 from tests.pilot.pane_harness import PaneApp
 from tests.pilot.test_hostile_panes import HOSTILE
 from widgets.diagnosis import DiagnosisPane
@@ -183,7 +184,7 @@ def full_of(text: str) -> DiagnosisView:
 
 
 @given(HOSTILE, st.integers(4, 120))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(25))
 def test_hostile_text_stays_text(text: str, cells: int) -> None:
     view = full_of(text)
     for item in (*tree(view.nodes, cells), *side(view, cells)):

@@ -55,9 +55,9 @@ async def test_a_drill_is_scored_at_its_key_and_when_it_is_resolved(
             await console.press("r")
             await scored(console)
             assert "DRILL · INC-" in console.text
+            await console.says("Say that you are on it")
             assert "the drill declared it itself" in console.line("Detection")
             assert "6/6" in console.line("Response")
-            assert "Say that you are on it" in console.text
             assert "Roll the release back" not in console.text  # nobody is told the answer who still looks for it
             assert "shown when the incident is resolved" in console.text
             await console.press("escape")
@@ -67,16 +67,16 @@ async def test_a_drill_is_scored_at_its_key_and_when_it_is_resolved(
             await console.press("escape")
             screen = await scored(console)
             await console.says("Roll the release back")
-            assert "small" in console.text
+            await console.says("small")
+            await console.until(lambda: "1 of 3 steps" in console.line("Ideal path"), "the whole score")
             assert "resolved while it was not well again" in console.line("Mitigation")
-            assert "1 of 3 steps" in console.line("Ideal path")
 
             await console.pilot.resize_terminal(*NARROW)
             await console.until(lambda: not screen.path.display, "one side alone")
-            assert "0/12" in console.line("Mitigation")
+            await console.until(lambda: "0/12" in console.line("Mitigation"), "its points")
             await console.press("tab")
             await console.says("not done")
-            assert "2 Roll the release back" in console.text
+            await console.says("2 Roll the release back")
             await console.pilot.resize_terminal(200, 55)
 
             await console.press("e")

@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.widgets import Input
 
+from tests.breadth import examples
 from tests.pilot.test_hostile_panes import filled
 from widgets.guide import GuidePane, GuidePanel
 from widgets.guide_lines import items
@@ -195,7 +196,7 @@ async def test_a_note_that_is_left_is_there_when_its_step_is_noted_again() -> No
         assert app.query_one(Input).value == ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(filled(GuideView), st.integers(2, 120), st.integers(0, 60))
 def test_whatever_the_texts_are_every_row_is_inert_and_fits(view: GuideView, cells: int, rows: int) -> None:
     steps = [step.id for step in view.steps]

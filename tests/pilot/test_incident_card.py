@@ -90,7 +90,8 @@ async def test_roles_severity_facts_and_times_are_changed_from_the_keyboard(plat
         me = console.room.journal.author
         await console.says("no IC")
         screen = await card(console)
-        assert "usually Operations Manager, else Platform Engineering Lead" in console.line("Incident Commander")
+        usually = "usually Operations Manager, else Platform Engineering Lead"
+        await console.until(lambda: usually in console.line("Incident Commander"), usually)
 
         await at(console, screen, "role:ic")
         await console.press("t")
@@ -180,7 +181,7 @@ async def test_at_eighty_columns_probes_tick_what_they_see_and_people_the_rest(
 ) -> None:
     async with carded(platform, tmp_path, NARROW) as console:
         screen = await card(console)
-        assert "Severity" in console.text
+        await console.says("Severity")
         assert "Resolution Verification" not in console.text  # one side at a time
         await console.press("tab")
         await console.says("Resolution Verification Checklist")

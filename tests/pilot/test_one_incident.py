@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from incident.entry import Kind, Status
-from runbook.playbook_file import SHIPPED
 from tests.pilot.acting import Stage, stage
 from tests.pilot.commanding import card, told
 from tests.pilot.console_harness import Console
+from tests.pilot.playing import quick_runbook
 from tests.unit.channel_servers import TOKEN, Receiver, receiver
 from tui.cli import main
 from tui.screens.choose import ChooseScreen
@@ -33,8 +33,8 @@ channels:
 
 
 def runbook_for(tmp_path: Path, pager: Receiver) -> str:
-    """The banking platform's, with channels on this machine."""
-    text = (SHIPPED / "banking-platform.yaml").read_text(encoding="utf-8")
+    """The banking platform's, with channels on this machine, and verdicts that come within seconds."""
+    text = quick_runbook(tmp_path, within=90).read_text(encoding="utf-8")
     before, _, rest = text.partition("\nchannels:\n")
     _, _, after = rest.partition("# ----")
     file = tmp_path / "bank.yaml"
@@ -81,7 +81,7 @@ async def rolled_back(on: Stage) -> None:
         found = console.entry("^Roll back ")
         return (found and found.outcome) or ""
 
-    await console.until(lambda: outcome().startswith("worked"), "rolled back", limit=60)
+    await console.until(lambda: outcome().startswith("worked"), "rolled back", limit=100)
     assert line.entry.kind is Kind.MITIGATION
     await console.notes("^Done: Rollback Procedures: emergency rollback\n")
 
