@@ -160,7 +160,9 @@ class _Judge:
     def score(self) -> Score:
         over = None if self._recovered is None else self._resolved  # it is no step of any path to resolve what is down
         path = tuple(
-            score_path.taken(step, self._found, self._practice, self._good, self._deeds, over)
+            score_path.taken(
+                step, self._found, self._practice, self._good, self._deeds, well=self._recovered, resolved=over
+            )
             for step in self._good.path
         )
         harm = tuple(

@@ -145,10 +145,17 @@ def _by_a_person(entry: Entry) -> bool:
 
 
 def taken(
-    step: Wanted, found: Dossier, practice: Practice, good: Good, done: Sequence[Deed], resolved: int | None
+    step: Wanted,
+    found: Dossier,
+    practice: Practice,
+    good: Good,
+    done: Sequence[Deed],
+    *,
+    well: int | None,
+    resolved: int | None,
 ) -> Taken:
-    """What was done about a step. ``resolved``: when somebody resolved what was well again."""
-    at, what, entry = _how(step, found, good, done, resolved)
+    """What was done about a step. ``well``: when it was well again; ``resolved``: when somebody resolved it then."""
+    at, what, entry = _how(step, found, good, done, well, resolved)
     mine = practice.declared and at == found.incident.declared_at
     if mine and step.done in ("declared", "severity"):
         return Taken(id=step.id, say=step.say, at=at, what="the drill did it itself", given=True)
@@ -159,9 +166,23 @@ Said = tuple[int | None, str, str]
 _NOT: Said = None, "", ""
 
 
-def _how(step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], resolved: int | None) -> Said:
+def healed(deed: Deed, done: Iterable[Deed], well: int | None) -> bool:
+    """Whether it was well again after this act and before another changed anything, whatever was found at its end.
+
+    An act is looked at for a while only: who heals in the middle of a peak is told that it did not work yet.
+    """
+    if well is None or not deed.sent or deed.looked or deed.takes_back or not deed.at <= well:
+        return False
+    return not any(one.sent and not one.looked and deed.at < one.at <= well for one in done)
+
+
+def _how(
+    step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], well: int | None, resolved: int | None
+) -> Said:
     if step.act:
-        deed = next((one for one in done if one.counts and one.on(step.act, step.target, step.way)), None)
+        fitting = [one for one in done if one.on(step.act, step.target, step.way)]
+        deed = next((one for one in fitting if one.counts), None)
+        deed = deed or next((one for one in fitting if healed(one, done, well)), None)
         return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
     if step.evidence:
         changed = first_change(done)

@@ -161,6 +161,14 @@ def test_an_act_that_did_not_work_is_no_step_of_the_path() -> None:
     assert next(step for step in found.path if step.id == "scale").at is not None, "a check that found trouble is done"
 
 
+def test_an_act_that_heals_later_than_it_is_looked_at_is_a_step_all_the_same() -> None:
+    drill = Drill().seen(3.1, "bad").act(5, "scale", "Deployment/payment-service", verdict=Verdict.FAILED)
+    assert drill.score().path[4].at is None
+    assert drill.seen(9, "good").score().path[4].at is not None
+    other = Drill().seen(3.1, "bad").act(5, "scale", "Deployment/payment-service", verdict=Verdict.FAILED)
+    assert other.act(7, "rollback", "Release/shop").seen(9, "good").score().path[4].at is None
+
+
 @pytest.mark.parametrize(
     ("kept", "changed", "got"),
     [(5, 7, 10), (9, 7, 0), (None, 7, 0), (5, None, 10), (None, None, None)],
