@@ -1,6 +1,7 @@
 """How many examples Hypothesis tries. A run of the suite tries a few; ``WARROOM_EXAMPLES=10`` ten times as many.
 
-Tests whose examples take milliseconds leave Hypothesis its own number; this is for those that open a console for each.
+Tests whose examples take milliseconds leave the number to tests/conftest.py; this is for those that open a console for
+each.
 """
 
 from __future__ import annotations

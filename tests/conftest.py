@@ -21,7 +21,7 @@ from tui.collector import YOUNG
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("more", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("suite", settings.get_profile("more"), derandomize=True)
+settings.register_profile("suite", settings.get_profile("more"), derandomize=True, max_examples=40)
 settings.load_profile("more" if "WARROOM_EXAMPLES" in os.environ else "suite")
 
 # The tests' modules with pytest's asserts take three times as long to compile as to import. Every worker needs all of
