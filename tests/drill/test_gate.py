@@ -153,7 +153,7 @@ async def test_a_double_confirmation_fires_once() -> None:
         assert (len(acts), len(at.writes), len(at.book.intents), len(at.book.outcomes)) == (1, 1, 1, 1)
 
 
-async def test_a_plan_that_lay_around_is_for_another_cluster_or_is_blocked_cannot_be_confirmed() -> None:
+async def test_a_plan_that_is_old_or_for_another_cluster_or_blocked_cannot_be_confirmed() -> None:
     async with village() as at:
         plan = await at.plan("restart", aim(at))
         said = await refused(at, replace(plan, made_at=plan.made_at - 901))
