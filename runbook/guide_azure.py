@@ -154,6 +154,7 @@ def activity(sight: Sight, facts: dict[str, Any]) -> tuple[str, bool]:
     changes = [row for row in rows if row.change]
     failed = [row for row in rows if row.health is Health.FAILING and row.category == "Administrative"]
     bad = [row for row in rows if row.category in ("ServiceHealth", "ResourceHealth") and row.health <= Health.DEGRADED]
+    bad.sort(key=lambda row: row.category != "ServiceHealth")  # what a region has says more than each of its machines
     told = [f"{many(len(rows), 'operation')}, {many(len(changes), 'change')}"]
     if failed:
         told.append(f"{len(failed)} failed, the newest {_operation(failed[0], sight)}")

@@ -58,16 +58,16 @@ class ChangesPane(TablePane[Change]):
     COLUMNS = (
         Column("TIME", 8, 9),
         Column("BEFORE", 6, 7, "right"),
-        Column("WHAT", 20, 40, shrink=2),
-        Column("", 10, grow=1, shrink=3, drop=2),
+        Column("WHAT", 12, 40, shrink=2),
+        Column("", 8, grow=1, shrink=3, drop=2),
         Column("BY", 8, 20, drop=3, shrink=1),
     )
 
     # Operations have longer names than revisions, and callers than authors; the subject must not pay for it.
     AZURE_COLUMNS = (
         *COLUMNS[:2],
-        Column("WHAT", 20, 40, shrink=2),
-        Column("", 14, grow=1, shrink=3, drop=2),
+        Column("WHAT", 12, 40, shrink=2),
+        Column("", 8, grow=1, shrink=3, drop=2),
         Column("BY", 8, 13, drop=3, shrink=1),
     )
 

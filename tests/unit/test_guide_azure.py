@@ -71,3 +71,16 @@ def test_the_activity_log_tells_what_was_changed_what_failed_and_which_alerts_ar
     refused = look("changes", LOG, snapshot("activity", state=State.FORBIDDEN, detail="no Reader"))
     assert refused.text.startswith("changes: not known: Azure's activity log may not be read: no Reader; releases not")
     assert not refused.known
+
+
+def test_what_a_whole_region_has_is_told_before_each_of_its_machines() -> None:
+    rows = [
+        activity(ago=10 * n, category="ResourceHealth", health=Health.FAILING, resource=f"vm-{n}", description="gone")
+        for n in (1, 2, 3, 4)
+    ]
+    rows.append(
+        activity(ago=90, category="ServiceHealth", health=Health.FAILING, resource="west", description="Zone 1")
+    )
+    told = look("changes", LOG, snapshot("activity", rows)).text
+    assert "west" in told
+    assert told.index("Zone 1") < told.index("vm-1")
