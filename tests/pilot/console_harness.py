@@ -115,7 +115,9 @@ class Console:
 
     async def point_at(self, text: str) -> None:
         """The timeline's cursor on the entry with this text, and on no other that a probe writes meanwhile."""
-        await self.press("6", "slash", *text, "enter")
+        await self.press("6", "slash")
+        await self.typed(text)
+        await self.press("enter")
         pane = self.desk.timeline
         await self.until(lambda: pane.selected is not None and text in pane.selected.text, f"{text!r} selected")
 

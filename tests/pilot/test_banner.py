@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 from msgspec.structs import replace
 
@@ -32,6 +35,16 @@ STATE = BannerState(
     pressured=1,
     errors_per_minute=96,
 )
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Elsewhere the banner says the local time as well."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 async def rows(state: BannerState, columns: int, now: float = NOW) -> list[str]:
