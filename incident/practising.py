@@ -13,6 +13,7 @@ from incident.entry import Entry, Incident, Source
 from incident.instants import rfc3339
 from incident.practice import LEFT, practice_of, was_left
 from incident.report import Case, case_of
+from incident.review import UNANSWERED
 from incident.score import Score, score, to_json
 from incident.standard import Standard
 
@@ -121,11 +122,13 @@ def exercise_of(incident: Incident, entries: list[Entry], standard: Standard) ->
 
 
 def _responded(entries: list[Entry]) -> dict[str, None]:
-    """Who did, in the order of what they did first. Another console may have noted that the drill was left."""
+    """Who did, in the order of what they did first. A console notes by itself that an update was missed, or that the
+    drill was left.
+    """
     return {
         entry.author: None
         for number, entry in enumerate(entries)
-        if number == 0 or (entry.source is not Source.PROBE and entry.text != LEFT)
+        if number == 0 or (entry.source is not Source.PROBE and entry.kind not in UNANSWERED and entry.text != LEFT)
     }
 
 

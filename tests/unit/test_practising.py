@@ -71,6 +71,10 @@ def test_a_drill_of_several_people_is_each_ones_who_did_something() -> None:
     ]
 
 
+def test_what_a_console_notes_by_itself_makes_nobody_of_it() -> None:
+    assert [one.person for one in practised(Drill().note(4).missed(8))] == ["ada"]
+
+
 def test_the_means_of_drills_agree_with_their_scores_and_what_was_left_is_in_none() -> None:
     seen = Drill(at=3).seen(3.1, "bad").note(4).resolved(9)
     left = Drill(at=3).note(4).resolved(9, LEFT)
