@@ -69,7 +69,9 @@ async def test_a_database_at_its_limit_is_seen_in_its_pane_opened_pinned_and_on_
         await console.press("enter")
         screen = await console.on(DetailScreen)
         await console.until(lambda: "all that Azure told of it" in console.text, "the whole row")
-        copied = screen.query_one(DetailView).copy_text()
+        view = screen.query_one(DetailView)
+        await console.until(lambda: "# as Azure has it:" in view.copy_text(), "what Azure itself has")
+        copied = view.copy_text()
         assert "dtu_consumption_percent:" in copied
         assert "earliest_restore_at: '2" in copied
         assert "requestedServiceObjectiveName: S3" in copied.partition("# as Azure has it:")[2]
@@ -98,7 +100,7 @@ async def test_a_database_at_its_limit_is_seen_in_its_pane_opened_pinned_and_on_
         found = await console.notes(f"databases: {ACCOUNTS} Online, S3")
         assert "DTU 100 %, 90 % or more since" in found.text
         assert "last change: Update SQL server firewall rule" in found.text
-        assert pane.has_focus
+        await console.until(lambda: pane.has_focus, "the guide in focus")
         console.check_inert()
 
 
