@@ -71,7 +71,7 @@ async def test_tab_goes_to_what_can_be_chosen_and_enter_there_carries_nothing_ou
 async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_there(at: Stage) -> None:
     await at.select("account-service")
     screen = await at.plan("S")
-    assert "choose another number: tab" in at.said(screen)
+    await at.console.until(lambda: "choose another number: tab" in at.said(screen), "what to do")
     await at.console.press("tab", "5")
     await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 5"), "the plan for 5")
 
@@ -79,10 +79,8 @@ async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_the
 async def test_yes_and_no_are_told_by_a_word(at: Stage) -> None:
     await pods_of(at, "account-service")
     await at.plan("Q")
-    lines = at.console.lines
-
-    assert any("evidence first" in line and "[x] yes" in line for line in lines)
-    assert any("detach" in line and "[ ] no" in line for line in lines)
+    await at.console.until(lambda: any("evidence first    [x] yes" in line for line in at.console.lines), "yes")
+    await at.console.until(lambda: any("detach            [ ] no" in line for line in at.console.lines), "no")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -93,13 +91,13 @@ async def test_a_remark_stays_whole_and_a_line_that_wraps_is_indented(tmp_path: 
         await at.console.press("tab", "4")
         await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 4"), "the plan for 4")
         await at.console.until(lambda: "space acknowledges" in at.console.text, "the hint, whole")
-        lines = at.console.lines
-        first = next(line for line in lines if "! runbook:" in line)
-        second = lines[lines.index(first) + 1]
-        place = first.index("runbook:")
 
-        assert second[place - 4 : place] == "    "
-        assert second[place] not in " ┃"
+        def indented() -> bool:
+            lines, first = at.console.lines, at.console.line("! runbook:")
+            second, place = lines[lines.index(first) + 1], first.index("runbook:")
+            return second[place - 4 : place] == "    " and second[place] not in " ┃"
+
+        await at.console.until(indented, "the second line below the first")
 
 
 @pytest.mark.parametrize("at", ["wide", "narrow"], indirect=True)
@@ -115,7 +113,7 @@ async def test_a_diff_that_fits_has_no_scroll_bar(at: Stage) -> None:
     screen = await at.plan("R")
     view = screen.query_one(DiffView)
 
-    assert view.line_count == view.content_size.height
+    await at.console.until(lambda: view.line_count == view.content_size.height, "all of it on the screen")
     assert not any(segment.text == "▐" for y in range(view.line_count) for segment in view.render_line(y))
 
 
@@ -154,11 +152,13 @@ async def test_at_80_by_24_what_was_found_is_in_sight_and_what_to_type_stands_wh
 
     await at.select("payment-service")
     await at.plan("O")
-    lines = at.console.lines
-    field = next(index for index, line in enumerate(lines) if "revision       2 " in line)
-    assert "now 3" in lines[field]
-    assert lines[field].rstrip(" ┃│╮").endswith("…")
-    assert "$ kubectl --context drill-prod" in lines[field + 1]
+
+    def shortened() -> bool:
+        lines, field = at.console.lines, at.console.line("revision       2 ")
+        below = lines[lines.index(field) + 1]
+        return "now 3" in field and field.rstrip(" ┃│╮").endswith("…") and "$ kubectl --context drill-prod" in below
+
+    await at.console.until(shortened, "the field on one line, and the command below it")
 
 
 @pytest.mark.parametrize("at", ["narrow"], indirect=True)
@@ -169,8 +169,7 @@ async def test_a_warning_is_not_acknowledged_before_it_is_in_sight(at: Stage) ->
     await at.console.until(lambda: "mesh: no pod" not in at.console.text, "the warning out of sight")
     await at.console.press("space")
     await at.console.says("mesh: no pod of banking-platform-prod has an Istio sidecar: only")
-
-    assert "read it, then press space again" in at.said(screen)
+    await at.console.until(lambda: "read it, then press space again" in at.said(screen), "what to do")
     await at.console.press("space")
     await at.console.says("acknowledged")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from drill.platform import running
 from incident.entry import Kind
 from runbook.playbook import MitigationSettings, Playbook
 from tests.drill.small_scenario import SMALL
-from tests.pilot.acting import READ, Stage, ready, stage
+from tests.pilot.acting import Stage, looked_at, ready, stage
 from tests.pilot.console_harness import NARROW, opened, options_for
 from tui.screens.acts import ActsScreen
 from tui.screens.choose import ChooseScreen
@@ -57,16 +56,17 @@ async def restart_plan(at: Stage, workload: str = "account-service") -> None:
 async def test_a_plan_says_where_what_and_how_and_cancel_has_the_focus(at: Stage) -> None:
     await at.select("account-service")
     screen = await at.plan("R")
-    text = at.console.text
-
-    assert "PRODUCTION" in text
-    assert "drill-prod · banking-platform-prod" in text
+    for part in (
+        "PRODUCTION",
+        "drill-prod · banking-platform-prod",
+        "kubectl.kubernetes.io/restartedAt",
+        "✓ allowed: patch deployments.apps as admin",
+        "verified by: 3 of 3 new pods ready",
+        "undo: a restart cannot be taken back",
+    ):
+        await at.console.says(part)
     command = "$ kubectl … rollout restart deployment/account-service -n banking-platform-prod"
-    assert command in at.commands(text)
-    assert "kubectl.kubernetes.io/restartedAt" in text
-    assert "✓ allowed: patch deployments.apps as admin" in text
-    assert "verified by: 3 of 3 new pods ready" in text
-    assert "undo: a restart cannot be taken back" in text
+    await at.console.until(lambda: command in at.commands(at.console.text), "the command")
     assert screen.focused is not None
     assert screen.focused.id == "plan-no"
     assert at.writes == []
@@ -79,8 +79,8 @@ async def test_where_it_would_act_is_said_even_if_no_plan_can_be_made(tmp_path: 
         await at.console.press("R")
         await at.console.on(PlanScreen)
         await at.console.says("✗ ")
-        assert "PRODUCTION  drill-prod · banking-platform-prod" in at.console.text
-        assert "Restart deployment/account-service" in at.console.text
+        await at.console.says("PRODUCTION  drill-prod · banking-platform-prod")
+        await at.console.says("Restart deployment/account-service")
 
 
 async def test_a_blocked_plan_that_is_only_left_was_not_refused(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ async def test_a_key_that_is_held_or_pressed_twice_confirms_nothing(tmp_path: Pa
         for _ in range(5):
             await at.console.press("R")
         screen = await at.planned()
-        await asyncio.sleep(READ)
+        await looked_at(at.console, screen)
         for _ in range(40):
             if at.console.app.screen is not screen:
                 break
@@ -157,8 +157,8 @@ async def test_a_warning_has_to_be_acknowledged_first(tmp_path: Path) -> None:
     async with stage(tmp_path, playbook=WARNED) as at:
         await at.select("account-service")
         screen = await at.plan("R")
-        assert "settlement runs until 15:00" in at.console.text
-        await asyncio.sleep(READ)
+        await at.console.says("settlement runs until 15:00")
+        await looked_at(at.console, screen)
         await at.console.press("exclamation_mark")
 
         assert "acknowledge" in at.said(screen)
@@ -187,7 +187,7 @@ async def test_where_the_name_is_wanted_only_typing_it_confirms(tmp_path: Path) 
         assert phrase.value == ""
 
         await at.burst("account-service")
-        await asyncio.sleep(READ)
+        await looked_at(at.console, screen)
         await at.console.press("enter")
         assert at.said(screen) == PASTED
         assert at.writes == []
@@ -204,7 +204,7 @@ async def test_production_is_disarmed_until_somebody_arms_it(tmp_path: Path) -> 
         await at.console.says("disarmed")
         await at.select("account-service")
         screen = await at.plan("R")
-        assert "✗ armed: this is production and the console is disarmed" in at.console.text
+        await at.console.says("✗ armed: this is production and the console is disarmed")
         await at.read(screen)
         await at.console.press("exclamation_mark")
         assert "blocked" in at.said(screen)
@@ -219,11 +219,13 @@ async def test_production_is_disarmed_until_somebody_arms_it(tmp_path: Path) -> 
 
 async def test_arming_before_the_console_can_act_counts_as_soon_as_it_can(tmp_path: Path) -> None:
     async with running(SMALL) as platform, opened(options_for(platform, tmp_path / "w.db"), live=False) as console:
-        await console.until(lambda: console.app.room is not None and console.app.screen is console.desk, "console")
+        platform.platform.server.faults.freeze()
+        await console.until(lambda: console.app.screen is console.desk, "console")
         await console.until(lambda: console.room.session.view is not None, "a cluster")
         assert console.room.gate is None
         await console.press("A")
         await console.tells("will be armed as soon as it can act")
+        platform.platform.server.faults.thaw()
         await ready(console, declared=False)
         await console.says("ARMED")
 
@@ -232,7 +234,7 @@ async def test_a_read_only_console_plans_and_carries_out_nothing(tmp_path: Path)
     async with stage(tmp_path, read_only=True) as at:
         await at.select("account-service")
         screen = await at.plan("R")
-        assert "✗ read-only: this console only looks" in at.console.text
+        await at.console.says("✗ read-only: this console only looks")
         await at.read(screen)
         await at.console.press("exclamation_mark")
 
@@ -245,7 +247,7 @@ async def test_who_may_only_look_is_told_verb_and_resource(tmp_path: Path) -> No
         await at.select("account-service")
         screen = await at.plan("R")
 
-        assert "viewer may not patch deployments.apps in namespace banking-platform-prod" in at.console.text
+        await at.console.says("viewer may not patch deployments.apps in namespace banking-platform-prod")
         await at.read(screen)
         await at.console.press("exclamation_mark")
         assert "blocked" in at.said(screen)
@@ -256,7 +258,7 @@ async def test_without_an_incident_nothing_is_carried_out(tmp_path: Path) -> Non
     async with stage(tmp_path, declared=False) as at:
         await restart_plan(at)
 
-        assert "✗ incident: no open incident to record it in" in at.console.text
+        await at.console.says("✗ incident: no open incident to record it in")
 
 
 async def test_what_changed_since_the_plan_was_shown_is_not_touched_and_the_new_plan_is_shown(tmp_path: Path) -> None:
@@ -276,7 +278,7 @@ async def test_what_changed_since_the_plan_was_shown_is_not_touched_and_the_new_
         await at.console.until(lambda: screen.plan is not None and screen.plan is not first, "a new plan")
 
         assert at.writes == []
-        assert "of 7" in at.console.text
+        await at.console.says("of 7")
         line = await at.console.notes("Restart deployment/account-service")
         assert "refused" in (line.outcome or line.text)
 
@@ -292,13 +294,13 @@ async def test_acts_on_two_targets_run_at_once_and_the_console_stays_usable(tmp_
         await at.console.press("w")
         await at.console.on(ActsScreen)
         await at.console.says("Restart deployment/card-service")
-        assert "Restart deployment/account-service" in at.console.text
+        await at.console.says("Restart deployment/account-service")
         await at.console.press("escape")
         await at.console.home()
 
         await at.select("account-service")
         await at.plan("R")
-        assert "another act runs on this target" in at.console.text
+        await at.console.says("another act runs on this target")
 
 
 async def test_a_key_says_why_it_does_nothing_here(at: Stage) -> None:
