@@ -115,7 +115,7 @@ class DrillProcess:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed in stop()
         try:
             self._child = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                [sys.executable, "-m", "drill.serve", *self._arguments],
+                [sys.executable, "-P", "-m", "drill.serve", *self._arguments],  # -P: nothing of where we are started
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drill import scenario, surprise
 from incident.export import TEXTS
 from incident.practice import LEFT, UNTOLD
@@ -89,7 +91,11 @@ def test_the_score_says_which_it_was_once_it_is_over() -> None:
         assert over.row("severity").said == "SEV 3, where SEV 2 is right"
 
 
-def test_the_process_of_a_surprise_is_started_without_a_name_or_a_seed() -> None:
+def test_the_process_of_a_surprise_is_started_without_a_name_or_a_seed_wherever_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dis.py").write_text("raise SystemExit('somebody else is called like a module')")
+    monkeypatch.chdir(tmp_path)
     flags = _platform_flags(build_parser().parse_args(["drill", "--surprise"]))
     process = DrillProcess("", flags)
     with process:
