@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from textual.widget import Widget
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from incident.entry import Status
-from tests.pilot.acting import READ
+from tests.pilot.acting import looked_at
 from tests.pilot.console_harness import Console
 from tui.screens.choose import ChooseScreen
 from tui.screens.declare import DeclareScreen
@@ -25,6 +23,7 @@ async def declared(console: Console, title: str, *, severity: int | None = None,
     """
     await console.press("I")
     screen = await console.on(DeclareScreen)
+    await console.until(lambda: isinstance(screen.focused, Input), "a place for the title")
     await console.typed(title)
     wanted = {fact: "y" if answer else "n" for fact, answer in facts.items()}
     if severity is not None:
@@ -66,11 +65,9 @@ async def card(console: Console, row: str) -> IncidentScreen:
 async def told(console: Console, *words: str) -> None:
     """A status update as it is drafted, to everybody whom the matrix wants told."""
     screen = await console.on(UpdateScreen)
-    await console.until(lambda: screen.area.text, "a draft")
-    for part in words:
-        assert part in screen.area.text
+    await console.until(lambda: screen.area.text and all(part in screen.area.text for part in words), "a draft")
     await console.press("ctrl+s")
-    await asyncio.sleep(READ)
+    await looked_at(console, screen)
     await console.press("exclamation_mark")
     await console.until(lambda: screen.sending is not None and screen.sending.finished, "delivered")
     await console.says("recorded ")

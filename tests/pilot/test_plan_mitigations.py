@@ -22,13 +22,18 @@ STATE = "XDG_STATE_HOME"
 async def shown(at: Stage, *parts: str) -> None:
     """These words are on the screen, or come on it when the plan is scrolled to its end."""
     await at.console.says("Before it runs")
-    text = at.console.text
-    if not all(part in text + at.commands(text) for part in parts):
+    await at.console.says("PRODUCTION  drill-prod")
+    seen = ""
+
+    def missing() -> list[str]:
+        nonlocal seen
+        text = at.console.text
+        seen += text + at.commands(text)
+        return [part for part in parts if part not in seen]
+
+    if missing():
         await at.console.press(*["down"] * 30)
-        text += at.console.text
-    said = text + at.commands(text)
-    assert [part for part in parts if part not in said] == [], text
-    assert "PRODUCTION  drill-prod" in text
+    await at.console.until(lambda: not missing(), f"all of {parts}")
 
 
 async def ended(at: Stage, title: str) -> str:
@@ -91,7 +96,7 @@ async def test_o_goes_back_to_the_revision_before_and_u_goes_forward_again(tmp_p
             "! helm: Helm owns it",
             "undo: go forward again to revision 3",
         )
-        assert any("now 3: payment-service:1.5.0" in line for line in at.console.lines), "on one line"
+        await at.console.until(lambda: at.console.line("now 3: payment-service:1.5.0"), "on one line")
         await worked(at, screen)
         assert len(at.writes) == 1
 

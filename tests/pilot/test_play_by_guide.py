@@ -88,7 +88,7 @@ async def test_the_guide_leads_to_the_cause_and_what_is_done_is_undone_and_writt
         instant = instant_in(point)
         assert instant is not None
         assert instant < begun  # as it is proposed
-        assert f"here {local(instant)}" in console.text
+        await console.says(f"here {local(instant)}")
         await drill.choose(screen, "again", point)
         assert await worked(drill, await drill.carry_out(screen))
         assert arm.estate.database(restored).status == "Online"

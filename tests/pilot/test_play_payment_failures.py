@@ -52,7 +52,7 @@ async def test_who_restarts_the_service_heals_nothing_and_is_told_what_was_lost(
         queue = drill.platform.platform.business.queue
         assert queue is not None
         await drill.console.until(lambda: queue.now.lost == 120, "payments lost")
-        assert drill.ill == ["api.banking-platform.com/health"]
+        await drill.console.until(lambda: drill.ill == ["api.banking-platform.com/health"], "only the provider missing")
         assert not drill.recovered
         told = await drill.act("T", "payment-service", match="all")
         assert "payment-service answers 503 to every request in the mesh" in told

@@ -23,7 +23,7 @@ async def test_who_restarts_it_heals_nothing_and_is_told_why(tmp_path: Path) -> 
     async with practising(tmp_path, "payment-release", within=4.0) as drill:
         await drill.declare("Payments fail", severity=2)
         assert (await drill.act("R", "payment-service")).startswith("did not work")
-        assert any(name.startswith("payment-service") for name in drill.ill)
+        await drill.console.until(lambda: any(name.startswith("payment-service") for name in drill.ill), "crashes")
         assert not drill.recovered
         await drill.resolve("it was restarted", last_update=False)
         score = await drill.score()
