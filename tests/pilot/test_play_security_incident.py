@@ -49,8 +49,8 @@ async def the_guide_says_that_another_pod_is_named(drill: Drill) -> None:
         await console.press("down")
     await console.press("enter")
     await drill.planned()
-    said = " ".join(console.text.replace("┃", " ").split())
-    assert f"the warnings name pod/{where(drill)}, which is not selected" in said
+    told = f"the warnings name pod/{where(drill)}, which is not selected"
+    await console.until(lambda: told in " ".join(console.text.replace("┃", " ").split()), told)
     await console.press("escape")
     await console.home()
 

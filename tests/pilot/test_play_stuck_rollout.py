@@ -63,7 +63,9 @@ async def test_who_restarts_it_heals_nothing_and_who_undoes_the_rollout_leaves_a
         await drill.declare("Accounts slow", severity=2)
         assert (await drill.act("R", "account-service")).startswith("did not work")
         assert (await drill.act("O", "account-service")).startswith("did not work")  # it undoes the restart
-        assert sum(name.startswith("account-service") for name in drill.ill) == 2
+        await drill.console.until(
+            lambda: sum(name.startswith("account-service") for name in drill.ill) == 2, "two pods that have no image"
+        )
         assert not drill.recovered
 
         assert (await drill.act("O", "account-service", revision="4")).startswith("worked")
