@@ -16,6 +16,8 @@ from runbook.response_file import ResponseError, load
 from tests.breadth import examples
 from tests.unit.small_runbook import SMALL, line_of, refusal, written
 
+UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 # ---------------------------------------------------------------------- mistakes
 
 WRONG = [
@@ -286,7 +288,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=UNHURRIED)
 @given(tree=_TREES)
 def test_whatever_the_file_holds_it_is_read_or_refused_with_a_sentence(tmp_path: Path, tree: Any) -> None:
     file = written(tmp_path, yaml.dump(tree, Dumper=_DUMPER, allow_unicode=True))
@@ -294,7 +296,7 @@ def test_whatever_the_file_holds_it_is_read_or_refused_with_a_sentence(tmp_path:
         assert isinstance(load(file).response, Response)
 
 
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=UNHURRIED)
 @given(data=st.data())
 def test_whatever_stands_in_one_place_of_a_good_file_it_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     tree = yaml.load(SMALL, _LOADER)  # noqa: S506  # a safe one
