@@ -159,6 +159,12 @@ class QuickLog(Input, inherit_css=False):
         self._trouble, self._done = reason or "no reason given", ""
         self._caption()
 
+    def possible(self, reason: str) -> None:
+        """What was refused for this ``reason`` would be taken now; its text is still there to be sent."""
+        if self._trouble == reason:
+            self._trouble = ""
+            self._caption()
+
     def discard(self) -> None:
         """The text went elsewhere (into the long editor): start empty."""
         self._recalled, self._trouble, self._done = None, "", ""

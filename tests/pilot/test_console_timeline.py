@@ -106,6 +106,8 @@ async def test_without_an_incident_one_is_declared_with_a_title_and_begins_with_
         assert incident.cluster == "drill-prod"
         await console.says("SEV 2")
         await console.says("Payments failing for [bold]web")
+        await console.until(lambda: "not saved" not in console.text, "the log line can be sent now")
+        assert console.desk.log_line.value == "too early"
         # What the probes saw since the console opened is the beginning of its timeline.
         await console.notes(r"payment-service .*already")
         await console.notes(r"^api\.banking-platform\.com/health already unhealthy")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from textual import events
 from textual.app import App
 from textual.screen import ModalScreen
 from textual.widgets import Select
@@ -17,6 +18,7 @@ from runbook.playbook import MitigationSettings, Playbook
 from tests.pilot.acting import Stage, stage
 from tests.pilot.console_harness import NARROW, WIDE
 from tui.screens.plan import PlanScreen
+from tui.screens.plan_body import PlanBody
 from tui.screens.plan_confirmation import PlanConfirmation
 from tui.screens.plan_fields import PlanFields
 from widgets.diff_view import DiffView
@@ -115,6 +117,18 @@ async def test_a_diff_that_fits_has_no_scroll_bar(at: Stage) -> None:
 
     await at.console.until(lambda: view.line_count == view.content_size.height, "all of it on the screen")
     assert not any(segment.text == "▐" for y in range(view.line_count) for segment in view.render_line(y))
+
+
+@pytest.mark.parametrize("at", ["narrow"], indirect=True)
+async def test_a_held_key_scrolls_by_a_line_each_time_however_late_the_next_frame_comes(at: Stage) -> None:
+    await at.select("payment-service")
+    screen = await at.plan("T")
+    body = screen.query_one(PlanBody)
+    await at.console.until(lambda: body.max_scroll_y >= 3, "a plan that is longer than the screen")
+    for _ in range(3):
+        at.console.app.post_message(events.Key("j", "j"))
+
+    await at.console.until(lambda: body.scroll_y == 3, "three lines down")
 
 
 async def pods_of(at: Stage, workload: str) -> None:

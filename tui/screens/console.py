@@ -89,6 +89,8 @@ class ConsoleScreen(ConsoleGuide, ConsoleEditor):
             self.timeline.show(None, journal.trouble or NO_INCIDENT)
         else:
             self.timeline.show(journal.timeline)
+        if journal.recording:
+            self.log_line.possible(writing.NO_INCIDENT)
         self.show_banner(self.host.now())
 
     def set_local_time(self, local: bool) -> None:

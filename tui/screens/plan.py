@@ -277,7 +277,8 @@ class PlanScreen(Dialog[None]):
 
     def action_scroll(self, lines: int) -> None:
         for body in self.query(PlanBody):  # none while the screen is being left
-            body.scroll_relative(y=lines, animate=False)
+            # At once: scrolling after the next frame takes all that a held key asked for until then as one line.
+            body.scroll_relative(y=lines, animate=False, immediate=True)
 
     def action_diff(self, pages: int) -> None:
         for body in self.query(PlanBody):
