@@ -171,8 +171,13 @@ def _trouble_at(pod: Pod) -> float:
 
 
 def summarise(key: str, pods: list[Pod]) -> WorkloadGroup:
-    """The line of a workload with at least one pod. Finished pods count only when there are no others."""
+    """The line of a workload with at least one pod. Finished pods count only when there are no others.
+
+    READY is that of the pods that are to stay: one that is being deleted, on a node that is silent for hours perhaps,
+    is no replica any more (kube-controller-manager's ``FilterActivePods``), though it may well be trouble.
+    """
     active = [pod for pod in pods if pod.health is not _DORMANT] or pods
+    staying = [pod for pod in active if pod.deleting_since is None] or active
     sick = [pod for pod in active if pod.health < _SICK]
     first = pods[0]
     assert first.owner is not None
@@ -184,8 +189,8 @@ def summarise(key: str, pods: list[Pod]) -> WorkloadGroup:
         name=first.owner.name,
         pods=tuple(sorted(pods, key=_by_name)),
         health=min([pod.health for pod in active]),
-        ready=len([1 for pod in active if 0 < pod.total <= pod.ready and pod.unready_since is None]),
-        wanted=len(active),
+        ready=len([1 for pod in staying if 0 < pod.total <= pod.ready and pod.unready_since is None]),
+        wanted=len(staying),
         restarts=sum([pod.restarts for pod in pods]),
         created_at=min([pod.created_at for pod in pods]),
         trouble_at=max(map(_trouble_at, sick), default=0.0),

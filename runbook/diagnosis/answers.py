@@ -96,6 +96,11 @@ def _since(now: Situation, at: float | None) -> str:
     return f" since {now.clock(at)}" if at is not None else ""
 
 
+def _wanted(ill: Illness) -> int:
+    """How many replicas there should be: pods that end on a node that is silent are sick, and none of them."""
+    return ill.total if ill.row is None else ill.row.desired
+
+
 # ------------------------------------------------------------------ the questions
 
 
@@ -103,7 +108,7 @@ def _responding(now: Situation) -> Evidence:
     """By health endpoints; and whatever they say, a workload without a replica that is available does not respond."""
     sight = now.sight
     dead = now.dead() if sight.live("workloads") else ()
-    told = [f"{ill.name} has none of {ill.total} replicas available{_since(now, ill.since)}" for ill in dead[:SHOWN]]
+    told = [f"{ill.name} has none of {_wanted(ill)} replicas available{_since(now, ill.since)}" for ill in dead[:SHOWN]]
     gone = "; ".join(told) + more(len(dead), SHOWN, "workload")
     place = ill_place(dead[0]) if dead else Place(pane="services")
     since = dead[0].since if dead else None

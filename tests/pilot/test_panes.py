@@ -109,6 +109,18 @@ async def test_a_workload_is_unfolded_and_folded_by_keys() -> None:
         assert app.text.count("account-5d5f") == 3
 
 
+async def test_pods_that_are_being_deleted_are_trouble_and_no_replicas_any_more() -> None:
+    lost = msgspec.structs.replace(
+        pod("p4", "account-service", "Terminating"), health=Health.DEGRADED, deleting_since=NOW - 900
+    )
+    pane = PodsPane()
+    app = clocked(pane)
+    async with app.run_test(size=WIDE) as pilot:
+        pane.show(snapshot("pods", [*calm(), lost]))
+        await pilot.pause()
+        assert app.line("account-service").split()[1:5] == ["account-service", "3/3", "1", "×"]
+
+
 async def test_a_filter_finds_folded_pods_and_their_workload() -> None:
     pane = PodsPane()
     app = clocked(pane)
