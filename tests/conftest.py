@@ -29,8 +29,9 @@ settings.load_profile("more" if "WARROOM_EXAMPLES" in os.environ else "suite")
 sys.dont_write_bytecode = False
 
 TESTS = Path(__file__).parent
-LONGEST = ("faults", "drill", "pilot", "unit", "live")
+LONGEST = ("faults", "drill", "pilot", "unit")
 """Directories in the order in which their files are begun: those of the first take longest for each test."""
+LIVE = "live"
 WHOLE = ("test_play_", "test_one_incident", "test_plan_", "test_console_")
 """How the names of files begin in which a person sits at a whole console for minutes: these come before all others."""
 
@@ -54,13 +55,20 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A long file that is begun last keeps one worker busy while the others have nothing to do."""
+    """A long file that is begun last keeps one worker busy while the others have nothing to do.
+
+    Files that need the lab take turns and mostly wait for it: they are begun one by one among all the others.
+    """
     sizes = Counter(item.path for item in items)
 
-    def turn(item: pytest.Item) -> tuple[int, int, int, str]:
-        directory = item.path.parent.name
-        whole = next((at for at, name in enumerate(WHOLE) if item.path.name.startswith(name)), len(WHOLE))
-        place = LONGEST.index(directory) if directory in LONGEST else -1
-        return whole, place, -sizes[item.path], str(item.path)
+    def turn(path: Path) -> tuple[int, int, int, str]:
+        whole = next((at for at, name in enumerate(WHOLE) if path.name.startswith(name)), len(WHOLE))
+        place = LONGEST.index(path.parent.name) if path.parent.name in LONGEST else -1
+        return whole, place, -sizes[path], str(path)
 
-    items.sort(key=turn)
+    live = sorted((path for path in sizes if path.parent.name == LIVE), key=turn)
+    order = sorted(sizes.keys() - live, key=turn)
+    for number, path in enumerate(live):
+        order.insert((number + 1) * len(order) // (len(live) + 1), path)
+    begun = {path: at for at, path in enumerate(order)}
+    items.sort(key=lambda item: begun[item.path])
