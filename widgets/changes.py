@@ -44,6 +44,20 @@ class Change(NamedTuple):
     candidate: bool = True
 
 
+_NARROW = 56  # cells, of the pane
+
+
+def _columns(*, what: int, subject: int, by: int) -> tuple[Column, ...]:
+    """At least so many cells of what was changed and of its subject, and at most so many of by whom."""
+    return (
+        Column("TIME", 8, 9),
+        Column("BEFORE", 6, 7, "right"),
+        Column("WHAT", what, 40, shrink=2),
+        Column("", subject, grow=1, shrink=3, drop=2),
+        Column("BY", 8, by, drop=3, shrink=1),
+    )
+
+
 class ChangesPane(TablePane[Change]):
     """Changes, newest first. Sources: ``releases``, ``commits``; where ``azure`` is set ``activity`` and ``alerts``.
 
@@ -55,21 +69,11 @@ class ChangesPane(TablePane[Change]):
     ORDER = "newest first"
     SOURCES = ("releases", "commits", "activity", "alerts")
     ROW_SOURCES = ("releases", "commits", "activity", "alerts")
-    COLUMNS = (
-        Column("TIME", 8, 9),
-        Column("BEFORE", 6, 7, "right"),
-        Column("WHAT", 12, 40, shrink=2),
-        Column("", 8, grow=1, shrink=3, drop=2),
-        Column("BY", 8, 20, drop=3, shrink=1),
-    )
-
+    COLUMNS = _columns(what=20, subject=10, by=20)
     # Operations have longer names than revisions, and callers than authors; the subject must not pay for it.
-    AZURE_COLUMNS = (
-        *COLUMNS[:2],
-        Column("WHAT", 12, 40, shrink=2),
-        Column("", 8, grow=1, shrink=3, drop=2),
-        Column("BY", 8, 13, drop=3, shrink=1),
-    )
+    AZURE_COLUMNS = _columns(what=20, subject=14, by=13)
+    # Where there is no room for that, a piece of everything says more than all of one.
+    NARROW_COLUMNS = _columns(what=14, subject=8, by=13)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -80,6 +84,8 @@ class ChangesPane(TablePane[Change]):
         self._of_item: dict[str, set[str]] = {}
 
     def columns(self) -> tuple[Column, ...]:
+        if 0 < self.size.width < _NARROW:
+            return self.NARROW_COLUMNS
         return self.AZURE_COLUMNS if self.azure else self.COLUMNS
 
     @property
