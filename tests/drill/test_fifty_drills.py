@@ -99,8 +99,8 @@ async def test_fifty_drills_leave_no_task_socket_file_child_or_memory(tmp_path: 
     assert [*temporary.iterdir()] == []
     assert (after.tasks, after.children) == (before.tasks, before.children)
     assert after.files <= warm.files
-    # Textual's context of the last application outlives it; no platform does.
-    assert after.parts <= 1
+    # Textual's context of the last application outlives it, and tests before this one may have left theirs.
+    assert after.parts <= before.parts + 1
     assert sum(isinstance(one, WarroomApp) for one in gc.get_objects()) <= 1
     assert after.threads <= before.threads + POOL  # the loop's own for blocking work, which keeps its threads
     # A platform is some 20,000 objects, a console some 100,000: not one of them is kept. What grows are Textual's
