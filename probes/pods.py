@@ -141,16 +141,6 @@ def _container(spec: wire.ContainerSpec, status: wire.ContainerStatus | None, ro
     started_at: float | None = None
     if state.running is not None:
         word, started_at = "running", wire.instant(state.running.started_at)
-        if last is None:  # nearly every container; the rest of this is three times the work
-            return Container(
-                name=name,
-                role=role,
-                image=image,
-                ready=status.ready,
-                state=word,
-                restarts=status.restart_count,
-                started_at=started_at,
-            )
     elif state.terminated is not None:
         ended = state.terminated
         word, reason, message, exit_code = "terminated", ended.reason or "", ended.message or "", ended.exit_code
