@@ -71,7 +71,7 @@ async def test_what_the_server_took_with_it_is_found_out_and_never_sent_twice(
         assert after["spec"] == before["spec"]
     else:
         assert "it was carried out: the cluster shows it" in said
-        # The lab's kubelets miss a pod that is scheduled while their watch breaks: it stays Pending, and the act is late.
+        # The lab's kubelets miss a pod that is scheduled as their watch breaks: it stays Pending, and the act is late.
         late = re.search(r"within 240 s; last seen: .*\b[01] of 2 (updated|ready)", outcome.text)
         assert outcome.verdict is (Verdict.FAILED if late else Verdict.WORKED), outcome.text
         assert outcome.sent
