@@ -16,7 +16,10 @@ from drill.world import NODE, POD
 Json = dict[str, Any]
 
 WINDOW: Final = 15.0  # seconds; metrics-server's resolution
-_PERIODS: Final = (47.0, 210.0, 1313.0)  # seconds; a short, a middle and a long swing
+_WINDOW: Final = f"{WINDOW:.0f}s"
+_PERIODS: Final = ((1, 47.0), (2, 210.0), (3, 1313.0))  # seconds; a short, a middle and a long swing
+_TURN: Final = 2 * math.pi
+_WHOLE: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +112,25 @@ class Metrics:
 
 def swing(key: str, at: float, width: float) -> float:
     """A factor around 1 that moves slowly and differently for every key; ``width`` is how far it strays."""
-    phase = crc32(key.encode()) / 2**32
-    total = sum(math.sin(2 * math.pi * (at / period + phase * (n + 1))) for n, period in enumerate(_PERIODS))
+    phase = crc32(key.encode()) / _WHOLE
+    total = 0.0
+    for n, period in _PERIODS:
+        total += math.sin(_TURN * (at / period + phase * n))
     return 1.0 + width * total / len(_PERIODS)
 
 
 def _fleet_load(name: str) -> Load:
     """A node that no scenario describes."""
-    share = crc32(name.encode()) / 2**32
+    share = crc32(name.encode()) / _WHOLE
     return Load(0.25 + 0.35 * share, 0.35 + 0.3 * ((share * 7) % 1))
 
 
 def _item(obj: Json, stamp: str, measured: Json) -> Json:
     meta = obj["metadata"]
-    metadata: Json = {"name": meta["name"], "creationTimestamp": stamp, "labels": meta.get("labels") or {}}
+    metadata: Json = {"name": meta["name"]}  # in the server's order
     if meta.get("namespace"):
         metadata["namespace"] = meta["namespace"]
-    return {"metadata": metadata, "timestamp": stamp, "window": f"{WINDOW:.0f}s", **measured}
+    metadata["creationTimestamp"] = stamp
+    if meta.get("labels"):
+        metadata["labels"] = meta["labels"]
+    return {"metadata": metadata, "timestamp": stamp, "window": _WINDOW, **measured}

@@ -16,10 +16,10 @@ from drill import forms, statuses, tables
 from drill.forms import Accept, Form
 from drill.kinds import Kind
 from drill.queries import integer, resource_version
-from drill.records import Record, encode, ordered_metadata
+from drill.records import Record, encode
 from drill.routes import Target
 from drill.selectors import Selection, selection
-from drill.store import ObjectStore, rfc3339
+from drill.store import ObjectStore
 
 Json = dict[str, Any]
 Query = Mapping[str, str]
@@ -27,8 +27,11 @@ Records = list[Record]
 
 
 class MetricsProvider(Protocol):
-    """Measures nodes and pods. Items are NodeMetrics or PodMetrics objects with at least ``metadata.name``
-    (``metadata.namespace``), ``timestamp``, ``window`` and ``usage`` or ``containers``."""
+    """Measures nodes and pods, in the order of namespace and name.
+
+    Items are NodeMetrics or PodMetrics without kind and apiVersion: ``metadata`` (in the server's order),
+    ``timestamp``, ``window``, and ``usage`` or ``containers``.
+    """
 
     def nodes(self) -> Sequence[Json]: ...
 
@@ -180,14 +183,9 @@ class Reads:
         if self._metrics is None:
             raise statuses.no_such_resource()
         items = self._metrics.pods(target.namespace or None) if target.kind.namespaced else self._metrics.nodes()
-        version = self._store.version
-        records: Records = []
-        for item in items:
-            metadata = {"creationTimestamp": rfc3339(self._store.clock()), **item["metadata"]}
-            content = {"kind": target.kind.kind, "apiVersion": target.kind.api_version, **item}
-            content["metadata"] = ordered_metadata(metadata)
-            records.append(Record(target.kind, version, content))
-        return sorted(records, key=lambda record: (record.namespace, record.name))
+        kind, version = target.kind, self._store.version
+        head = {"kind": kind.kind, "apiVersion": kind.api_version}
+        return [Record(kind, version, {**head, **item}) for item in items]
 
 
 def _match(query: Query) -> str:

@@ -263,13 +263,13 @@ class Cluster:
     async def _read(self, answer: Answer, most: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for chunk in answer.pieces():
+        async for chunk in answer.raw():
             self.heard_at = time.monotonic()
             size += len(chunk)
             parts.append(chunk)
             if size > most:
                 break
-        return b"".join(parts)
+        return await answer.unpack(b"".join(parts), most)
 
     async def _renew_if_due(self) -> None:
         due = self._material.renew_at

@@ -140,8 +140,8 @@ def core_event(event: wire.CoreEvent) -> Event:
     )
 
 
-EVENTS: Final = Kind("/apis/events.k8s.io/v1", "events", wire.NewEvent, new_event)
-CORE_EVENTS: Final = Kind("/api/v1", "events", wire.CoreEvent, core_event)
+EVENTS: Final = Kind("/apis/events.k8s.io/v1", "events", wire.NewEvent, new_event, pages=2)
+CORE_EVENTS: Final = Kind("/api/v1", "events", wire.CoreEvent, core_event, pages=2)
 
 
 def _row(
@@ -157,10 +157,20 @@ def _row(
     reporter: str | None,
 ) -> Event:
     about = regarding or wire.Regarding()
-    known = [at for at in [wire.instant(text) for text in times if text] if at is not None]
-    if not known:
-        known = [wire.instant(meta.creation_timestamp) or 0.0]
-    first, last = (known[0], known[0]) if len(known) == 1 else (min(known), max(known))
+    first: float | None = None
+    last = 0.0
+    for stamp in times:
+        at = wire.instant(stamp) if stamp else None
+        if at is None:
+            continue
+        if first is None:
+            first = last = at
+        elif at < first:
+            first = at
+        elif at > last:
+            last = at
+    if first is None:
+        first = last = wire.instant(meta.creation_timestamp) or 0.0
     count = count or 1
     if series is not None:
         last = max(last, wire.instant(series.last_observed_time) or 0.0)

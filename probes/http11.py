@@ -75,13 +75,28 @@ class Answer:
 
     def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes, unpacked if it is gzip. Raises `HungUp` where it breaks off."""
-        if self.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"):
+        if self._packed:
             return _unpacked(self._body)
         return self._body
 
     def raw(self) -> AsyncGenerator[bytes, None]:
         """The body as it was sent."""
         return self._body
+
+    async def unpack(self, body: bytes, most: int) -> bytes:
+        """A whole `raw` body, unpacked if it is gzip, cut off beyond ``most`` bytes. Raises `NotHttp`.
+
+        A large one is unpacked in a thread: zlib lets the event loop go on meanwhile.
+        """
+        if not self._packed:
+            return body
+        if len(body) <= _PIECE // 8:
+            return _unpack(body, most)
+        return await asyncio.to_thread(_unpack, body, most)
+
+    @property
+    def _packed(self) -> bool:
+        return self.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip")
 
 
 class Wire:
@@ -165,6 +180,13 @@ def target_of(parts: SplitResult) -> str:
 def basic(user: str, password: str) -> str:
     """An Authorization header's value (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _unpack(body: bytes, most: int) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, most)
+    except zlib.error as error:
+        raise NotHttp("a body that is not gzip") from error
 
 
 async def _unpacked(body: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

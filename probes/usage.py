@@ -60,15 +60,19 @@ class UsageProbe:
             rows: dict[str, Usage] = {}
             for poll in polls:
                 rows.update(poll.rows)
-            changed = frozenset(key for key in before.keys() | rows.keys() if before.get(key) != rows.get(key))
             freshness = combine([poll.freshness for poll in polls])
             version += 1
-            yield Snapshot(self.name, freshness, MappingProxyType(rows), version, changed if version > 1 else None)
+            changed = _changed(before, rows) if version > 1 else None
+            yield Snapshot(self.name, freshness, MappingProxyType(rows), version, changed)
             before = rows
             await asyncio.sleep(max(min(poll.due_at for poll in polls) - time.monotonic(), 0.05))
 
     def _places(self) -> Sequence[str]:
         return [f"/namespaces/{namespace}" for namespace in self.scope.namespaces] or [""]
+
+
+def _changed(before: dict[str, Usage], rows: dict[str, Usage]) -> frozenset[str]:
+    return frozenset(key for key in before.keys() | rows.keys() if before.get(key) != rows.get(key))
 
 
 class _Poll(Struct):
@@ -166,17 +170,20 @@ def _nodes(body: bytes) -> _Measured:
 def _pods(body: bytes) -> _Measured:
     began = time.thread_time()
     items = _items(body, wire.PodMetrics)
-    usages = (
-        Usage(
+    rows: dict[str, Usage] = {}
+    for item in items:
+        cpu, memory = 0.0, 0
+        for container in item.containers or ():
+            cpu += cores(container.usage.cpu)
+            memory += number_of_bytes(container.usage.memory)
+        usage = Usage(
             namespace=sys.intern(item.metadata.namespace),
             name=item.metadata.name,
-            cpu=sum(cores(container.usage.cpu) for container in item.containers or ()),
-            memory=sum(number_of_bytes(container.usage.memory) for container in item.containers or ()),
+            cpu=cpu,
+            memory=memory,
             at=wire.instant(item.timestamp) or 0.0,
         )
-        for item in items
-    )
-    rows = {usage.key: usage for usage in usages}
+        rows[usage.key] = usage
     return _Measured(rows, _longest_window({item.window for item in items}), time.thread_time() - began)
 
 

@@ -135,6 +135,8 @@ class WarroomApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """A screen that has to tell deliberate keys from others hears each one, whichever widget it is for."""
         if isinstance(event, events.Key) and not event.is_forwarded and self._screen_stack:
+            if self.room is not None:
+                self.room.attend()
             hear = getattr(self.screen, "hear", None)
             if hear is not None:
                 hear(event)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from incident.errors import StoreError
@@ -56,6 +57,10 @@ BEHIND_EVERY = 0.25
 DIAGNOSED_AFTER = 2.0
 """Seconds after which a diagnosis is made even if not all is live: of thousands of rows it is no small work."""
 
+LAUNCHED_AFTER = 2.0
+"""Seconds after which what the first sight does not need is begun even if not every source is live: to read the
+runbook costs as much as some thousand rows do, and who opens a console wants to see the rows."""
+
 STARTED_AFTER = 20.0
 """Seconds after which the start counts as over even if not every source is live."""
 
@@ -90,6 +95,7 @@ class ControlRoom:
         self._opening: asyncio.Task[None] | None = None
         self._watcher: Watcher | None = None
         self._unseen: list[tuple[Snapshot[Any], float]] = []  # shown, and not yet looked at by the watcher
+        self._launched = asyncio.Event()  # every source is live, somebody pressed a key, or it took too long
         self._prepared: View | None = None  # what acts were prepared for
         self._arm_next = False  # an incident was declared here before there was a gate
         self._observed: asyncio.Queue[Sequence[Transition]] = asyncio.Queue()
@@ -113,8 +119,8 @@ class ControlRoom:
         self.app.stylesheet.read(LAYOUT)
         self._opening = asyncio.create_task(self._open_journal(looking), name="open the store")
         await self.app.push_screen(self.desk)
-        read: Any = self._read_runbook
-        self.app.run_worker(read, group="runbook", exit_on_error=False, name="read the runbook")
+        launch: Any = self._launch
+        self.app.run_worker(launch, group="runbook", exit_on_error=False, name="read the runbook")
         self.app.call_after_refresh(self.app.stylesheet.read, DIALOGS)
         self.app.set_interval(1.0, self._tick, name="clock")
         self.app.set_interval(COUNTS_EVERY, self.journal.flush, name="counts")
@@ -199,9 +205,25 @@ class ControlRoom:
         if self._seated:
             self.desk.show_incident()
 
-    async def _read_runbook(self) -> None:
-        try:
+    def attend(self) -> None:
+        """Somebody is here (pressed a key): what waits for the first sight is begun now."""
+        self._launched.set()
+
+    async def read_response(self) -> Response:
+        """How to respond to incidents; at once, once the runbook is read. Raises SettingsError if its file is wrong."""
+        if self.response is None:
             self.response = (await self.runbook.read()).response
+        return self.response
+
+    async def _launch(self) -> None:
+        """Begin what the first sight does not need: the timeline of what is seen, and the runbook."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAUNCHED_AFTER):
+                await self._launched.wait()
+        self._launched.set()
+        self._observe()
+        try:
+            await self.read_response()
         except SettingsError as error:
             self._refuse(str(error))
         except Exception as error:
@@ -259,7 +281,10 @@ class ControlRoom:
             self.diagnosing.see(snapshot)
             self._unseen.append((snapshot, self.now()))
         # What changed can be written a moment later; the person who looks comes first.
-        asyncio.get_running_loop().call_soon(self._observe)
+        if self._launched.is_set():
+            asyncio.get_running_loop().call_soon(self._observe)
+        elif self._all_live:
+            self.app.call_after_refresh(self._launched.set)
 
     def _observe(self) -> None:
         from probes.transitions import Watcher
@@ -287,6 +312,10 @@ class ControlRoom:
         if self._seated:
             self.desk.show_timeline(touched)
 
+    @property
+    def _all_live(self) -> bool:
+        return self.desk.vitals.live >= len(self.session.sources)
+
     def _updates_changed(self) -> None:
         if self._seated:
             self.desk.show_banner(self.now())
@@ -295,7 +324,7 @@ class ControlRoom:
         if not self._seated:
             return
         now = self.now()
-        live, since = self.desk.vitals.live >= len(self.session.sources), now - self._opened_at
+        live, since = self._all_live, now - self._opened_at
         if live or since > DIAGNOSED_AFTER:
             self.diagnosing.look_if_due(now)
         self.updates.tick(now)

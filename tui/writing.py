@@ -16,6 +16,8 @@ from widgets.plain import ago, plain
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
+    from runbook.classification import View
+    from runbook.response import Response
     from tui.journal import Saved
     from tui.room import ControlRoom
     from tui.screens.declare import Declaration
@@ -191,7 +193,15 @@ def declare(host: ControlRoom) -> None:
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
     seen, begin_it = host.commanding.seen(), partial(_declare, host)
-    host.app.push_screen(DeclareScreen(_where(host), host.response, seen, begin_it, open_incident=still_open))
+    later = None if host.response is not None else partial(_once_read, host)
+    host.app.push_screen(
+        DeclareScreen(_where(host), host.response, seen, begin_it, open_incident=still_open, later=later)
+    )
+
+
+async def _once_read(host: ControlRoom) -> tuple[Response, View]:
+    """The runbook's response and what the probes propose by it. Raises SettingsError, on which the console ends."""
+    return await host.read_response(), host.commanding.seen()
 
 
 async def _declare(host: ControlRoom, declaration: Declaration) -> str:
@@ -227,11 +237,16 @@ def update(host: ControlRoom) -> None:
         host.tell(host.journal.trouble or NO_INCIDENT, "warning")
         return
     if host.response is None:
-        host.tell("the runbook is still being read", "warning", timeout=3)
+        begin(host, _update_once_read(host), "reads the runbook")
         return
     from tui.screens.update import UpdateScreen
 
     host.app.push_screen(UpdateScreen(host))
+
+
+async def _update_once_read(host: ControlRoom) -> None:
+    await host.read_response()
+    update(host)
 
 
 def card(host: ControlRoom) -> None:

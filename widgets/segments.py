@@ -52,6 +52,18 @@ class Segments(Widget, can_focus=True):
         self._value = value
 
     @property
+    def choices(self) -> Sequence[Segment]:
+        return self._choices
+
+    @choices.setter
+    def choices(self, choices: Sequence[Segment]) -> None:
+        """Others to choose among; a chosen one that is none of them gives way to the last."""
+        self._choices = choices
+        if all(choice.id != self._value for choice in choices):
+            self._value = choices[-1].id
+        self.refresh(layout=True)
+
+    @property
     def value(self) -> str:
         return self._value
 

@@ -390,8 +390,8 @@ async def test_hostile_text_from_the_cluster_is_inert_in_the_draft(
 ) -> None:
     store = tmp_path / "warroom.db"
     async with await Store.open(store) as opened_store:
-        await opened_store.declare(title="[bold]x[/] \u202eevil\x1b[2J {{ 7 * 7 }}", author="ops", severity=1)
+        await opened_store.declare(title="[bold]x[/] \u202eevil\x1b[2J {{ 70007 * 7 }}", author="ops", severity=1)
     async with composing(platform, tmp_path, monkeypatch, "http://127.0.0.1:1", 1) as console:
         screen = await composer(console)
         console.check_inert()
-        assert "49" not in screen.area.text
+        assert "490049" not in screen.area.text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -106,6 +108,29 @@ async def test_something_else_than_kubernetes_is_noticed(server: ApiServer, tmp_
     server.answers["/version"] = page
     async with connected(server, tmp_path) as cluster:
         assert isinstance(await raised(cluster.version()), BadAnswer)
+
+
+@pytest.mark.parametrize("size", [20, 100_000, 3_000_000])
+async def test_an_answer_in_gzip_is_what_it_was_before(server: ApiServer, tmp_path: Path, size: int) -> None:
+    body = random.Random(4).randbytes(size)
+
+    async def packed(request: web.Request) -> web.Response:
+        assert "gzip" in request.headers["Accept-Encoding"]
+        return web.Response(body=gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})
+
+    server.answers["/g"] = packed
+    async with connected(server, tmp_path) as cluster:
+        assert await cluster.get("/g") == body
+
+
+@pytest.mark.parametrize("size", [20, 100_000])
+async def test_what_says_that_it_is_gzip_and_is_not_is_told(server: ApiServer, tmp_path: Path, size: int) -> None:
+    async def broken(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * size, headers={"Content-Encoding": "gzip"})
+
+    server.answers["/g"] = broken
+    async with connected(server, tmp_path) as cluster:
+        assert "a body that is not gzip" in str(await raised(cluster.get("/g")))
 
 
 async def test_redirects_are_not_followed_with_the_credential(server: ApiServer, tmp_path: Path) -> None:

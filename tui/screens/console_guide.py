@@ -50,13 +50,17 @@ class ConsoleGuide(ConsoleActs):
     def action_guide(self, which: str = "") -> None:
         """Open the guide of this id; without one, go to the guide that is open, or choose one."""
         if self.host.response is None:
-            self.host.tell("the runbook is still being read", "warning", timeout=3)
+            writing.begin(self.host, self._guide_once_read(which), "reads the runbook")
         elif which:
             writing.begin(self.host, self._open_guide(which), "opens a guide")
         elif self._panel is not None:
             self.action_pane(GUIDE)
         else:
             writing.begin(self.host, self._choose_guide(), "lists the guides")
+
+    async def _guide_once_read(self, which: str) -> None:
+        await self.host.read_response()
+        self.action_guide(which)
 
     async def _choose_guide(self) -> None:
         from tui.screens.choose import Choice, ChooseScreen

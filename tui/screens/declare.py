@@ -94,18 +94,24 @@ class DeclareScreen(Dialog[None]):
         declare: Callable[[Declaration], Awaitable[str]],
         *,
         open_incident: str = "",
+        later: Callable[[], Awaitable[tuple[Response, View]]] | None = None,
     ) -> None:
         super().__init__(classes="dialog")
         self._declare = declare
         self._where = where
         self._open = open_incident
-        self._matrix = response.matrix if response is not None else ()
-        self._unread = response is None
-        self._levels = levels(response)
         self._seen = seen
+        self._later = later
+        self._take(response)
         self._decided = False  # a person chose the severity
         self._asked: Fact | None = None  # the question that enter has led to
+        self._answered_by_person: set[str] = set()
         self._busy = False
+
+    def _take(self, response: Response | None) -> None:
+        self._unread = response is None
+        self._matrix = response.matrix if response is not None else ()
+        self._levels = levels(response)
 
     # ------------------------------------------------------------------ what is shown
 
@@ -143,15 +149,20 @@ class DeclareScreen(Dialog[None]):
             yield Input(value, placeholder=hint, id=name, max_length=limit, compact=True, select_on_focus=False)
 
     def _question(self, fact: Fact) -> ComposeResult:
-        seen = self._seen.facts.get(fact)
-        said = ASK
-        if seen is not None:
-            said = f"seen by probes: {seen.evidence}" if seen.answer is not None else seen.evidence
         with Horizontal(classes="declare-row"):
             yield Static(f"{QUESTIONS[fact]}?", classes="declare-label")
-            value = WORDS[seen.answer] if seen is not None else "?"
+            value, said = self._probed(fact)
             yield Segments(answers(), value, id=f"declare-{fact}")
-            yield Static(Content(plain(said, 300)), classes="declare-seen", id=f"declare-seen-{fact}")
+            yield Static(Content(said), classes="declare-seen", id=f"declare-seen-{fact}")
+
+    def _probed(self, fact: Fact) -> tuple[str, str]:
+        """The answer that probes give, and what they saw."""
+        seen = self._seen.facts.get(fact)
+        if seen is None:
+            return "?", ASK
+        return WORDS[seen.answer], plain(
+            f"seen by probes: {seen.evidence}" if seen.answer is not None else seen.evidence, 300
+        )
 
     @property
     def _services(self) -> str:
@@ -161,6 +172,23 @@ class DeclareScreen(Dialog[None]):
         self.call_after_refresh(self._fit)
         self._propose()
         self.query_one("#declare-title", Input).focus()
+        if self._unread and self._later is not None:
+            self.run_worker(self._read(self._later), exit_on_error=False)
+
+    async def _read(self, later: Callable[[], Awaitable[tuple[Response, View]]]) -> None:
+        """The runbook came: its severities and its matrix are asked by, and what a person has answered stays."""
+        response, self._seen = await later()
+        self._take(response)
+        severity = self.query_one("#declare-severity", Segments)
+        severity.choices = segments(self._levels)
+        for fact in FACTS:
+            if fact not in self._answered_by_person:
+                value, said = self._probed(fact)
+                self.query_one(f"#declare-{fact}", Segments).value = value
+                self.query_one(f"#declare-seen-{fact}", Static).update(Content(said))
+        services = self.query_one("#declare-services", Input)
+        services.value = services.value or self._services
+        self._propose()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)
@@ -212,6 +240,7 @@ class DeclareScreen(Dialog[None]):
             self._decided = True
         elif event.segments.id is not None:
             fact = event.segments.id.removeprefix("declare-")
+            self._answered_by_person.add(fact)
             seen = self.query_one(f"#declare-seen-{fact}", Static)
             seen.update(Content("you say so"))
             self._hint("")
