@@ -9,6 +9,7 @@ from textual.command import CommandPalette
 from drill.platform import running
 from tests.drill.small_scenario import SMALL
 from tests.pilot.console_harness import opened, options_for
+from tui.screens.choose import ChooseScreen
 
 
 async def test_the_runbook_is_read_beside_the_panes_and_the_neutral_one_stands_in(tmp_path: Path) -> None:
@@ -28,6 +29,21 @@ async def test_the_runbook_is_read_beside_the_panes_and_the_neutral_one_stands_i
         async with opened(options_for(platform, tmp_path / "c.db", runbook=gone), live=False) as console:
             await console.until(lambda: console.room.refusal, "the refusal")
             assert console.room.refusal == f"{gone}: cannot be read: No such file or directory"
+
+
+async def test_a_key_for_the_runbook_is_answered_before_anything_is_live(tmp_path: Path) -> None:
+    """Rows come first at a start; who asks for a guide meanwhile gets it, also where the cluster says nothing."""
+    async with running(SMALL) as platform:
+        platform.platform.server.faults.freeze()
+        try:
+            options = options_for(platform, tmp_path / "a.db", runbook="banking-platform")
+            async with opened(options, live=False) as console:
+                await console.press("g")
+                await console.on(ChooseScreen)
+                await console.says("Phase 3  Mitigation and Resolution")
+                assert console.desk.vitals.live < len(console.room.session.sources)
+        finally:
+            platform.platform.server.faults.thaw()
 
 
 async def test_brackets_in_what_a_runbook_says_are_no_markup_in_the_palette(tmp_path: Path) -> None:
