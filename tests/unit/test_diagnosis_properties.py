@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from probes.azure.rows import Activity, Database
 from probes.freshness import Freshness, Snapshot, State
 from probes.rows import Commit, Endpoint, Event, Health, Node, Pod, Release, Usage, Workload
+from runbook.diagnosis import warnings
 from runbook.diagnosis.diagnostician import Diagnostician
 from runbook.response import Question, Response
 from tests.breadth import examples
@@ -19,6 +20,7 @@ from tests.pilot.pane_harness import NOW, pod, snapshot
 from tests.pilot.test_hostile_panes import filled
 from tests.unit.diagnosis_world import banking, commit, crashing, endpoint, event, node, release, running, workload
 
+ASCII = st.characters(codec="ascii")
 KINDS: dict[str, Any] = {
     "pods": Pod,
     "nodes": Node,
@@ -121,6 +123,13 @@ def test_a_second_look_at_what_did_not_change_examines_no_pod_again() -> None:
     kept.diagnose({"pods": Snapshot("pods", latest["pods"].freshness, rows, 2)}, NOW + 1)
 
     assert all(kept._sight.illnesses[key] is illness for key, illness in before.items())
+
+
+@given(st.from_regex(warnings._AUTH, alphabet=ASCII), st.from_regex(warnings._TIMED_OUT, alphabet=ASCII))
+@settings(deadline=None, max_examples=examples(40))
+def test_what_is_looked_for_first_is_in_all_that_is_looked_for(break_in: str, timeout: str) -> None:
+    assert warnings.of_break_in(break_in) or len(break_in) > warnings.READ
+    assert warnings.of_database(f"database: {timeout}") or len(timeout) > warnings.READ - 10
 
 
 @pytest.mark.parametrize("health", list(Health))
