@@ -183,7 +183,12 @@ def gap(key: str) -> Item:
 
 
 def side(view: DiagnosisView, cells: int, *, airy: bool = False) -> list[Item]:
-    """The scenarios, then what changed before the first symptom, then what changed since."""
+    """The scenarios, then what changed before the first symptom, then what changed since.
+
+    Without a tree nobody has looked yet, which is not to be taken for "all is well".
+    """
+    if not view.nodes:
+        return [_sentence("remark", view.remark, cells)] if view.remark else []
     items = [heading("Scenario", cells, "head:scenario")]
     for place, one in enumerate(view.scenarios):
         items += [gap(f"air:{one.id}")] if airy and place else []

@@ -112,8 +112,13 @@ def test_what_fits_and_what_changed_says_why_and_how_long_before() -> None:
 
 
 def test_nothing_ill_says_so() -> None:
-    drawn = "\n".join(texts(side(DiagnosisView(), 70)))
+    drawn = "\n".join(texts(side(DiagnosisView(nodes=NODES), 70)))
     assert drawn.count("nothing is ill") == 2
+
+
+def test_what_nobody_has_looked_at_yet_is_not_called_well() -> None:
+    assert texts(side(DiagnosisView(remark="not ready yet"), 70)) == ["  not ready yet"]
+    assert texts(side(DiagnosisView(), 70)) == []
 
 
 @pytest.mark.asyncio
