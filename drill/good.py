@@ -31,7 +31,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
 
     ``done``       the incident was declared, a person answered, it has the right severity, it was resolved
     ``role``       somebody took this role of the runbook
-    ``update``     so many ``times`` a status update to these people was sent
+    ``update``     so many ``times`` a status update to these people was sent; ``over``: after it was resolved
     ``act``        one of these mitigations was carried out on ``target``, in this ``way``, and worked
     ``evidence``   the evidence of what this matches was kept before anything was changed
     ``checklist``  no item of this checklist or guide is open, and at least one was ticked
@@ -45,6 +45,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     role: Name | Literal[""] = ""
     update: Literal["", "team", "customers", "pager"] = ""
     times: Annotated[int, Meta(ge=1, le=20)] = 1
+    over: bool = False
     act: tuple[Name, ...] = ()
     target: Words = "*"
     way: Way = ""
@@ -93,6 +94,8 @@ class Good(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
                 yield (*here, "target"), f"step {step.id!r} has a target, and no act"
             if step.times != 1 and not step.update:
                 yield (*here, "times"), f"step {step.id!r} says how often, and no update"
+            if step.over and not step.update:
+                yield (*here, "over"), f"step {step.id!r} says that it is over, and no update"
             if times.pop(step.id, 1) > 1:
                 yield (*here, "id"), f"there is more than one step {step.id!r}"
             yield from (((*here, *place), said) for place, said in _astray(step.act, step.way))

@@ -34,7 +34,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     ``done``       "declared", "acknowledged", "severity" or "resolved"
     ``role``       taken by anybody
-    ``update``     sent ``times`` to "team", "customers" or "pager"
+    ``update``     sent ``times`` to "team", "customers" or "pager"; ``over``: after it was resolved
     ``act``        one of these mitigations, on what ``target`` matches, and in this ``way`` if it says one, that worked
     ``evidence``   kept of what this matches, before anything was changed
     ``checklist``  with nothing open, and something ticked
@@ -48,6 +48,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     role: str = ""
     update: str = ""
     times: Annotated[int, Meta(ge=1, le=20)] = 1
+    over: bool = False
     act: tuple[str, ...] = ()
     target: str = "*"
     way: str = ""

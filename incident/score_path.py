@@ -190,6 +190,8 @@ def _how(
         return (deed.at, deed.title, deed.entry) if deed is not None else _NOT
     if step.update:
         sent = [one.update for one in found.updates if audience(one.update) == step.update]
+        if step.over:
+            sent = [one for one in sent if resolved is not None and one.at >= resolved]
         update = sent[step.times - 1] if len(sent) >= step.times else None
         return (update.at, f"update by {update.author}", "") if update is not None else _NOT
     if step.role:

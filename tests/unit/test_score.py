@@ -18,7 +18,7 @@ from incident.practice import DRILL, LEFT, SEALED, Harmful, NotGood, Wanted, pra
 from incident.score import WEIGHTS, Score, to_json
 from incident.verify import verify_json
 from runbook.plan import Aim, Recipe, Undo, Verdict
-from tests.unit.drills import EVIDENCE_FIRST, GOOD, Drill, played_right
+from tests.unit.drills import EVIDENCE_FIRST, GOOD, MINUTE, Drill, played_right
 from tests.unit.incident_entries import BEGAN
 
 
@@ -131,6 +131,16 @@ def test_what_is_taken_back_does_no_harm_again_and_an_act_may_do_harm_in_one_way
     drill = drill.act(8, "scale", "Deployment/api", **scaled(3, 1))
     assert points(drill.score())["harm"] == 6
     assert points(drill.act(9, "scale", "Deployment/web", **scaled(3, 4)).score())["harm"] == 0
+
+
+def test_that_it_is_over_is_told_only_by_an_update_after_it() -> None:
+    told = Wanted(id="over", say="Tell the team that it is over", update="team", over=True)
+    good = replace(GOOD, path=(told,))
+
+    assert Drill(good).seen(4, "bad").update(5).seen(6, "good").update(7).resolved(8).score().path[0].at is None
+    done = Drill(good).seen(4, "bad").update(5).seen(6, "good").resolved(8).update(9).score().path[0]
+    assert done.at == BEGAN + 9 * MINUTE
+    assert Drill(good).seen(4, "bad").resolved(8).update(9).score().path[0].at is None  # it was not over
 
 
 def test_a_step_may_want_an_act_in_one_way() -> None:
