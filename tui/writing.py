@@ -16,6 +16,8 @@ from widgets.plain import ago, plain
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
+    from textual.screen import Screen
+
     from runbook.classification import View
     from runbook.response import Response
     from tui.journal import Saved
@@ -237,16 +239,18 @@ def update(host: ControlRoom) -> None:
         host.tell(host.journal.trouble or NO_INCIDENT, "warning")
         return
     if host.response is None:
-        begin(host, _update_once_read(host), "reads the runbook")
+        begin(host, _update_once_read(host, host.app.screen), "reads the runbook")
         return
     from tui.screens.update import UpdateScreen
 
     host.app.push_screen(UpdateScreen(host))
 
 
-async def _update_once_read(host: ControlRoom) -> None:
+async def _update_once_read(host: ControlRoom, asked_on: Screen[Any]) -> None:
     await host.read_response()
-    update(host)
+    # Else the key was pressed twice, or somebody has gone on to something else.
+    if host.app.screen in (asked_on, host.desk):
+        update(host)
 
 
 def card(host: ControlRoom) -> None:

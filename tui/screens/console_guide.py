@@ -60,7 +60,10 @@ class ConsoleGuide(ConsoleActs):
 
     async def _guide_once_read(self, which: str) -> None:
         await self.host.read_response()
-        self.action_guide(which)
+        if which:
+            await self._open_guide(which)
+        elif self.app.screen is self:  # else the key was pressed twice, or somebody has gone on to something else
+            await self._choose_guide()
 
     async def _choose_guide(self) -> None:
         from tui.screens.choose import Choice, ChooseScreen
