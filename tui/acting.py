@@ -91,7 +91,7 @@ def arm(host: ControlRoom) -> None:
 def undo(host: ControlRoom) -> None:
     """Choose what to take back, and show the plan of that."""
     if not host.journal.ready:
-        host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
+        host.tell(writing.why_none(host.journal), "warning")
         return
     writing.begin(host, _undo(host), "lists what can be undone")
 

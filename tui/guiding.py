@@ -384,7 +384,7 @@ class Guiding:
                 return False
             return True
         if not journal.recording:
-            host.tell(journal.trouble or writing.NO_INCIDENT, "warning")
+            host.tell(writing.why_none(journal), "warning")
             return False
         saved = await journal.write(draft)
         if saved.kept:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from runbook.classification import View
     from runbook.response import Response
-    from tui.journal import Saved
+    from tui.journal import Journal, Saved
     from tui.room import ControlRoom
     from tui.screens.declare import Declaration
     from tui.subjects import Subject
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_INCIDENT = "no open incident: press I to declare one"
+OPENING = "the timeline's store is still being opened"
+
+
+def why_none(journal: Journal) -> str:
+    """Why there is no incident to write to or to show."""
+    return journal.trouble or (NO_INCIDENT if journal.ready else OPENING)
 
 
 def zone(local: bool) -> tzinfo:
@@ -113,7 +119,7 @@ async def retract(host: ControlRoom, entry_id: str, reason: str) -> str:
 
 async def _write(host: ControlRoom, draft: Draft) -> str:
     if not host.journal.recording:
-        return host.journal.trouble or NO_INCIDENT
+        return why_none(host.journal)
     return _answer(host, await host.journal.write(draft))
 
 
@@ -190,7 +196,7 @@ def declare(host: ControlRoom) -> None:
     from tui.screens.declare import DeclareScreen
 
     if not host.journal.ready:
-        host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
+        host.tell(why_none(host.journal), "warning")
         return
     incident = host.journal.incident
     still_open = incident.id if incident is not None and incident.open else ""
@@ -236,7 +242,7 @@ def _where(host: ControlRoom) -> str:
 def update(host: ControlRoom) -> None:
     """Open the composer of status updates on the shown incident."""
     if host.journal.incident is None:
-        host.tell(host.journal.trouble or NO_INCIDENT, "warning")
+        host.tell(why_none(host.journal), "warning")
         return
     if host.response is None:
         begin(host, _update_once_read(host, host.app.screen), "reads the runbook")
@@ -256,7 +262,7 @@ async def _update_once_read(host: ControlRoom, asked_on: Screen[Any]) -> None:
 def card(host: ControlRoom) -> None:
     """Open the card of the incident that is shown."""
     if host.journal.incident is None:
-        host.tell(host.journal.trouble or NO_INCIDENT, "warning")
+        host.tell(why_none(host.journal), "warning")
         return
     from tui.screens.incident import IncidentScreen
 
@@ -267,7 +273,7 @@ def score(host: ControlRoom) -> None:
     """Open the score of the drill that is shown."""
     incident = host.journal.incident
     if incident is None or not incident.drill:
-        host.tell(host.journal.trouble or (NO_INCIDENT if incident is None else "only a drill has a score"), "warning")
+        host.tell(why_none(host.journal) if incident is None else "only a drill has a score", "warning")
         return
     from tui.screens.score import ScoreScreen
 
@@ -277,7 +283,7 @@ def score(host: ControlRoom) -> None:
 def choose_incident(host: ControlRoom) -> None:
     """Show another incident of this store."""
     if not host.journal.ready:
-        host.tell(host.journal.trouble or "the timeline's store is still being opened", "warning")
+        host.tell(why_none(host.journal), "warning")
         return
     begin(host, _choose_incident(host), "lists the incidents")
 

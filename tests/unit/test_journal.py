@@ -10,6 +10,7 @@ from incident.entry import Draft, Kind, Source, Status
 from incident.store import Store
 from probes.transitions import Transition
 from tests.unit.api_server import until
+from tui import writing
 from tui.journal import Journal
 
 HOUR = 3_600_000
@@ -44,6 +45,14 @@ def set_aside(path: Path) -> list[Path]:
 
 def transition(text: str, at: int = NOW, detail: str = "") -> Transition:
     return Transition(key=text, at=at / 1000, level="bad", text=text, detail=detail, evidence={})
+
+
+async def test_nobody_is_told_that_there_is_no_incident_before_the_store_was_read(tmp_path: Path) -> None:
+    book = journal(tmp_path / "w.db")
+    assert writing.why_none(book) == "the timeline's store is still being opened"
+    await book.open()
+    assert writing.why_none(book) == "no open incident: press I to declare one"
+    await book.close()
 
 
 async def test_what_probes_saw_before_the_declaration_begins_the_timeline(tmp_path: Path) -> None:
