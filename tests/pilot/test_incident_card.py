@@ -260,8 +260,7 @@ async def test_resolved_with_open_items_watched_relapsed_and_reopened(platform: 
         await console.on(ChooseScreen)
         await console.press("down", "enter")
         await console.on(ResolveScreen)
-        await console.press("shift+tab")
-        await console.typed("rolled back to 1.4.0")
+        await console.typed("rolled back to 1.4.0")  # words are the reason, whatever has the focus
         await console.press("enter", "enter")
         resolved = await console.notes("^Status: RESOLVED")
         await console.on(ChooseScreen)

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import Button, Input, Static
 
 from tui.card_changes import resolved
@@ -61,7 +62,8 @@ class ResolveScreen(Dialog[bool]):
             with VerticalScroll(id="resolve-items", can_focus=False):
                 yield Static(id="resolve-list")
             yield Static(id="resolve-asks")
-            yield Input(placeholder="what ended it (may stay empty)", id="resolve-reason", compact=True)
+            hint = "what ended it (may stay empty)"
+            yield Input(placeholder=hint, id="resolve-reason", compact=True, select_on_focus=False)
             yield Static(id="resolve-note")
             with Horizontal(id="resolve-buttons"):
                 yield Button("Back  esc", id="resolve-no")
@@ -113,6 +115,13 @@ class ResolveScreen(Dialog[bool]):
             asks = Content.styled("✓ Nothing is open on the resolution checklist.", "$text-success")
         self.query_one("#resolve-asks", Static).update(asks)
         self.query_one("#resolve-yes", Button).label = "Resolve anyway" if found else "Resolve"
+
+    def on_key(self, event: Key) -> None:
+        """Words that are typed while a button has the focus are the reason; they went nowhere, and `enter` resolved."""
+        if isinstance(self.focused, Button) and event.is_printable and event.character is not None:
+            event.stop()
+            reason = self.query_one("#resolve-reason", Input).focus()
+            reason.insert_text_at_cursor(event.character)
 
     @on(Input.Submitted, "#resolve-reason")
     def _reason_given(self, event: Input.Submitted) -> None:
