@@ -44,14 +44,22 @@ class Summed(Protocol):
 class Metrics:
     """Serves NodeMetrics and PodMetrics. ``pods`` is by container name, ``nodes`` by node name.
 
-    ``summed`` gives both instead (see `drill.usage`): cores and bytes of a pod, and of a node.
+    ``summed`` gives both instead (see `drill.usage`): cores and bytes of a pod, and of a node. ``start`` is the wall's
+    instant from which it swings, so that two drills of one seed swing alike.
     """
 
     def __init__(
-        self, store: ObjectStore, clock: Clock, *, pod_loads: Mapping[str, Load], node_loads: Mapping[str, Load]
+        self,
+        store: ObjectStore,
+        clock: Clock,
+        start: float = 0.0,
+        *,
+        pod_loads: Mapping[str, Load],
+        node_loads: Mapping[str, Load],
     ) -> None:
         self._store = store
         self._clock = clock
+        self._start = start
         self._pod_loads = pod_loads
         self._node_loads = node_loads
         self.summed: Summed | None = None
@@ -106,8 +114,9 @@ class Metrics:
         }
 
     def _window(self) -> tuple[float, str]:
-        at = math.floor(self._clock.wall() / WINDOW) * WINDOW
-        return at, rfc3339(at)  # of the wall already: as an instant of the world it may be before it ran fast
+        """The seconds since the start at which a window began, and the stamp of that."""
+        at = math.floor((self._clock.wall() - self._start) / WINDOW) * WINDOW
+        return at, rfc3339(self._start + at)  # the wall's already: an instant of the world may be before it ran fast
 
 
 def swing(key: str, at: float, width: float) -> float:

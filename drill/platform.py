@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import math
 import shutil
 import sys
 import time
@@ -105,7 +106,7 @@ class Platform:
         self.scenario = scenarios.load(scenario, seed) if isinstance(scenario, str) else scenario
         self.seed, self.surprise = seed, surprise
         self._big = bool(pods or nodes or events)
-        now = source()
+        now = float(math.floor(source()))  # stamps have whole seconds: from between two they would round differently
         self.clock = Clock(now + self.scenario.steps()[0][0] - _PROLOGUE, speed=speed, source=source)
         self.store = ObjectStore(clock=self.clock.wall, seed=f"store/{seed}")
         self.plane = ControlPlane(self.store, self.clock, born=now, seed=7 + seed)
@@ -116,7 +117,7 @@ class Platform:
         self.sql = _sql(self.arm, certificate, self._pending) if self.arm is not None else None
         space = self.scenario.namespace
         databases = {service.name: service.database for service in self.scenario.services}
-        self.strain = Strain(self.estate, databases, self.clock)
+        self.strain = Strain(self.estate, databases, self.clock, now)
         trouble = self.scenario.azure.trouble if self.scenario.azure is not None else 0.0
         probed = [service.name for service in self.scenario.services if service.probe]
         Unreadiness(self.strain, self.plane, space, probed).watch(now + trouble)
@@ -141,7 +142,7 @@ class Platform:
         self.clock.advance(self.clock.now)  # the controllers look at the fleet once
         self.churn = Churn(self.store, self.clock, self.fleet.pods, churn)
         self.logs = self._logs(outages)
-        self.metrics = self._metrics()
+        self.metrics = self._metrics(now)
         self.metrics.summed = usage
         with_curl = [service.name for service in self.scenario.services if service.curl]
         programs = Programs(self.store, self.clock, self.network, with_curl)
@@ -188,11 +189,11 @@ class Platform:
         fate, own = self.plane.kubelets.fate, self.business.voices
         return Logs(self.store, outages, self.strain, voice_names=voices, fate=fate, own=own)
 
-    def _metrics(self) -> Metrics:
+    def _metrics(self, start: float) -> Metrics:
         loads = {service.name: Load(service.cpu, service.memory) for service in self.scenario.services}
         loads |= {addon.name: Load(addon.cpu, addon.memory) for addon in self.scenario.addons}
         nodes = {node.name: Load(node.cpu, node.memory) for node in self.scenario.nodes}
-        return Metrics(self.store, self.clock, pod_loads=loads, node_loads=nodes)
+        return Metrics(self.store, self.clock, start, pod_loads=loads, node_loads=nodes)
 
     async def start(self) -> Running:
         """Serve; the clock runs from here on. On failure nothing is left behind."""

@@ -47,12 +47,16 @@ NOTHING: Final = Felt()
 
 
 class Strain:
-    """``databases`` is service → the database that it needs. Without an estate nobody feels anything."""
+    """``databases`` is service → the database that it needs. Without an estate nobody feels anything.
 
-    def __init__(self, estate: Estate | None, databases: Mapping[str, str], clock: Clock) -> None:
+    ``start`` is the world instant that the scenario's offsets are relative to.
+    """
+
+    def __init__(self, estate: Estate | None, databases: Mapping[str, str], clock: Clock, start: float) -> None:
         self._estate = estate
         self._databases = {service: database for service, database in databases.items() if database}
         self._clock = clock
+        self._start = start
         self._moments: dict[int, Felt] = {}
         self.lost: Callable[[float], Mapping[str, Lost]] = lambda at: {}  # see `drill.reach`
 
@@ -67,12 +71,13 @@ class Strain:
         """How it was at an instant of the wall, to a few seconds."""
         if self._estate is None or not self._databases:
             return NOTHING
-        moment = int(self._clock.instant(wall) // _MOMENT)
+        # Moments are counted from the start: by the clock on the wall no two drills would have the same ones.
+        moment = int((self._clock.instant(wall) - self._start) // _MOMENT)
         found = self._moments.get(moment)
         if found is None:
             if len(self._moments) >= _MOMENTS:
                 self._moments.clear()
-            found = self._moments[moment] = self._look(moment * _MOMENT)
+            found = self._moments[moment] = self._look(self._start + moment * _MOMENT)
         return found
 
     def _look(self, at: float) -> Felt:

@@ -106,10 +106,10 @@ class Sessions:
         )
 
     def _waiting(self, blocker: Blocker) -> Iterator[Request]:
-        now = self._clock.now
+        age = self.age(blocker)
         for number in range(min(blocker.blocks, _MOST_WAITING)):
             session = blocker.session + 1 + number
-            waited = (now * 1.0 + number * 7.3) % _TIMEOUT
+            waited = (age + number * 7.3) % _TIMEOUT
             yield Request(
                 session_id=session,
                 blocking_session_id=blocker.session,
