@@ -18,6 +18,7 @@ from probes.rows import Node, Usage
 
 if TYPE_CHECKING:
     from tui.room import ControlRoom
+    from tui.vital_signs import VitalSigns
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Keeping:
                 self._begin(self._screen(host.journal.path, incident, moment, host.app.export_screenshot()))
         shown = host.journal.incident
         if host.journal.recording and shown is not None and now - self._sampled_at >= EVERY:
-            sign = sample(host.feeds.latest, host.desk.vitals.sick_pods, now)
+            sign = sample(host.feeds.latest, host.desk.vitals, now)
             if sign is not None:
                 self._sampled_at = now
                 self._begin(asyncio.to_thread(kept.keep_sign, host.journal.path, shown.id, sign))
@@ -114,12 +115,12 @@ def secret_on(svg: str) -> bool:
     return any(redact(line) != line for line in map("".join, lines.values()))
 
 
-def sample(latest: Mapping[str, Snapshot[Any]], sick: int, now: float) -> Sign | None:
+def sample(latest: Mapping[str, Snapshot[Any]], vitals: VitalSigns, now: float) -> Sign | None:
     """The vital signs of now; None while the pods are not seen live, which is no count of them."""
     pods = latest.get("pods")
     if pods is None or not pods.freshness.live:
         return None
-    return Sign(at=int(now * 1000), sick=sick, pods=len(pods.rows), nodes=_usage(latest))
+    return Sign(at=int(now * 1000), sick=vitals.sick_pods, pods=vitals.pods, nodes=_usage(latest))
 
 
 def _usage(latest: Mapping[str, Snapshot[Any]]) -> dict[str, tuple[float, float]]:

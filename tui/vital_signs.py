@@ -31,6 +31,7 @@ class VitalSigns:
         self.unready_nodes = 0
         self.warnings_per_minute = 0
         self._sick: set[str] = set()
+        self._done: set[str] = set()  # pods that have ended, or were evicted: nobody counts on them
         self._since: dict[str, float] = {}  # sick pods and endpoints: when their trouble began
         self._warnings: dict[str, tuple[int, float]] = {}
         self._warned: deque[tuple[float, int]] = deque()
@@ -99,7 +100,7 @@ class VitalSigns:
 
     def _see_pods(self, rows: Mapping[str, Pod], changed: Any) -> None:
         if changed is None:
-            self._sick = set()
+            self._sick, self._done = set(), set()
             self._since = {key: at for key, at in self._since.items() if key.startswith("endpoint:")}
         for key in rows if changed is None else changed:
             pod = rows.get(key)
@@ -109,7 +110,11 @@ class VitalSigns:
             else:
                 self._sick.discard(key)
                 self._since.pop(key, None)
-        self.pods, self.sick_pods = len(rows), len(self._sick)
+            if pod is not None and pod.health is Health.DORMANT:
+                self._done.add(key)
+            else:
+                self._done.discard(key)
+        self.pods, self.sick_pods = len(rows) - len(self._done), len(self._sick)
 
     def _see_nodes(self, rows: Mapping[str, Node]) -> None:
         self.nodes = len(rows)

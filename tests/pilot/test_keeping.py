@@ -17,6 +17,7 @@ from incident.store import Store
 from probes.freshness import Freshness, Snapshot, State
 from tests.pilot.console_harness import Console, opened, options_for
 from tui.keeping import sample, secret_on
+from tui.vital_signs import VitalSigns
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -74,8 +75,8 @@ def test_a_screen_that_shows_a_secret_is_known_by_its_lines() -> None:
 def test_no_sample_is_taken_of_pods_that_are_not_seen_live() -> None:
     stale: Snapshot[Any] = Snapshot(source="pods", freshness=Freshness(state=State.STALE, since=1.0))
 
-    assert sample({}, 0, 1.0) is None
-    assert sample({"pods": stale}, 0, 1.0) is None
+    assert sample({}, VitalSigns(), 1.0) is None
+    assert sample({"pods": stale}, VitalSigns(), 1.0) is None
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -81,6 +81,10 @@ def test_sick_pods_are_counted_by_what_changed() -> None:
     vitals.see(snapshot("pods", [ill], version=3, changed=frozenset({sick.key})), NOW)
     assert (vitals.pods, vitals.sick_pods) == (1, 1)
 
+    done = pod("c", status="Completed")  # what has ended, or was evicted, is none of those that are to run
+    vitals.see(snapshot("pods", [ill, done], version=4, changed=frozenset({done.key})), NOW)
+    assert (vitals.pods, vitals.sick_pods) == (1, 1)
+
 
 def test_a_new_list_forgets_who_is_gone() -> None:
     vitals = VitalSigns()
