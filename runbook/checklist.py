@@ -101,7 +101,9 @@ def _errors_gone(snapshot: Snapshot[Event], quiet: float, now: float, services: 
     last = _newest(filter(concerns, warnings))
     about = f" about {', '.join(list(services)[:3])}" if services else ""
     if last is not None and now - last.last_at < quiet:
-        return Reading(holds=False, evidence=f"the last warning{about} was {_told(last, now)}")
+        return Reading(
+            holds=False, evidence=f"the last warning{about} was {_told(last, now, f', not yet {span(quiet)}')}"
+        )
     other = _newest(event for event in warnings if not concerns(event) and now - event.last_at < quiet)
     elsewhere = f"; elsewhere the last was {_told(other, now)}" if other is not None else ""
     watched = now - snapshot.freshness.since
@@ -115,8 +117,8 @@ def _newest(events: Iterable[Event]) -> Event | None:
     return max(events, key=lambda event: (event.last_at, event.uid), default=None)
 
 
-def _told(event: Event, now: float) -> str:
-    return f"{span(max(now - event.last_at, 0.0))} ago: {event.reason} {event.object_name}"
+def _told(event: Event, now: float, wanted: str = "") -> str:
+    return f"{span(max(now - event.last_at, 0.0))} ago{wanted}: {event.reason} {event.object_name}"
 
 
 def _rollouts(latest: Latest, rows: Iterable[Workload]) -> Reading:

@@ -233,7 +233,7 @@ def others(scene: Scene, live: dict[Ident, Json | None]) -> list[Finding]:
                 return [Finding("alone", finding.level, f"{ident.name}: {finding.text}", finding.advice)]
     if not live:
         return []
-    return [Finding("alone", Level.GREEN, "nobody but helm changed its workloads in the last 5 minutes")]
+    return [Finding("alone", Level.GREEN, "nobody else changed its workloads in the last 5 minutes")]
 
 
 def reverted(live: dict[Ident, Json | None]) -> list[Finding]:

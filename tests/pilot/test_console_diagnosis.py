@@ -10,8 +10,10 @@ import pytest_asyncio
 
 from drill.platform import Running, running
 from tests.pilot.console_harness import NARROW, WIDE, Console, opened, options_for
+from tui.screens.choose import ChooseScreen
 from tui.screens.diagnosis import DiagnosisScreen
 from tui.screens.logs import LogsScreen
+from widgets.diagnosis import DiagnosisPane
 from widgets.pod_groups import WorkloadGroup
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -101,6 +103,15 @@ async def test_d_is_left_by_every_key_that_leads_back(console: Console) -> None:
         await diagnosed(console)
         await console.press(key)
         await console.home()
+
+
+async def test_g_lists_the_guides_where_no_scenario_fits(console: Console) -> None:
+    screen = await diagnosed(console)
+    screen.chart.post_message(DiagnosisPane.Guide(screen.chart, ""))  # as the pane does then
+    await console.on(ChooseScreen)
+    await console.says("Phase 3")
+    await console.press("escape")
+    await console.home()
 
 
 async def test_log_lines_that_were_read_are_evidence_and_name_the_database(console: Console) -> None:

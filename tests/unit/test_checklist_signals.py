@@ -96,10 +96,10 @@ def test_a_signal_holds_or_does_not_and_says_by_what(
     [
         (3600, [], True, "no warning event for 10 min"),
         (3600, [warning(601), warning(1, "Normal")], True, "no warning event for 10 min"),
-        (3600, [warning(180)], False, "the last warning was 3 min ago: BackOff payment-1"),
+        (3600, [warning(180)], False, "the last warning was 3 min ago, not yet 10 min: BackOff payment-1"),
         # Nothing seen is not nothing there: the watch must have lasted as long.
         (120, [], None, "no warning for the 2 min that the events are watched, of 10 min"),
-        (120, [warning(30)], False, "the last warning was 30 s ago: BackOff payment-1"),
+        (120, [warning(30)], False, "the last warning was 30 s ago, not yet 10 min: BackOff payment-1"),
     ],
 )
 def test_errors_are_gone_after_ten_watched_minutes_without_one(
@@ -118,11 +118,26 @@ OTHER = replace(warning(50), uid="other", reason="ContainerMemoryHigh", object_n
     ("services", "rows", "holds", "evidence"),
     [
         (("payment",), [OTHER], True, "no warning event about payment for 10 min; elsewhere the last was 50 s ago: "),
-        (("payment",), [OTHER, warning(30)], False, "the last warning about payment was 30 s ago: BackOff payment-1"),
-        (("payment", "fraud-scoring"), [OTHER], False, "the last warning about payment, fraud-scoring was 50 s ago: "),
+        (
+            ("payment",),
+            [OTHER, warning(30)],
+            False,
+            "the last warning about payment was 30 s ago, not yet 10 min: BackOff payment-1",
+        ),
+        (
+            ("payment", "fraud-scoring"),
+            [OTHER],
+            False,
+            "the last warning about payment, fraud-scoring was 50 s ago, not yet 10 min: ",
+        ),
         # What somebody called it in words of their own cannot be told from the rest.
-        (("card payments",), [OTHER], False, "the last warning was 50 s ago: ContainerMemoryHigh fraud-scoring-x"),
-        ((), [OTHER], False, "the last warning was 50 s ago: ContainerMemoryHigh fraud-scoring-x"),
+        (
+            ("card payments",),
+            [OTHER],
+            False,
+            "the last warning was 50 s ago, not yet 10 min: ContainerMemoryHigh fraud-scoring-x",
+        ),
+        ((), [OTHER], False, "the last warning was 50 s ago, not yet 10 min: ContainerMemoryHigh fraud-scoring-x"),
     ],
 )
 def test_errors_of_what_the_incident_does_not_affect_do_not_keep_it_open(

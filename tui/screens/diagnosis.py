@@ -104,11 +104,8 @@ class DiagnosisScreen(Screen[None]):
     @on(DiagnosisPane.Guide)
     def _guide(self, event: DiagnosisPane.Guide) -> None:
         event.stop()
-        if not event.scenario:
-            self._host.tell("no scenario fits, so there is no guide to open", timeout=3)
-        else:
-            self.dismiss(None)
-            self._host.desk.action_guide(event.scenario)
+        self.dismiss(None)
+        self._host.desk.action_guide(event.scenario)
 
     @on(DiagnosisPane.Copied)
     def _copy(self, event: DiagnosisPane.Copied) -> None:
