@@ -55,6 +55,10 @@ class Step(Struct, frozen=True, kw_only=True):
         return None if self.took is None or self.target is None else self.took < self.target
 
 
+CHANGED = ("azure/", "release/")
+"""What may have caused an incident and is no symptom of it, by how the fold keys of its observations begin."""
+
+
 def milestones(incident: Incident, lines: Sequence[Line]) -> Milestones:
     """Find the milestones among the lines of the incident's timeline, which are in order of time."""
     symptoms: list[int] = []
@@ -68,7 +72,7 @@ def milestones(incident: Incident, lines: Sequence[Line]) -> Milestones:
         if line.retracted is not None:
             continue
         if entry.kind is Kind.OBSERVATION:
-            if entry.level in ILL:
+            if entry.level in ILL and not (entry.fold or "").startswith(CHANGED):
                 symptoms.append(line.happened_at)
             continue
         if _acted(line):

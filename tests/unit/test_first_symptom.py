@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incident.entry import Draft, Kind, Source
-from incident.review import DAY, first_symptom, onset
+from incident.review import DAY, first_symptom, marks, onset
 from incident.timeline import Timeline
 from tests.unit.incident_entries import BEGAN, incident_with
 
@@ -69,3 +69,13 @@ def test_the_onset_is_that_of_what_the_incident_was_declared_for(
     incident, entries = incident_with(drafts)
     found = onset(Timeline(entries).lines, incident.declared_at)
     assert found == (None if minute is None else BEGAN + round(minute * 60_000))
+
+
+def test_what_azure_and_helm_report_is_what_changed_and_no_incident_begins_with_it() -> None:
+    azure, release = (
+        seen(-9, "azure/microsoft.servicehealth/events/4tk3/", "warn"),
+        seen(-8, "release/prod/bank/12/", "warn"),
+    )
+    incident, entries = incident_with((azure, release, seen(-7, NODE), seen(-5, API)))
+    began = marks(incident, Timeline(entries).lines)["began"]
+    assert (began.at, began.why) == (BEGAN - 7 * 60_000, "the first symptom")
