@@ -147,6 +147,12 @@ KINDS: tuple[Kind, ...] = (
 )
 
 _BY_PATH: dict[tuple[str, str, str], Kind] = {(k.group, k.version, k.plural): k for k in KINDS}
+_BY_NAME: dict[tuple[str, str | None], Kind] = {
+    (name, group): one
+    for one in reversed(KINDS)  # the first of a name is the last to be put there
+    for name in (one.plural, one.kind, one.singular, *one.short_names)
+    for group in (one.group, None)
+}
 
 
 def find(group: str, version: str, plural: str) -> Kind | None:
@@ -159,12 +165,10 @@ def kind(name: str, group: str | None = None) -> Kind:
 
     The preferred version wins. Raises KeyError for a name that nobody has.
     """
-    for candidate in KINDS:
-        if group is not None and candidate.group != group:
-            continue
-        if name in (candidate.plural, candidate.kind, candidate.singular, *candidate.short_names):
-            return candidate
-    raise KeyError(f"no kind {name!r}" + (f" in group {group!r}" if group is not None else ""))
+    found = _BY_NAME.get((name, group))
+    if found is None:
+        raise KeyError(f"no kind {name!r}" + (f" in group {group!r}" if group is not None else ""))
+    return found
 
 
 def stored(of: Kind) -> Kind:

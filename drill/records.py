@@ -30,6 +30,7 @@ _METADATA_ORDER: Final = (
     "finalizers",
     "managedFields",
 )
+_METADATA_LEFT: Final = frozenset((*_METADATA_ORDER, "selfLink"))  # in their order already, empty, or never kept
 _DEFAULT_GRACE: Final = 30  # seconds, of a pod that names none
 _EMPTY: Final[Json] = {}
 _FRESH: Final = 512  # changes whose watch lines are kept, for who comes back after a moment
@@ -41,14 +42,12 @@ def encode(value: object) -> bytes:
 
 def ordered_metadata(metadata: Json) -> Json:
     """The same metadata in the server's order, without what is empty."""
-    ordered: Json = {}
-    for key in _METADATA_ORDER:
-        value = metadata.get(key)
-        if value or value == 0:
-            ordered[key] = value
-    for key, value in metadata.items():
-        if key not in ordered and key not in _METADATA_ORDER and key != "selfLink":
-            ordered[key] = value
+    get = metadata.get
+    ordered: Json = {key: value for key in _METADATA_ORDER if (value := get(key)) or value == 0}
+    if len(ordered) < len(metadata):
+        for key, value in metadata.items():
+            if key not in _METADATA_LEFT:
+                ordered[key] = value
     return ordered
 
 

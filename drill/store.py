@@ -124,7 +124,7 @@ class ObjectStore:
             "deletionTimestamp": None,
             "deletionGracePeriodSeconds": None,
         }
-        content = self._content(kind, obj, metadata)
+        content = self._content(kind, obj, ordered_metadata(metadata))
         if manager is not None:
             ownership.track(kind, None, content, manager, self.now())
         return Record(kind, self._version + 1, content)
@@ -191,7 +191,7 @@ class ObjectStore:
                 content["status"] = obj["status"]
             metadata = {**had, "managedFields": given.get("managedFields", had.get("managedFields"))}
         else:
-            content = self._content(kind, obj, given)
+            content = self._content(kind, obj, given)  # whose metadata is put in order below
             if subresource is None and "status" in kind.subresources:
                 content.pop("status", None)
                 if "status" in old:
@@ -359,7 +359,7 @@ class ObjectStore:
 
     @staticmethod
     def _content(kind: Kind, obj: Json, metadata: Json) -> Json:
-        content: Json = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": ordered_metadata(metadata)}
+        content: Json = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
         for key, value in obj.items():
             if key not in content:
                 content[key] = value
