@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from probes.errors import NotFound, ProbeError
 from runbook.plan import Finding, Json, Level, Need
 from runbook.selectors import selects
-from runbook.workloads import pods_of
+from runbook.workloads import is_finished, pods_of
 
 if TYPE_CHECKING:
     from runbook.scene import Scene
@@ -68,10 +68,13 @@ def fresh(scene: Scene, sources: Collection[str]) -> Finding:
     return Finding("fresh", Level.GREEN, "every pane it relies on is live")
 
 
-async def pods_hit(scene: Scene, workload: Json) -> tuple[list[Json], list[Finding]]:
-    """The pods of a workload; none, and an amber finding, when they cannot be listed."""
+async def pods_hit(scene: Scene, workload: Json, *, finished: bool = False) -> tuple[list[Json], list[Finding]]:
+    """The pods of a workload; none, and an amber finding, when they cannot be listed.
+
+    ``finished``: those as well that have ended or were evicted, and are records only.
+    """
     try:
-        return await pods_of(scene, workload), []
+        return [pod for pod in await pods_of(scene, workload) if finished or not is_finished(pod)], []
     except ProbeError as error:
         return [], [Finding("pods", Level.AMBER, f"which pods are hit is not known: {error}", error.hint)]
 

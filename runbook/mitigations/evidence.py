@@ -52,7 +52,7 @@ class Evidence(Mitigation):
 
     async def plan(self, scene: Scene, aim: Aim, choices: Choices) -> Plan:
         target, obj = await scene.found(aim, aim.kind, aim.namespace, aim.name, self.relies_on)
-        pods, unknown = ([obj], []) if aim.kind == "Pod" else await preflight.pods_hit(scene, obj)
+        pods, unknown = ([obj], []) if aim.kind == "Pod" else await preflight.pods_hit(scene, obj, finished=True)
         pods.sort(key=is_ready)
         act = new_act()
         captured, left_out = pods[:MOST_PODS], max(0, len(pods) - MOST_PODS)
