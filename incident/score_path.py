@@ -155,7 +155,7 @@ def taken(
     resolved: int | None,
 ) -> Taken:
     """What was done about a step. ``well``: when it was well again; ``resolved``: when somebody resolved it then."""
-    at, what, entry = _how(step, found, good, done, well, resolved)
+    at, what, entry = _how(step, found, practice, good, done, well, resolved)
     mine = practice.declared and at == found.incident.declared_at
     if mine and step.done in ("declared", "severity"):
         return Taken(id=step.id, say=step.say, at=at, what="the drill did it itself", given=True)
@@ -177,7 +177,13 @@ def healed(deed: Deed, done: Iterable[Deed], well: int | None) -> bool:
 
 
 def _how(
-    step: Wanted, found: Dossier, good: Good, done: Sequence[Deed], well: int | None, resolved: int | None
+    step: Wanted,
+    found: Dossier,
+    practice: Practice,
+    good: Good,
+    done: Sequence[Deed],
+    well: int | None,
+    resolved: int | None,
 ) -> Said:
     if step.act:
         fitting = [one for one in done if one.on(step.act, step.target, step.way)]
@@ -198,14 +204,16 @@ def _how(
         held = next((one for one in found.held if one.role == step.role), None)
         return (held.since, held.person, "") if held is not None else _NOT
     if step.checklist:
-        return _checked(step.checklist, found)
+        return _checked(step.checklist, found, practice.scenario)
     return _happened(step.done, found, good, resolved)
 
 
-def _checked(name: str, found: Dossier) -> Said:
+def _checked(name: str, found: Dossier, scenario: str) -> Said:
     ticks = [tick for tick in found.ticks if tick.list == name]
     known = {
-        one.item for one in found.standard.resolution if one.list == name and one.concerns(found.incident.severity)
+        one.item
+        for one in (*found.standard.resolution, *found.standard.others)
+        if one.list == name and one.concerns(found.incident.severity, scenario)
     }
     settled = {tick.item for tick in ticks if tick.state != "open"}
     if not ticks or len(settled) < len(ticks) or known - settled:

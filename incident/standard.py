@@ -34,21 +34,27 @@ class Topic(Struct, frozen=True, kw_only=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """An item of a checklist, by the IDs that its ticks have. Of ``severities`` only; none: of all."""
+    """An item of a checklist, by the IDs that its ticks have. Of ``severities`` or ``scenarios`` only; none: of all."""
 
     list: str
     item: str
     text: str
     severities: tuple[int, ...] = ()
+    scenarios: tuple[str, ...] = ()
 
-    def concerns(self, severity: int | None) -> bool:
-        return not self.severities or severity is None or severity in self.severities
+    def concerns(self, severity: int | None, scenario: str = "") -> bool:
+        """Whether an incident has it; one that nobody has classified has the items of every severity."""
+        if not self.severities and not self.scenarios:
+            return True
+        rated = bool(self.severities) and (severity is None or severity in self.severities)
+        return rated or scenario in self.scenarios
 
 
 class Standard(Struct, frozen=True, kw_only=True):
     """``topics`` are asked in their order; ``mandatory`` are the items that every review ticks.
 
-    ``resolution`` are the items to be settled before an incident is resolved, those of single scenarios apart.
+    ``resolution`` are the items to be settled before an incident is resolved, those of single scenarios apart;
+    ``others`` are all items of the other checklists.
 
     ``roles``, ``channels`` and ``checklists`` give names to the IDs on the timeline; an unknown ID is its own name.
     """
@@ -57,6 +63,7 @@ class Standard(Struct, frozen=True, kw_only=True):
     topics: tuple[Topic, ...]
     mandatory: tuple[str, ...]
     resolution: tuple[Check, ...] = ()
+    others: tuple[Check, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     checklists: dict[str, str] = field(default_factory=dict)

@@ -52,6 +52,7 @@ def converted(response: Response) -> Standard:
         topics=tuple(_topics(response.templates.get("review", ""))) or NEUTRAL.topics,
         mandatory=mandatory or NEUTRAL.mandatory,
         resolution=tuple(_resolution(response)),
+        others=tuple(_others(response)),
         roles={role.id: role.name for role in response.roles} or NEUTRAL.roles,
         channels={channel.id: channel.name for channel in response.channels},
         checklists=_names(response),
@@ -63,6 +64,12 @@ def _resolution(response: Response) -> Iterator[Check]:
         for item in one.items if one.when == "resolve" else ():
             if item.severities or not item.scenarios:
                 yield Check(list=one.id, item=item.id, text=item.text, severities=item.severities)
+
+
+def _others(response: Response) -> Iterator[Check]:
+    for one in response.checklists:
+        for item in one.items if one.when != "resolve" else ():
+            yield Check(list=one.id, item=item.id, text=item.text, severities=item.severities, scenarios=item.scenarios)
 
 
 def _names(response: Response) -> dict[str, str]:

@@ -32,6 +32,7 @@ from runbook.playbook_file import SHIPPED
 from tests.pilot.acting import Stage, ready
 from tests.pilot.commanding import card, declared, focus, resolve, scored, told
 from tests.pilot.console_harness import WIDE, opened
+from tui.checklists import ItemView
 from tui.drill_process import DrillProcess
 from tui.options import ConsoleOptions
 from tui.screens.choose import ChooseScreen
@@ -253,12 +254,17 @@ class Drill(Stage):
             lines = "\n".join(f"{line.level:5} {line.text.splitlines()[0]}" for line in self.console.timeline)
             raise AssertionError(f"ill: {self.ill}, recovered: {self.recovered}\n{lines}\n{error}") from None
 
-    async def tick_resolution(self) -> None:
-        """Every item of the resolution checklist that no probe has ticked, by space on the card."""
+    async def tick(self, checklist: str, *awaited: str) -> None:
+        """Every item of a checklist that no probe has ticked, by space on its card, once it has those ``awaited``."""
+
+        def left() -> list[ItemView]:
+            lists = self.console.room.commanding.checklists.lists()
+            return [one for found in lists if found.checklist.id == checklist for one in found.items if one.open]
+
         screen = await card(self.console, "status")
+        await self.console.until(lambda: {one.item.id for one in left()}.issuperset(awaited), f"{awaited} on the list")
         await self.console.press("tab")
-        checklists = self.console.room.commanding.checklists
-        while found := checklists.open_items():
+        while found := left():
             name, before = f"{found[0].list}/{found[0].item.id}", found[0].tick
             await self.console.press("home")
             while screen.checks.chosen != name:
@@ -290,7 +296,7 @@ class Drill(Stage):
     async def close(self, reason: str = "") -> Scored:
         """What a correct play ends with: well, ticked, resolved, told, scored."""
         await self.well()
-        await self.tick_resolution()
+        await self.tick("resolution")
         await self.resolve(reason)
         return await self.score()
 

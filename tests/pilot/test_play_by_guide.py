@@ -94,7 +94,7 @@ async def test_the_guide_leads_to_the_cause_and_what_is_done_is_undone_and_writt
         assert arm.estate.database(restored).status == "Online"
         assert (await drill.undo("Scale database")).startswith("worked")
         assert accounts.tier.last.objective == "S3"
-        await drill.tick_resolution()
+        await drill.tick("resolution")
         await drill.resolve("migration 0041 is run again in batches", last_update=False)
         review = await drill.export("review and data", "md")
         incident = console.room.journal.incident

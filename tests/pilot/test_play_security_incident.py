@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.pilot.commanding import card
 from tests.pilot.playing import Drill, practising
 from widgets.guide import GuidePane
 
@@ -14,19 +13,6 @@ def where(drill: Drill) -> str:
     intruder = drill.platform.platform.business.intruder
     assert intruder is not None
     return intruder.stays[-1].pod
-
-
-async def data_protection_told(drill: Drill) -> None:
-    """By space on the card, as everything that is done by hand."""
-    console = drill.console
-    screen = await card(console, "status")
-    await console.press("tab", "home")
-    while screen.checks.chosen != "external-communications/data-protection":
-        await console.press("down")
-    await console.press("space")
-    await console.notes("^Done: Regulatory Notification: Data protection authorities")
-    await console.press("escape")
-    await console.home()
 
 
 async def the_guide_says_that_another_pod_is_named(drill: Drill) -> None:
@@ -49,7 +35,7 @@ async def the_guide_says_that_another_pod_is_named(drill: Drill) -> None:
         await console.press("down")
     await console.press("enter")
     await drill.planned()
-    told = f"the warnings name pod/{where(drill)}, which is not selected"
+    told = f"! the warnings name pod/{where(drill)}, which is not selected"
     await console.until(lambda: told in " ".join(console.text.replace("┃", " ").split()), told)
     await console.press("escape")
     await console.home()
@@ -65,7 +51,7 @@ async def test_who_keeps_the_evidence_and_cuts_the_pod_off_gets_all_the_points(t
         assert (await drill.keep_evidence(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
         assert (await drill.quarantine(f"UnusualConnection Pod/{pod}", "events")).startswith("worked")
         await drill.tell_customers()
-        await data_protection_told(drill)
+        await drill.tick("external-communications", "data-protection", "law-enforcement")
         score = await drill.close("contained: the pod is cut off, the credential is revoked")
     assert (score.lost, score.missing, score.harmful) == ({}, [], {})
     assert score.points == 100

@@ -26,6 +26,12 @@ STANDARD = replace(
         Check(list="resolution", item="flow", text="Transactions flow"),
         Check(list="resolution", item="alerts", text="Alerts cleared"),
     ),
+    others=(
+        Check(list="external", item="page", text="Status page", severities=(1, 2)),
+        Check(list="external", item="bank", text="Central bank", severities=(1,)),
+        Check(list="external", item="scheme", text="Card schemes", scenarios=("payment-release",)),
+        Check(list="external", item="police", text="Police", scenarios=("security-incident",)),
+    ),
 )
 GOOD = Good(
     severity=2,
@@ -103,9 +109,9 @@ class Drill:
                   level=level, fold=f"{what}/health"),
         )  # fmt: skip
 
-    def ticked(self, at: float, *items: str) -> Drill:
+    def ticked(self, at: float, *items: str, of: str = "resolution") -> Drill:
         for item in items:
-            self.say(at, check_draft("resolution", item, "done", "ada", text=item))
+            self.say(at, check_draft(of, item, "done", "ada", text=item))
         return self
 
     def resolved(self, at: float, text: str = "") -> Drill:

@@ -143,6 +143,14 @@ def test_that_it_is_over_is_told_only_by_an_update_after_it() -> None:
     assert Drill(good).seen(4, "bad").resolved(8).update(9).score().path[0].at is None  # it was not over
 
 
+def test_a_checklist_is_worked_through_when_all_that_concerns_the_incident_is_settled() -> None:
+    told = replace(GOOD, path=(Wanted(id="external", say="Work through it", checklist="external"),))
+    drill = Drill(told).ticked(5, "page", of="external")
+    assert drill.score().path[0].at is None
+    assert drill.ticked(6, "scheme", of="external").score().path[0].at == BEGAN + 6 * MINUTE
+    assert drill.severity(7, 1).score().path[0].at is None  # severity 1 wants the central bank told
+
+
 def test_a_step_may_want_an_act_in_one_way() -> None:
     down = replace(GOOD, path=(Wanted(id="less", say="Fewer", act=("scale",), way="down"),))
     up = Drill(down).act(5, "scale", "Deployment/api", **scaled(1, 2))
