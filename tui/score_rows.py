@@ -11,6 +11,7 @@ from incident.score import Judged, Score
 from incident.score_path import Taken
 from widgets.plain import clock, crop, fit, plain
 from widgets.row_list import ListRow
+from widgets.table_draw import wrap
 
 DIM = "$foreground 60%"
 LABEL, POINTS, TIME = 20, 7, 8
@@ -63,7 +64,7 @@ def _harmful(found: Score, cells: int) -> Iterator[ListRow]:
                 "  ",
                 (crop(what, max(cells - TIME - 4, 10)), "bold"),
             ),
-            Content.styled(f"  {' ' * TIME}  {crop(why, max(cells - TIME - 4, 10))}", DIM),
+            *(Content.styled(f"  {' ' * TIME}  {part}", DIM) for part in wrap(why, max(cells - TIME - 4, 10))),
         ]
         yield ListRow(f"harm {number}", Content("\n").join(lines), full=f"{what} · {why}")
 

@@ -20,6 +20,7 @@ from incident.verify import verify_json
 from runbook.plan import Aim, Recipe, Undo, Verdict
 from tests.unit.drills import EVIDENCE_FIRST, GOOD, MINUTE, Drill, played_right
 from tests.unit.incident_entries import BEGAN
+from tui.score_rows import point_rows
 
 
 def points(found: Score) -> dict[str, int | None]:
@@ -81,6 +82,9 @@ def test_a_missed_update_is_no_answer_of_a_person_and_costs() -> None:
     drill = Drill().missed(8).update(12).update(40)
     assert (drill.row("updates").got, drill.row("updates").said) == (5, "2 sent, 1 missed")
     assert drill.row("response").took == 9 * 60_000
+    for at in range(41, 61):
+        drill.update(at)
+    assert (drill.row("updates").got, drill.row("updates").said) == (7, "22 sent, 1 missed")  # a share is not all
 
 
 def test_who_resolves_what_is_still_down_wins_no_time_by_it() -> None:
@@ -111,6 +115,12 @@ def test_acts_that_do_harm_are_named_and_only_those_that_were_sent() -> None:
     refused = Drill().act(5, "restart", "Deployment/api", verdict=Verdict.REFUSED, sent=False)
     assert (refused.row("harm").got, refused.row("harm").said) == (None, "nothing was done")
     assert Drill().act(5, "restart", "Pod/api").row("harm").got == 12
+
+
+def test_the_card_says_in_full_why_an_act_did_harm() -> None:
+    found = Drill().act(5, "restart", "Deployment/payment-service").score()
+    (harm,) = [row.content.plain for row in point_rows(found, 32) if row.id.startswith("harm")]
+    assert harm.split()[-4:] == ["it", "only", "crashes", "again"]
 
 
 def node(way: str, back: str) -> dict[str, Any]:
