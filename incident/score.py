@@ -252,12 +252,12 @@ class _Judge:
 
     def _path(self, path: Sequence[Taken]) -> Judged:
         counted = [step for step in path if not step.given]
-        done, whole = sum(step.at is not None for step in counted), WEIGHTS["path"][1]
+        done = sum(step.at is not None for step in counted)
         if not self._over or not counted:  # what is not done yet is not lost
             return _row(
                 "path", None, f"{done} of {len(counted)} steps so far" if not self._hidden else f"{done} so far"
             )
-        return _row("path", round(whole * done / len(counted)), f"{done} of {len(counted)} steps")
+        return _row("path", _share("path", done, len(counted)), f"{done} of {len(counted)} steps")
 
     def _severity(self) -> Judged:
         said, right = self._found.classified, self._good.severity
@@ -279,8 +279,7 @@ class _Judge:
         sent, missed = len(self._team), len({one.due for one in self._found.missed})
         if not sent + missed:
             return _row("updates", None, "none was due" if self._over else "none is due yet")
-        whole = WEIGHTS["updates"][1]
-        return _row("updates", round(whole * sent / (sent + missed)), f"{sent} sent, {missed} missed")
+        return _row("updates", _share("updates", sent, sent + missed), f"{sent} sent, {missed} missed")
 
     def _evidence(self) -> Judged:
         if self._hidden:
@@ -318,9 +317,14 @@ class _Judge:
             return _row("checklist", None, "the drill was left" if self._left else "not resolved yet")
         settled = {(tick.list, tick.item) for tick in self._found.ticks if tick.state != "open"}
         left = [one.text for one in items if (one.list, one.item) not in settled]
-        whole = WEIGHTS["checklist"][1]
         said = f"open: {'; '.join(left)}" if left else "nothing left open"
-        return _row("checklist", round(whole * (len(items) - len(left)) / len(items)), said)
+        return _row("checklist", _share("checklist", len(items) - len(left), len(items)), said)
+
+
+def _share(name: str, part: int, of: int) -> int:
+    """So many of the row's points; all of them only for all, however near a part comes."""
+    whole = WEIGHTS[name][1]
+    return whole if part == of else min(whole - 1, round(whole * part / of))
 
 
 def _row(name: str, got: int | None, said: str, *, took: int | None = None, target: int | None = None) -> Judged:
