@@ -55,7 +55,7 @@ def aim_for(host: ControlRoom, guide: Guide, step: GuideStep) -> Aimed:
     named = _named(host, guide) if guide.security else ""
     if not refusal and own:
         elsewhere = bool(named) and named != selected.name and not named.startswith(f"{selected.name}-")
-        return Aimed(selected, note=f"the warnings name pod/{named}, which is not selected" if elsewhere else "")
+        return Aimed(selected, note=f"! the warnings name pod/{named}, which is not selected" if elsewhere else "")
     if guide.security:
         return Aimed(None, refusal="; ".join(filter(None, (refusal, CHOOSE_FIRST, named and f"pod/{named} is named"))))
     for row, why in (*_proposed(host, guide, globs), *_databases(host)):

@@ -123,7 +123,7 @@ def title(found: Score) -> Content:
     """The points in large words: what they are of, and how far the drill is."""
     points = "nothing to judge yet" if found.points is None else f"{found.points} of 100"
     style = "bold" if found.points is None else _grade(found.points)
-    judged = f"{found.got} of {found.of} that could be judged · " if found.of < 100 else ""
+    judged = f"{found.got} of {found.of} judged · " if 0 < found.of < 100 else ""
     rest = f"  {judged}{found.state}"
     return Content.assemble((points, style), (rest, DIM))
 

@@ -32,11 +32,12 @@ def place(context: str, namespace: str, production: bool) -> Content:
 
 
 def heading(plan: Plan, note: str = "") -> list[Paragraph]:
-    """What it does. ``note`` is why the plan is shown: what it takes back."""
+    """What it does. ``note`` is why the plan is shown: what it takes back; one that begins with ``!`` warns."""
     title, remark = Content.styled(plain(plan.title, 300), "bold"), Content.styled(plain(plan.remark, 300), QUIET)
     paragraphs = [Paragraph(EMPTY, title, remark)]
     if note:
-        paragraphs.append(Paragraph(EMPTY, Content.styled(plain(note, 300), "$text-accent")))
+        style = "bold $text-warning" if note.startswith("!") else "$text-accent"
+        paragraphs.append(Paragraph(EMPTY, Content.styled(plain(note, 300), style)))
     return paragraphs
 
 
