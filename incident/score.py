@@ -132,7 +132,9 @@ class _Judge:
         self._hidden = practice.surprise and not self._over
         # The targets of the right severity would tell which that is.
         self._level = found.standard.level(found.incident.severity if self._hidden else good.severity)
-        self._known = milestones(found.incident, found.timeline.lines)
+        # A relapse is seen only by who stays after the end, who must not have less for it than who leaves.
+        lines = [one for one in found.timeline.lines if last is None or one.entry.seq <= last.seq]
+        self._known = milestones(found.incident, lines)
         self._deeds = deeds(found.acts)
         self._left = was_left(found.entries)
         self._resolved = None if last is None or self._left else last.recorded_at

@@ -15,6 +15,7 @@ from incident import score as scoring
 from incident.entry import Draft, Kind, Source
 from incident.export import TEXTS
 from incident.practice import DRILL, LEFT, SEALED, Harmful, NotGood, Wanted, practice_of, read_good, sealed
+from incident.relapse import over_draft, relapse_draft
 from incident.score import WEIGHTS, Score, to_json
 from incident.verify import verify_json
 from runbook.plan import Aim, Recipe, Undo, Verdict
@@ -101,6 +102,19 @@ def test_what_is_down_again_was_not_well_although_its_line_is_only_repeated() ->
     relapsed = drill.say(7, again).resolved(8)
     assert relapsed.row("mitigation").said == "resolved while it was not well again"
     assert relapsed.row("resolution").got == 0
+
+
+def test_what_falls_ill_after_the_resolution_changes_no_score_whether_somebody_stays_to_see_it_or_not() -> None:
+    drill = played_right()
+    drill.say(
+        20,
+        relapse_draft(
+            drill.dossier.incident, "workload/payment-service/health", BEGAN + 20 * MINUTE, "ill", "10 min", {}
+        ),
+    )
+    assert (drill.score().points, drill.row("mitigation").took) == (100, 5 * MINUTE)
+    drill.say(22, over_draft("workload/payment-service/health", BEGAN + 22 * MINUTE, "well"))
+    assert (drill.score().points, drill.row("mitigation").took) == (100, 5 * MINUTE)
 
 
 def test_acts_that_do_harm_are_named_and_only_those_that_were_sent() -> None:
