@@ -11,4 +11,4 @@ from tui.score_rows import title
 def test_the_title_says_how_far_it_is_at_80_columns_and_counts_nothing_of_nothing() -> None:
     found = Drill().score()
     assert title(found).plain == "100 of 100  16 of 16 judged · so far"
-    assert title(replace(found, points=None, got=0, of=0)).plain == "nothing to judge yet  so far"
+    assert title(replace(found, judged=())).plain == "nothing to judge yet  so far"
