@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from incident import score_path
+from incident.checks import ticks
 from incident.dossier import Dossier
 from incident.instants import rfc3339
 from incident.practice import Good, Practice, practice_of, resolving, was_left
@@ -133,8 +134,8 @@ class _Judge:
         # The targets of the right severity would tell which that is.
         self._level = found.standard.level(found.incident.severity if self._hidden else good.severity)
         # A relapse is seen only by who stays after the end, who must not have less for it than who leaves.
-        lines = [one for one in found.timeline.lines if last is None or one.entry.seq <= last.seq]
-        self._known = milestones(found.incident, lines)
+        self._lines = [one for one in found.timeline.lines if last is None or one.entry.seq <= last.seq]
+        self._known = milestones(found.incident, self._lines)
         self._deeds = deeds(found.acts)
         self._left = was_left(found.entries)
         self._resolved = None if last is None or self._left else last.recorded_at
@@ -317,7 +318,7 @@ class _Judge:
             return _row("checklist", None, "the runbook has no resolution checklist")
         if self._resolved is None:
             return _row("checklist", None, "the drill was left" if self._left else "not resolved yet")
-        settled = {(tick.list, tick.item) for tick in self._found.ticks if tick.state != "open"}
+        settled = {item for item, tick in ticks(self._lines).items() if tick.state != "open"}
         left = [one.text for one in items if (one.list, one.item) not in settled]
         said = f"open: {'; '.join(left)}" if left else "nothing left open"
         return _row("checklist", _share("checklist", len(items) - len(left), len(items)), said)
