@@ -20,13 +20,8 @@ from runbook.mitigations import TABLE
 from runbook.plan import Aim
 from runbook.playbook import MitigationSettings, Playbook
 from tests.drill.mitigation_desk import PROD
-from tests.pilot.acting import Person, ready
-from tests.pilot.console_harness import opened
 from tests.unit.test_journal import journal
 from tui.act_book import ActBook
-from tui.options import ConsoleOptions
-from tui.screens.plan_confirmation import PhraseInput
-from tui.settings import Settings
 
 STEPS = ("shown", "typed", "intent", "sent", "answered", "verifying")
 NAME = "account-service"
@@ -50,6 +45,13 @@ class DyingBook(ActBook):
 
 
 async def at_the_screen(kubeconfig: str, config: str, store: str, when: str) -> None:
+    # Who dies at the gate needs no screens, and they are half of the imports.
+    from tests.pilot.acting import Person, ready
+    from tests.pilot.console_harness import opened
+    from tui.options import ConsoleOptions
+    from tui.screens.plan_confirmation import PhraseInput
+    from tui.settings import Settings
+
     settings = Settings.load(Path(config))
     options = ConsoleOptions(
         settings=settings,
