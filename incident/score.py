@@ -263,8 +263,8 @@ class _Judge:
         return _row("path", _share("path", done, len(counted)), f"{done} of {len(counted)} steps")
 
     def _severity(self) -> Judged:
-        said, right = self._found.classified, self._good.severity
-        now, whole = self._found.incident.severity, WEIGHTS["severity"][1]
+        said, right = [one for one in self._found.classified if one.at <= self._end], self._good.severity
+        now, whole = said[-1].severity if said else None, WEIGHTS["severity"][1]
         if self._practice.declared and len(said) == 1 and self._good.right(now):
             return _row("severity", None, f"the drill called it {severity_words(now)} itself")
         if now is None and not self._over:

@@ -71,6 +71,7 @@ def test_a_severity_that_was_wrong_at_first_is_half_right() -> None:
     assert Drill(severity=3).severity(5, 2).row("severity").got == 5
     assert Drill(severity=None).severity(5, 2).row("severity").got == 10
     assert Drill(severity=2).severity(5, 1).row("severity").said == "SEV 1, where SEV 2 is right"
+    assert Drill(severity=3).resolved(5).severity(6, 2).row("severity").got == 0  # the card has told it
     argued = Drill(replace(GOOD, also=(1,)), severity=1)  # the runbook can be read either way
     assert (argued.row("severity").got, argued.row("severity").said) == (10, "SEV 1")
     assert argued.score().path[1].at is not None
