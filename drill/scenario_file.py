@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from yaml.nodes import MappingNode
 
 from drill import document, variation
 from drill import scenario as scenarios
 from drill.document import Mistake, ScenarioError
+from drill.good import Good
 from drill.scenario import Scenario
 
 TEMPLATE: Final = Path(__file__).with_name("template.yaml")
@@ -20,9 +22,13 @@ _SEEDS: Final = range(1, 41)  # that a check tries, besides the edges
 
 
 class Checked(Struct, frozen=True):
-    """A scenario, or every mistake in its file: sentences without the file's name, by line."""
+    """A scenario, or every mistake in its file: sentences without the file's name, by line.
+
+    ``good`` is what it says is good, if that can be read, whatever is wrong elsewhere.
+    """
 
     scenario: Scenario | None
+    good: Good | None
     mistakes: tuple[tuple[int, str], ...]
     root: MappingNode
     varies: int  # rows
@@ -73,7 +79,14 @@ def check(name: str) -> Checked:
     rows = next((len(value.value) for key, value in root.value if key.value == variation.KEY), 0) if not found else 0
     if not said and rows:
         said |= dict.fromkeys(_in_variants(root))
-    return Checked(None if said else scenario, tuple(sorted(said)), root, rows)
+    return Checked(None if said else scenario, _good(root), tuple(sorted(said)), root, rows)
+
+
+def _good(root: MappingNode) -> Good | None:
+    try:
+        return msgspec.convert(document.plain(root).get("good"), Good | None)
+    except msgspec.ValidationError:
+        return None
 
 
 def _in_variants(root: MappingNode) -> Iterator[tuple[int, str]]:

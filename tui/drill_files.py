@@ -70,8 +70,8 @@ def check(name: str, runbook: str) -> int:
         _write(str(error))
         return UNHEALTHY
     mistakes, shown = list(found.mistakes), document.printable(name)
-    if found.scenario is not None and found.scenario.good is not None:
-        mistakes += _unknown(found, found.scenario.good, _runbook(runbook))
+    if found.good is not None:
+        mistakes += _unknown(found, found.good, _runbook(runbook))
     if mistakes:
         for line, said in sorted(mistakes):
             _write(f"{shown}:{line}: {said}")

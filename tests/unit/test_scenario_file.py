@@ -181,6 +181,14 @@ def test_what_only_the_runbook_or_a_variant_shows_is_told_too(
     assert said in lines[0]
 
 
+def test_what_the_runbook_lacks_is_told_beside_what_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = TEMPLATE.read_text().replace("fate: memory-pressure}", "fate: pressure}").replace("[rollback,", "[rolback,")
+    status, (fate, act) = check(written(tmp_path, wrong), capsys)
+    assert (status, "fate: expected one of" in fate, "no mitigation 'rolback'" in act) == (1, True, True)
+
+
 def test_a_file_that_is_wrong_is_not_played_and_says_where_the_rest_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
