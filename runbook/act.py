@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_PROGRESS = 500  # lines
+COUNTDOWN = re.compile(r"\b\d+ s more\b")
 LOOK_FOR = 120.0  # seconds that it is tried to find out what became of a request without an answer
 LOOK_EVERY = 2.0
 SLOWER, SLOWEST = 1.1, 15.0  # while it cannot be looked at
@@ -99,9 +101,10 @@ class Act:
         return self.progress[-1][1] if self.progress else ""
 
     def tell(self, text: str) -> None:
-        """One line of progress; the same as the last one is not news."""
+        """One line of progress; the same as the last one is not news, and a countdown is one line that changes."""
         if text != self.latest:
-            self.progress.append((self._now(), text))
+            counts = COUNTDOWN.search(text) and COUNTDOWN.sub("", text) == COUNTDOWN.sub("", self.latest)
+            self.progress[len(self.progress) - bool(counts) :] = [(self._now(), text)]
             del self.progress[:-MOST_PROGRESS]
             self._changed()
 

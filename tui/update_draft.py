@@ -25,7 +25,8 @@ TEMPLATES = {TEAM: "status-update", CUSTOMERS: "customer-update"}
 
 PLAIN = (
     "INCIDENT UPDATE - {{ incident_id }}: {{ title }}\nSeverity: {{ severity }}\nStatus: {{ status }}\n"
-    "Impact: {{ impact or 'under assessment' }}\nNext Update: {{ next_update or 'none, this is the last one' }}\n"
+    "Impact: {{ impact or ('not recorded' if resolved else 'under assessment') }}\n"
+    "Next Update: {{ next_update or 'none, this is the last one' }}\n"
     "IC: {{ ic or 'not assigned yet' }}\n"
 )
 """For a runbook without a template."""

@@ -66,6 +66,15 @@ async def test_the_draft_tells_what_happened_and_not_what_was_answered(path: Pat
         assert "expect" not in customers
 
 
+@pytest.mark.parametrize("runbook", ["banking-platform", "neutral", ""])
+async def test_what_is_over_has_no_impact_under_assessment_any_more(path: Path, runbook: str) -> None:
+    templates = load_response(SHIPPED / f"{runbook}.yaml").templates if runbook else {}
+    async with office(path, response(templates=templates)) as desk:
+        assert "Impact: under assessment\n" in (await desk.updates.draft("team"))[0]
+        await desk.journal.set_status(Status.RESOLVED, text="Status: RESOLVED")
+        assert "Impact: not recorded\n" in (await desk.updates.draft("team"))[0]
+
+
 async def test_it_is_said_that_customers_must_be_told_until_they_were(path: Path) -> None:
     page = slack("page", severities=(), parties=("customers",))
     templates = {"status-update": "one", "customer-update": "two"}
