@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -27,12 +28,16 @@ class Choice:
     detail: str = ""
     current: bool = False
 
-    def text(self, width: int) -> Text:
-        """One line with the detail in a column at ``width``; 0 puts it on a line of its own."""
+    def text(self, width: int) -> Text | Table:
+        """A line with the detail in a column at ``width``, going on below itself; 0 puts it on a line of its own."""
         mark = "● " if self.current else "  "
         if not width:
             return Text.assemble(mark, (plain(self.label), "bold"), "\n    ", (plain(self.detail), "dim"))
-        return Text.assemble(mark, (plain(self.label).ljust(width), "bold"), "  ", (plain(self.detail), "dim"))
+        found = Table.grid(padding=(0, 2, 0, 0))
+        found.add_column(width=min(width, 40) + 2, overflow="fold")  # a longer label goes on below, too
+        found.add_column()
+        found.add_row(Text.assemble(mark, (plain(self.label), "bold")), Text(plain(self.detail), "dim"))
+        return found
 
 
 class ChooseScreen(Dialog[str | None]):
