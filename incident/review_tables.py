@@ -63,7 +63,8 @@ def summary(found: Dossier, ink: Ink) -> Iterator[Fact]:
     yield Fact("Namespace", ink.text(incident.namespace) or unknown)
     yield Fact("Services Affected", ", ".join(map(ink.text, incident.services)) or unknown, [*_symptoms(found, ink)])
     if worst := max(found.kept.signs, key=lambda sign: sign.sick, default=None):
-        yield Fact("Most Pods Unhealthy at Once", f"{worst.sick} of {worst.pods}, at {moment(worst.at)}")
+        most = f"{worst.sick} of {worst.pods}, at {moment(worst.at)}" if worst.sick else f"none of {worst.pods}"
+        yield Fact("Most Pods Unhealthy at Once", most)
     facts = incident.facts.items()
     yield Fact(
         "Customer Impact",

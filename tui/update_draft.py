@@ -37,6 +37,7 @@ MOST_SINCE, LONGEST_SINCE = 12, 160
 """Lines of what was done that go into a draft, and characters of each."""
 
 _OPEN_ITEMS = re.compile(r"\d+ items? (?:was|were) open on ")  # our own checklist is nobody else's business
+_FOLDER = re.compile(r"; in /.*$")  # nor where on this machine the evidence lies
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -148,7 +149,7 @@ def since(lines: Iterable[Line], at: int, turns: Mapping[str, bool]) -> list[str
         acted = line.entry.kind is Kind.MITIGATION and line.acted
         if acted or line.entry.id in turns:
             text, *more = (part.strip() for part in line.text.split("\n"))
-            ended = (line.outcome or "").partition("\n")[0].strip()
+            ended = _FOLDER.sub("", (line.outcome or "").partition("\n")[0].strip())
             if not acted and turns[line.entry.id] and more and not _OPEN_ITEMS.match(more[0]):
                 ended = more[0]
             said = f"{clock(line.happened_at)} {text}{f': {ended}' if ended else ''}"

@@ -10,12 +10,15 @@ import pytest
 from msgspec.structs import replace
 
 from incident.entry import Kind, Status
+from incident.timeline import Timeline
 from runbook.playbook_file import SHIPPED
 from runbook.response import Channel
 from runbook.response_file import load_response
+from tests.unit import act_drafts
 from tests.unit.channel_servers import receiver
+from tests.unit.incident_entries import entry
 from tests.unit.update_desk import LEVELS, MINUTE, office, response, slack
-from tui.update_draft import recipients
+from tui.update_draft import recipients, since
 
 PAGERDUTY = {"id": "pager", "name": "PagerDuty", "kind": "pagerduty", "env": {"routing_key": "OPS_PAGER"}}
 
@@ -64,6 +67,12 @@ async def test_the_draft_tells_what_happened_and_not_what_was_answered(path: Pat
         assert text.endswith("Since the last update:\n- 08:02 UTC Status: RESOLVED: rolled back")
         customers, _ = await desk.updates.draft("customers")
         assert "expect" not in customers
+
+
+def test_the_draft_does_not_tell_where_on_this_machine_the_evidence_lies() -> None:
+    ended = act_drafts.outcome("e1", text="15 files, as in the manifest; in /home/ada lee/evidence/x")
+    (said,) = since(Timeline([entry(1, act_drafts.intent()), entry(2, ended)]).lines, 0, {})
+    assert said.endswith(": worked after 12 s: 15 files, as in the manifest")
 
 
 @pytest.mark.parametrize("runbook", ["banking-platform", "neutral", ""])
