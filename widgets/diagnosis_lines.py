@@ -233,11 +233,16 @@ def _scenario(one: ScenarioView, place: int, cells: int) -> Item:
 def _reason(sign: str, style: str, words: str, evidence: str, cells: int) -> list[Row]:
     text, room = words + evidence, max(cells - 7, 8)
     quiet = "dim" if style == "dim" else "text"
-    pieces = breaks(text, room)[:2]
     return [
-        ((f"     {sign} " if number == 0 else " " * 7, style), (text[start:end], quiet))
-        for number, (start, end) in enumerate(pieces)
+        ((f"     {sign} " if number == 0 else " " * 7, style), (piece, quiet))
+        for number, piece in enumerate(_two_rows(text, room))
     ]
+
+
+def _two_rows(text: str, cells: int) -> list[str]:
+    """At most two rows of it; what they do not hold ends in an ellipsis."""
+    first, *more = breaks(text, cells)
+    return [text[slice(*first)], *(crop(text[start:], cells) for start, _ in more[:1])]
 
 
 def _suspect(one: SuspectView, place: int | None, spans: int, cells: int) -> Item:
@@ -252,13 +257,13 @@ def _suspect(one: SuspectView, place: int | None, spans: int, cells: int) -> Ite
     what = plain(one.what, _LONGEST)
     loud = "lit" if first else "dim" if one.after else "text"
     rows: list[Row] = []
-    for index, (start, end) in enumerate(breaks(what, room)[:2]):
+    for index, piece in enumerate(_two_rows(what, room)):
         before: Row = (
             ((mark, "path"), (f"{number} ", loud), (lead, "span" if first else loud))
             if index == 0
             else ((" " * indent, "dim"),)
         )
-        rows.append((*before, (what[start:end], loud)))
+        rows.append((*before, (piece, loud)))
     told = " · ".join(filter(None, (plain(one.why, 300), plain(one.by, 80), plain(one.when, 40))))
-    rows += [((" " * indent, "dim"), (told[start:end], "dim")) for start, end in breaks(told, room)[:2]]
+    rows += [((" " * indent, "dim"), (piece, "dim")) for piece in _two_rows(told, room)]
     return Item(f"change:{one.id}", tuple(rows), one.place or _NOWHERE)

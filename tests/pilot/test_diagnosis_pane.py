@@ -66,6 +66,17 @@ def texts(items: list[Any]) -> list[str]:
     return ["".join(text for text, _ in row).rstrip() for item in items for row in item.rows]
 
 
+def test_what_two_rows_do_not_hold_ends_in_an_ellipsis() -> None:
+    long = " ".join(f"word{number}" for number in range(30))
+    reason = replace(VIEW.scenarios[0], reasons=(("pods crash", long),))
+    drawn = texts(
+        side(replace(VIEW, scenarios=(reason,), suspects=(replace(VIEW.suspects[0], what=long, why=long),)), 50)
+    )
+    reason_row, *suspect_rows = [row.strip() for row in drawn if row.endswith("…")]
+    assert reason_row == "word5 word6 word7 word8 word9 word10 word1…"
+    assert suspect_rows == ["word5 word6 word7 word8 word9 wo…"] * 2
+
+
 def test_the_path_is_drawn_heavy_and_the_rest_light() -> None:
     assert texts(tree(NODES, ROOMY)) == [
         "▶ Incident detected",
