@@ -299,11 +299,16 @@ class Updates:
 
     @property
     def customers_wait(self) -> bool:
-        """Whether the matrix wants customers told at this severity, and nobody has told them yet."""
-        incident = self._desk.journal.incident
-        if incident is None or not incident.open or not self.speaks_to_customers or self.told.customers is not None:
+        """Whether the matrix wants customers told and nobody has, or who told them has not said that it is over.
+
+        In a drill also where nothing can be sent: telling them is practised all the same.
+        """
+        incident, told = self._desk.journal.incident, self.told.customers
+        if incident is None or not self.speaks_to_customers:
             return False
-        return any(one.wanted and not one.trouble for one in self.recipients(CUSTOMERS))
+        if told is not None or not incident.open:
+            return told is not None and told < (incident.resolved_at or 0)
+        return any(one.wanted and (incident.drill or not one.trouble) for one in self.recipients(CUSTOMERS))
 
     def pagers(self) -> list[Channel]:
         """The pagers that something can be sent to."""

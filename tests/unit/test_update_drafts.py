@@ -95,6 +95,20 @@ async def test_it_is_said_that_customers_must_be_told_until_they_were(path: Path
         (one,) = desk.updates.recipients("customers")
         await desk.updates.send("we know", [one.channel], audience="customers")
         await desk.until(lambda: not desk.updates.customers_wait)
+        desk.at += MINUTE
+        await desk.journal.set_status(Status.RESOLVED, text="Status: RESOLVED")
+        await desk.until(lambda: desk.updates.customers_wait)  # they were told that somebody works on it
+        desk.at += MINUTE
+        await desk.updates.send("it is over", [one.channel], audience="customers")
+        await desk.until(lambda: not desk.updates.customers_wait)
+
+
+@pytest.mark.parametrize("drill", [True, False])
+async def test_in_a_drill_customers_must_be_told_also_where_nothing_can_be_sent(path: Path, drill: bool) -> None:
+    page = slack("page", severities=(), parties=("customers",))
+    told = response(page, templates={"status-update": "one", "customer-update": "two"})
+    async with office(path, told, drill=drill) as desk:  # and no address of the page
+        assert desk.updates.customers_wait is drill
 
 
 async def test_a_template_that_is_wrong_is_told_and_a_plain_draft_made(path: Path) -> None:

@@ -58,12 +58,14 @@ def slack(name: str = "slack", **more: object) -> Channel:
 class Office:
     """What `tui.updates.Desk` asks for."""
 
-    def __init__(self, path: Path, runbook: Response, environment: Mapping[str, str], patience: Patience) -> None:
+    def __init__(
+        self, path: Path, runbook: Response, environment: Mapping[str, str], patience: Patience, *, drill: bool = False
+    ) -> None:
         self.at = START
         self.response: Response | None = runbook
         self.said: list[str] = []
         self.changes = asyncio.Event()
-        self.journal = Journal(path, "ops", drill=False, clock=lambda: self.at, changed=self._heard)
+        self.journal = Journal(path, "ops", drill=drill, clock=lambda: self.at, changed=self._heard)
         self.updates = Updates(self, environment, self.changes.set, patience=patience)
 
     def now(self) -> float:
@@ -113,9 +115,10 @@ async def office(
     *,
     severity: int | None = 1,
     patience: Patience = QUICK,
+    drill: bool = False,
 ) -> AsyncIterator[Office]:
     """One console; it declares an incident unless the store has an open one."""
-    desk = Office(path, runbook, environment or {}, patience)
+    desk = Office(path, runbook, environment or {}, patience, drill=drill)
     await desk.journal.open()
     if desk.journal.incident is None:
         await desk.journal.declare("Payments failing", severity, cluster="aks-prod", namespace="bank")
