@@ -11,8 +11,9 @@ import pytest_asyncio
 from textual import events
 from textual.app import App
 from textual.screen import ModalScreen
-from textual.widgets import Select
+from textual.widgets import Input, Select
 
+from drill.observing import Request
 from runbook.plan import Field
 from runbook.playbook import MitigationSettings, Playbook
 from tests.pilot.acting import Stage, stage
@@ -76,6 +77,28 @@ async def test_a_number_that_is_typed_takes_the_place_of_the_one_that_stands_the
     await at.console.until(lambda: "choose another number: tab" in at.said(screen), "what to do")
     await at.console.press("tab", "5")
     await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 5"), "the plan for 5")
+
+
+async def test_a_plan_for_what_was_typed_before_is_not_shown_beside_what_stands_there_now(at: Stage) -> None:
+    await at.select("account-service")
+    screen = await at.plan("S")
+    number = screen.query_one(PlanFields).query_one(Input)
+    server = at.platform.platform.server
+
+    def hold(request: Request) -> None:
+        if request.method == "PATCH":  # the rehearsal: with its answer the plan is complete
+            server.faults.freeze()
+
+    server.observers.append(hold)
+    try:
+        number.value = "5"
+        await at.console.until(lambda: server.faults.frozen, "the plan for 5 all but complete")
+        number.value = "50"
+        await at.console.until(lambda: screen._choices.get("replicas") == "50", "the new number heard")
+    finally:
+        server.observers.remove(hold)
+        server.faults.thaw()
+    await at.console.until(lambda: screen.plan is not None and screen.plan.title.endswith("to 50"), "the plan for 50")
 
 
 async def test_yes_and_no_are_told_by_a_word(at: Stage) -> None:

@@ -106,13 +106,18 @@ class PlanScreen(Dialog[None]):
 
     @work(group="plan", exclusive=True, exit_on_error=False, description="makes the plan")
     async def _look(self) -> None:
+        plan, asked = None, dict(self._choices)
         try:
-            plan = await self._gate.plan(self._mitigation, self._aim, self._choices)
+            plan = await self._gate.plan(self._mitigation, self._aim, asked)
         except (ProbeError, MitigationError) as error:
-            self._show_refusal(str(error), error.hint)
+            refusal = str(error), error.hint
         except Exception as error:  # a mitigation's own defect ends neither the console nor the person's patience
             log.exception("a plan could not be made")
-            self._show_refusal(f"the plan could not be made: {type(error).__name__}: {error}", "see the log file")
+            refusal = f"the plan could not be made: {type(error).__name__}: {error}", "see the log file"
+        if asked != self._choices:
+            return  # another value stands in a field by now: the look for that one is due
+        if plan is None:
+            self._show_refusal(*refusal)
         else:
             await self._show(plan)
 
