@@ -248,6 +248,8 @@ class Sightings:
         sick = list(self._sick.get(key, {}).values())
         row = self._workloads.get(key)
         short = row is not None and row.health <= Health.DEGRADED
+        if row is not None and not short:  # what a lost node cannot let go of has others instead
+            sick = [pod for pod in sick if pod.deleting_since is None]
         if not sick and not short:
             return None
         counted = self._counted[key]

@@ -326,6 +326,20 @@ def test_a_healthy_platform_fits_no_scenario_and_suspects_nothing() -> None:
     assert (found.fits, found.suspects, found.symptoms, found.first_symptom) == ((), (), (), None)
 
 
+def test_pods_of_lost_nodes_that_have_others_instead_are_no_illness_any_more() -> None:
+    lost = [
+        replace(one, status="Terminating", health=Health.DEGRADED, deleting_since=NOW - 900)
+        for one in running("card-service", 5, unready_for=1200, age=99_000)[3:]
+    ]
+    pods, nodes = [*running("card-service"), *lost], [node("a", ready=False, since=1300), node("b")]
+    found = diagnose(seen(pods=pods, workloads=[workload("card-service")], nodes=nodes, endpoints=[endpoint("api")]))
+    assert [one.answer for one in found.findings if one.asks in ("pods-running", "performance")] == ["yes"]
+    short = diagnose(
+        seen(pods=[*running("card-service", 2), *lost], workloads=[workload("card-service", 2)], nodes=nodes)
+    )
+    assert short.first_text == "2 of 3 card-service in Terminating"
+
+
 def test_the_payment_scenario_is_about_payment_services_only() -> None:
     world = seen(pods=[*crashing("card-service"), *running("payment-service")], endpoints=[endpoint("login")])
     assert "payment-failures" not in {fit.id for fit in diagnose(world).fits}
