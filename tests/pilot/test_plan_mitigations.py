@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.pilot.acting import QUICK, Stage, stage
+from tests.pilot.console_harness import NARROW
 from tui.screens.choose import ChooseScreen
 from tui.screens.plan import PlanScreen
 from widgets.pod_groups import PodRow
@@ -243,3 +244,7 @@ async def test_x_asks_from_inside_a_pod(tmp_path: Path) -> None:
         )
         outcome = await worked(at, screen)
         assert "external-payment-gateway.com answered 200" in outcome
+
+        await at.console.pilot.resize_terminal(*NARROW)
+        await at.console.press("w")
+        await at.console.says("undo: there is nothing to take back")  # below all that curl said

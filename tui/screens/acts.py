@@ -39,6 +39,7 @@ class ActsScreen(Dialog[None]):
         super().__init__(classes="dialog")
         self._host = host
         self._asked = ""  # the act whose stop was asked for once
+        self._told: list[tuple[str, str]] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="acts-box", classes="dialog-box") as box:
@@ -106,7 +107,10 @@ class ActsScreen(Dialog[None]):
             parts.append((f"{row.mark} {row.verdict}: {plain(act.outcome.text, 1000)}\n", _STYLES[row.style]))
             undo = act.outcome.undo or act.plan.undo
             parts += [("undo: ", "$foreground 60%"), (plain(undo.words, 300), "")]
-        detail.update(Content.assemble(*parts))
+        if parts != self._told:  # how it ended is last, and no key scrolls there
+            self._told = parts
+            detail.update(Content.assemble(*parts))
+            self.query_one("#acts-body").scroll_end(animate=False)
         stop = act.can_stop
         said = f"x again {stop}" if self._asked == act.plan.id and stop else f"x {stop}" if stop else ""
         self.query_one("#acts-note", Static).update(Content.styled(said, "$text-warning"))
