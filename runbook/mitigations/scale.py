@@ -192,7 +192,7 @@ def _change(now: int, wanted: int) -> list[Finding]:
 
 
 def _blast(now: int, wanted: int) -> str:
-    if wanted == 0:
+    if wanted == 0 and now:
         return f"every pod goes: {now} → 0"
     more = f"{wanted - now} more" if wanted > now else f"{now - wanted} fewer"
     return f"{more}: {now} → {wanted}" if wanted != now else "nothing"

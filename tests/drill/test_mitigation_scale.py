@@ -75,6 +75,7 @@ async def test_going_to_nothing_has_words_of_its_own_and_ends_when_no_pod_is_lef
         outcome = await at.ended(await at.confirm(plan))
         assert (outcome.verdict, outcome.text) == (Verdict.WORKED, "no pod is left")
         assert at.pods("account-service") == []
+        assert (await at.plan("scale", at.aim("Deployment", "account-service"))).blast == "nothing"
         back, undone = await at.undone(plan, outcome)
         assert (back.phrase, back.choices["replicas"]) == ("", "3")
         assert undone.verdict is Verdict.WORKED, undone.text
