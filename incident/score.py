@@ -173,9 +173,11 @@ class _Judge:
             for deed in self._deeds
             if (why := self._harms(deed)) and deed.sent and not deed.takes_back
         )
+        if self._hidden:  # that a step is done says that it was right
+            told = (one.done != "severity" and not one.act and not one.evidence for one in self._good.path)
+            path = tuple(step for step, open_ in zip(path, told, strict=True) if open_ and step.at is not None)
+            harm = ()
         on_path = {step.entry for step in path if step.entry}
-        if self._hidden:
-            path, harm = tuple(step for step in path if step.at is not None), ()
         return Score(
             scenario=self._practice.told(over=self._over),
             seed=self._practice.seed,

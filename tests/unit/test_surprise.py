@@ -81,6 +81,14 @@ def test_nothing_that_leaves_the_program_names_a_surprise_while_it_is_open() -> 
     assert found["first-update"].got == found["first-update"].of  # what does not give it away is judged as ever
 
 
+def test_what_is_right_is_no_more_told_than_what_is_wrong() -> None:
+    right = Drill(severity=2, surprise=True).role(4).update(5).act(6, "scale", "Deployment/payment-service")
+    for word in ("Scale it", "Call it severity 2"):
+        assert word not in everything(right), word
+    assert [step.id for step in right.score().path] == ["declare", "lead", "told"]
+    assert [deed.mitigation for deed in right.score().others] == ["scale"]
+
+
 def test_the_score_says_which_it_was_once_it_is_over() -> None:
     for over in (begun(seed=7).seen(8, "good").resolved(10), begun(seed=7).resolved(10, LEFT)):
         text = everything(over)
