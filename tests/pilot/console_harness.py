@@ -45,6 +45,9 @@ class Console:
     def __init__(self, app: HeardConsole, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
+        self._waiting = False
+        self._look: tuple[object, float, float] | None = None  # the frame, when it was rendered, how long that took
+        self._seen: list[str] = []
 
     @property
     def room(self) -> ControlRoom:
@@ -65,8 +68,19 @@ class Console:
 
     @property
     def lines(self) -> list[str]:
-        """The screen, line by line."""
-        return [strip.text.rstrip() for strip in shown(self.app)]
+        """The screen, line by line.
+
+        While something is waited for, it is rendered again when there was a frame since the last look and five times
+        as long has passed as that took, and once a second in any case. Who looks once sees what is there now.
+        """
+        began, latest, look = time.monotonic(), frame(self.app), self._look
+        if self._waiting and look is not None:
+            since = began - look[1]
+            if since < 1 and (latest == look[0] or since < 5 * look[2]):
+                return self._seen
+        self._seen = [strip.text.rstrip() for strip in shown(self.app)]
+        self._look = (latest, began, time.monotonic() - began)
+        return self._seen
 
     @property
     def text(self) -> str:
@@ -134,27 +148,20 @@ class Console:
 
         A `line` that is not there yet is waited for as well.
         """
+        self._waiting, self._look = True, None
         try:
             async with asyncio.timeout(limit):
                 while not _holds(condition):  # noqa: ASYNC110  # what is awaited is on a screen, which sets no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
+            self._waiting = False
             told = "\n".join(self.told)
             raise AssertionError(f"{what}: not within {limit:g} s\n{told}\n{self.text}") from None
+        finally:
+            self._waiting = False
 
     async def says(self, part: str, limit: float = PATIENCE) -> None:
-        looked: tuple[object, float] = (None, 0.0)
-
-        def seen() -> bool:
-            """Rendered again when there was a frame since the last look, and once a second in any case."""
-            nonlocal looked
-            now, last = time.monotonic(), looked
-            if last[0] == (latest := frame(self.app)) and now - last[1] < 1:
-                return False
-            looked = (latest, now)
-            return part in self.text
-
-        await self.until(seen, f"{part!r} on the screen", limit)
+        await self.until(lambda: part in self.text, f"{part!r} on the screen", limit)
 
     async def tells(self, part: str, limit: float = PATIENCE) -> str:
         """The last passing message with this part, which may have passed: a busy machine is looked at too late."""

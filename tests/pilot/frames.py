@@ -47,16 +47,16 @@ class UnwatchedConsole(HeardConsole):
 
 
 class _Frames(Compositor):
-    """Counts the frames of an `UnwatchedConsole`; those of any other app it renders, as Textual does."""
+    """Counts the frames, and renders those of any app that is no `UnwatchedConsole`, as Textual does."""
 
     count = 0
 
     def render_update(
         self, full: bool = False, screen_stack: list[Screen[object]] | None = None, simplify: bool = False
     ) -> RenderableType | None:
+        self.count += 1
         if self.root is None or not isinstance(self.root.app, UnwatchedConsole):
             return super().render_update(full, screen_stack, simplify)
-        self.count += 1
         self._dirty_regions.clear()
         return None
 

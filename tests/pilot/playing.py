@@ -25,6 +25,7 @@ from drill.observing import Request
 from drill.platform import Running, running
 from drill.scenario import Scenario
 from drill.serve import announcement
+from incident.checks import histories
 from incident.entry import Line
 from incident.review import milestones
 from probes.rows import Health
@@ -265,19 +266,26 @@ class Drill(Stage):
         await self.console.until(lambda: {one.item.id for one in left()}.issuperset(awaited), f"{awaited} on the list")
         await self.console.press("tab")
         while found := left():
-            name, before = f"{found[0].list}/{found[0].item.id}", found[0].tick
+            name, key = f"{found[0].list}/{found[0].item.id}", (found[0].list, found[0].item.id)
             await self.console.press("home")
             while screen.checks.chosen != name:
                 await self.console.press("down")
+            before = self._said(key)
             await self.console.press("space")
-            await self.console.until(partial(self._ticked, name, before), f"{name} ticked or opened")
+            await self.console.until(partial(self._heard, key, before), f"{name} ticked or opened")
         await self.console.press("escape")
         await self.console.home()
 
-    def _ticked(self, name: str, before: object) -> bool:
-        """Whether an item has another tick than before: a probe may have been quicker, and space opened it again."""
+    def _said(self, key: tuple[str, str]) -> int:
+        """How often a person has said something of an item."""
+        return sum(tick.by == "person" for tick in histories(self.console.timeline).get(key, ()))
+
+    def _heard(self, key: tuple[str, str], before: int) -> bool:
+        """Whether a person has said more of an item since, and the card knows: a probe may have ticked it meanwhile,
+        so that space opened it again."""
         views = (one for found in self.console.room.commanding.checklists.lists() for one in found.items)
-        return next(one.tick for one in views if f"{one.list}/{one.item.id}" == name) != before
+        shown = next(one.tick for one in views if (one.list, one.item.id) == key)
+        return self._said(key) > before and shown == histories(self.console.timeline)[key][-1]
 
     async def resolve(self, reason: str = "", *, last_update: bool = True) -> None:
         """Resolve the incident and, if wanted, tell the team that it is over."""

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from incident.entry import Kind, Status
 from tests.pilot.acting import Stage, stage
@@ -46,9 +47,11 @@ async def declared(console: Console) -> None:
     """What is wrong, whether customers notice, and twice enter."""
     await console.until(lambda: any("CrashLoopBackOff" in line for line in console.lines), "the first symptom")
     await console.press("I")
-    await console.on(DeclareScreen)
+    screen = await console.on(DeclareScreen)
     await console.typed("Payments fail")
-    await console.press("enter", "y", "enter")
+    await console.press("enter")
+    await console.until(lambda: not isinstance(screen.focused, Input), "the question that decides")
+    await console.press("y", "enter")
     await console.says("Declare SEV 1  enter")
     await console.press("enter")
     await console.home()

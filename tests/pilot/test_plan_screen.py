@@ -189,7 +189,7 @@ async def test_where_the_name_is_wanted_only_typing_it_confirms(tmp_path: Path) 
         await at.burst("account-service")
         await looked_at(at.console, screen)
         await at.console.press("enter")
-        assert at.said(screen) == PASTED
+        await at.console.until(lambda: at.said(screen) == PASTED, "that it came all at once")
         assert at.writes == []
 
         await at.console.press("ctrl+u", "space")  # one too many, from the warnings
