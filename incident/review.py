@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from incident.entry import ACTS, MARKS, Incident, Kind, Line, Source, Status
 from incident.instants import EARLIEST, LATEST
+from incident.practice import was_left
 from incident.standard import Level
 from incident.standing import change_of
 
@@ -182,10 +183,14 @@ def _recovered(lines: Iterable[Line]) -> tuple[bool, int | None]:
 
 
 def marks(incident: Incident, lines: Sequence[Line]) -> dict[str, Mark]:
-    """Every one of the `MARKS`, in their order: as a person set it, or as the timeline proposes it."""
+    """Every one of the `MARKS`, in their order: as a person set it, or as the timeline proposes it.
+
+    A drill that was left ended without having been resolved.
+    """
     known = milestones(incident, lines)
     began = known.declared if known.first_symptom is None else min(known.first_symptom, known.declared)
-    mitigated, resolved = known.recovered, incident.resolved_at
+    left = incident.drill and was_left(line.entry for line in lines)
+    mitigated, resolved = known.recovered, None if left else incident.resolved_at
     why_mitigated = "what was down was well again" if known.seen_well else "the last act that worked"
     if mitigated is None or (resolved is not None and mitigated > resolved):
         mitigated, why_mitigated = resolved, "when it was resolved"
@@ -194,7 +199,7 @@ def marks(incident: Incident, lines: Sequence[Line]) -> dict[str, Mark]:
         "detected": (known.declared, "when it was declared"),
         "acknowledged": (known.first_answer, "the first entry of a person after the declaration"),
         "mitigated": (mitigated, why_mitigated),
-        "resolved": (incident.resolved_at, "when it was resolved"),
+        "resolved": (resolved, "when it was resolved"),
     }
     found = {}
     for name in MARKS:

@@ -36,11 +36,14 @@ class Deed(Struct, frozen=True, kw_only=True):
     keeps: bool  # the evidence of its target is kept by it, before it changes anything
     way: str = ""  # of a scaling up or down, of a node cordon, uncordon or drain
     takes_back: bool = False  # it undoes one of those before it
+    unknown: bool = False  # it ended, and nobody knows how: it was left to itself
 
     @property
     def verdict(self) -> str:
         """How it ended, in words; of one that nobody knows the end of, that it is not known."""
-        return "worked" if self.worked else "did not work" if self.ended_at is not None else "no outcome yet"
+        if self.worked or self.ended_at is None:
+            return "worked" if self.worked else "no outcome yet"
+        return "not known" if self.unknown else "did not work"
 
     @property
     def counts(self) -> bool:
@@ -102,6 +105,7 @@ def _deed(act: ActRecord) -> Deed:
         looked=looked,
         keeps=worked and (mitigation == EVIDENCE or choices.get(EVIDENCE) == "yes"),
         way=_way(mitigation, plan, choices),
+        unknown=ending is not None and ending.verdict == "unknown",
     )
 
 
