@@ -216,6 +216,7 @@ class Diagnosing:
         if found is None:
             return DiagnosisView(remark=self.trouble or NOT_YET)
         local = self._host.local_time
+        pods = self._latest.get("pods")
         chronic = f"{found.chronic} ill for more than a day, left out" if found.chronic else ""
         return DiagnosisView(
             nodes=tuple(_node(one, found.path) for one in found.findings),
@@ -225,6 +226,7 @@ class Diagnosing:
             symptom_at=clock(found.first_symptom, local, now) if found.first_symptom is not None else "",
             symptom=found.first_text,
             ill=found.ill,
+            blind=pods is None or not pods.freshness.live,
             remark=self.trouble or chronic,
         )
 

@@ -28,6 +28,7 @@ QUIET = "nothing changed that is known"
 NO_ONSET = "since when it is so is not known, so nothing is held against it"
 NO_SCENARIO = "none of the runbook's scenarios fits what is seen"
 ALL_WELL = "nothing is ill"
+BLIND = "whether anything is ill is not known"
 
 
 class Item(NamedTuple):
@@ -189,19 +190,20 @@ def side(view: DiagnosisView, cells: int, *, airy: bool = False) -> list[Item]:
     """
     if not view.nodes:
         return [_sentence("remark", view.remark, cells)] if view.remark else []
+    well = BLIND if view.blind else ALL_WELL
     items = [heading("Scenario", cells, "head:scenario")]
     for place, one in enumerate(view.scenarios):
         items += [gap(f"air:{one.id}")] if airy and place else []
         items.append(_scenario(one, place, cells))
     if not view.scenarios:
-        items.append(_sentence("no-scenario", NO_SCENARIO if view.ill else ALL_WELL, cells))
+        items.append(_sentence("no-scenario", NO_SCENARIO if view.ill else well, cells))
     when = f"Changed before {plain(view.symptom_at, 40)}, the first symptom" if view.symptom_at else "Changed before"
     items += [gap("gap:before"), heading(when, cells, "head:before")]
     spans = max((width(plain(one.span, 14)) for one in (*view.suspects, *view.after)), default=0)
     for place, suspect in enumerate(view.suspects):
         items += [gap(f"air:{suspect.id}")] if airy and place else []
         items.append(_suspect(suspect, place, spans, cells))
-    nothing = QUIET if view.symptom_at else NO_ONSET if view.ill else ALL_WELL
+    nothing = QUIET if view.symptom_at else NO_ONSET if view.ill else well
     if not view.suspects:
         items.append(_sentence("no-suspect", nothing, cells))
     if view.after:

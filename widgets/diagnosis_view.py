@@ -62,6 +62,7 @@ class SuspectView(Struct, frozen=True, kw_only=True):
 class DiagnosisView(Struct, frozen=True, kw_only=True):
     """All of it. ``symptom_at`` words when the first symptom was there; empty: nobody knows, or nothing is ``ill``.
 
+    ``blind``: pods are not seen now, so that what is not known to be ill may be ill all the same.
     ``remark`` is what has to be said of the whole: why there is no diagnosis yet, which probes are not live.
     """
 
@@ -70,6 +71,7 @@ class DiagnosisView(Struct, frozen=True, kw_only=True):
     suspects: tuple[SuspectView, ...] = ()
     after: tuple[SuspectView, ...] = ()
     ill: bool = False
+    blind: bool = False
     symptom_at: str = ""
     symptom: str = ""
     remark: str = ""

@@ -132,6 +132,12 @@ def test_what_nobody_has_looked_at_yet_is_not_called_well() -> None:
     assert texts(side(DiagnosisView(), 70)) == []
 
 
+def test_nobody_is_told_that_nothing_is_ill_while_pods_cannot_be_seen() -> None:
+    drawn = "\n".join(texts(side(DiagnosisView(nodes=NODES, blind=True), 70)))
+    assert drawn.count("whether anything is ill is not known") == 2
+    assert "nothing is ill" not in drawn
+
+
 @pytest.mark.asyncio
 async def test_the_cursor_starts_at_the_last_answer_and_enter_shows_its_row() -> None:
     pane = DiagnosisPane()
