@@ -167,7 +167,10 @@ def _running(now: Situation, suspects: Sequence[Suspect]) -> Evidence:
             return Evidence(f"there is not one pod, though workloads want some{seen}", place, None, "no")
         return Evidence(f"not known: there are no pods here{seen}", place, None, "unknown")
     chronic = f"; {many(now.chronic, 'workload')} ill for more than a day" if now.chronic else ""
-    return Evidence(f"all {len(rows):,} pods run or are done{chronic}{seen}", place, None, "yes")
+    lost = f"; {sight.lost_pods:,} more are being deleted" if sight.lost_pods else ""
+    return Evidence(
+        f"all {len(rows) - sight.lost_pods:,} pods run or are done{lost}{chronic}{seen}", place, None, "yes"
+    )
 
 
 def _after(illness: Illness, suspects: Sequence[Suspect]) -> str:

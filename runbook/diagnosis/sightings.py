@@ -164,6 +164,11 @@ class Sightings:
         return self._newest
 
     @property
+    def lost_pods(self) -> int:
+        """How many have long been told to go and cannot, as on a node that is gone."""
+        return sum(pod.deleting_since is not None for sick in self._sick.values() for pod in sick.values())
+
+    @property
     def has_workloads(self) -> bool:
         """Whether anything is meant to run."""
         return any(row.desired > 0 for row in self._workloads.values())
