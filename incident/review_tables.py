@@ -10,7 +10,7 @@ from incident.checks import Tick
 from incident.dossier import Dossier
 from incident.entry import CHANGES, Ending, Entry, Incident, Kind, Line, Source
 from incident.ink import Ink
-from incident.review import duration, moment
+from incident.review import CHANGED, duration, moment
 from incident.review_cells import Cells, by_whom
 from incident.told import CUSTOMERS, PAGER, audience
 from incident.updates import Delivery, Update
@@ -93,11 +93,15 @@ def _length(found: Dossier) -> str:
 
 
 def _symptoms(found: Dossier, ink: Ink) -> Iterator[str]:
-    """What the probes saw go bad, each once, in order: what the list of affected services can be checked against."""
+    """What the probes saw go bad, each once, in order: what the list of affected services can be checked against.
+
+    No nodes, no changes, and not what kept the probes themselves from seeing.
+    """
     seen = dict.fromkeys(
         line.text
         for line in found.timeline.lines
         if line.entry.kind is Kind.OBSERVATION and line.entry.level == "bad" and line.retracted is None
+        if not (line.entry.fold or "").startswith(("node/", "connection", *CHANGED))
     )
     for text in list(seen)[:_SYMPTOMS]:
         yield f"seen by a probe: {ink.text(text)}"

@@ -203,6 +203,15 @@ def _over() -> tuple[Incident, str]:
     return incident, to_markdown(incident, entries)
 
 
+def test_services_are_affected_and_no_nodes() -> None:
+    found = [
+        Draft(text=text, author="probe", source=Source.PROBE, kind=Kind.OBSERVATION, level="bad", fold=fold)
+        for text, fold in (("aks-1 NotReady", "node/aks-1/notready"), ("api 503", "endpoint/api/down"))
+    ]
+    _, summary, *_ = to_markdown(*incident_with(found)).split("## ")
+    assert [line for line in summary.splitlines() if "seen by" in line] == ["  - seen by a probe: api 503"]
+
+
 def test_the_review_says_what_is_known() -> None:
     _, review = _over()
     assert "- **Severity**: 1 (Critical)" in review
