@@ -109,7 +109,8 @@ class ServicesPane(TablePane[Service]):
         if endpoints is not None and endpoints.rows:
             down = sum(1 for row in endpoints.rows.values() if row.ok is False)
             total = len(endpoints.rows)
-            parts.append(f"{down} of {_many(total, 'endpoint')} down" if down else f"{_many(total, 'endpoint')} up")
+            up = " up" if all(row.ok for row in endpoints.rows.values()) else ""  # one not asked yet may be down
+            parts.append(f"{down} of {_many(total, 'endpoint')} down" if down else f"{_many(total, 'endpoint')}{up}")
         if workloads is not None and workloads.rows:
             listed = [placed.row for placed in self._placed.values() if isinstance(placed.row, Workload)]
             off = sum(1 for row in listed if _off(row))

@@ -424,6 +424,9 @@ async def test_services_show_what_does_not_answer_and_what_is_not_ready_and_hide
         assert "checking …" in app.line("· new")
         assert "1/3 ProgressDeadlineExceeded" in app.line("deploy/payment")
         assert "fine" not in app.text
+        pane.show(snapshot("endpoints", [soon, unknown]))  # nobody knows of all of them that they are up
+        await pilot.pause()
+        assert "Services  2 endpoints, " in app.lines[0]
 
 
 async def test_a_service_whose_source_died_is_dimmed_and_the_border_names_the_source() -> None:
