@@ -1,10 +1,8 @@
 """What a test's keys wait for: whoever is on the screen has heard them, however slow the machine is.
 
-Textual's pilot gives up after half a minute, also because of a widget that has left the screen in the meantime. And
-between keys it waits until the whole process does next to nothing, a second at most: beside a platform that lives in
-the same process this never comes, so that a key took up to two seconds, and all that time both went on. What follows
-from a key later than its frame is awaited by the test. Nothing is animated, either: a scroll ends where it would have
-ended, and a fifth of what a drill by its keys takes were frames on the way there.
+Textual's pilot gives up after half a minute, also because of a widget that has left the screen in the meantime.
+Nothing is animated, either: a scroll ends where it would have ended, and a fifth of what a drill by its keys takes were
+frames on the way there.
 """
 
 from __future__ import annotations
@@ -13,16 +11,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from textual import app as textual_app
 from textual import constants, pilot
 from textual.message_pump import MessagePump
 
 PATIENCE = 120.0
 """Seconds until a screen is given up."""
-FRAME = 0.02
-"""Seconds that are longer than a frame takes to come."""
-TURNS = 30
-"""Turns of the loop in which a message has gone from a widget up to its screen, and what that says back again."""
 
 
 async def _heard(pumps: Iterable[MessagePump], failed: asyncio.Event) -> None:
@@ -56,21 +49,5 @@ async def _wait_for_screen(self: pilot.Pilot[Any], timeout: float = PATIENCE) ->
     return not failed.is_set()
 
 
-async def _next_frame(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
-    """In place of ``wait_for_idle``, of which these are the arguments."""
-    await asyncio.sleep(FRAME)
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
-
-
-async def _press(self: pilot.Pilot[Any], *keys: str) -> None:
-    """Each key is heard before the next is pressed."""
-    for key in keys:
-        await self.app._press_keys([key])
-        await self._wait_for_screen()
-
-
 pilot.Pilot._wait_for_screen = _wait_for_screen  # type: ignore[method-assign]
-pilot.Pilot.press = _press  # type: ignore[method-assign]
 constants.TEXTUAL_ANIMATIONS = "none"  # type: ignore[misc]
-pilot.wait_for_idle = textual_app.wait_for_idle = _next_frame  # type: ignore[attr-defined]

@@ -145,6 +145,7 @@ async def test_every_look_records_what_it_saw_or_that_it_is_not_known(platform: 
         await console.press("g")
         await console.until(lambda: pane_of(console).has_focus, "the guide in focus")
 
+        await console.until(lambda: console.room.diagnosing.latest and console.room.diagnosing.latest.fits, "a fit")
         await guided(console, "investigation")
         await console.says("Phase 2  Investigation and Diagnosis")
         for step, pattern in (
