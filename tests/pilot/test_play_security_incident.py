@@ -73,5 +73,9 @@ async def test_who_deletes_the_pod_loses_the_evidence_and_has_the_pattern_back_i
         f"Delete pod/{first}": "the traces end with the pod, and the intruder is back in another one within two minutes"
     }
     assert score.row("evidence")["got"] == 0
-    assert score.row("mitigation")["said"] == "resolved while it was not well again"
+    assert score.row("mitigation")["got"] == 0
+    # The pattern pauses when its pod goes: who resolves just then resolves what only looks well.
+    assert score.row("mitigation")["said"] in {
+        f"resolved while it {was} well again" for was in ("was not", "only looked")
+    }
     assert {"evidence", "contain", "customers", "regulators"} <= set(score.missing)
