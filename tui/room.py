@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from tui.diagnosing import Diagnosing
 from tui.gates import Gates
 from tui.keeping import Keeping
 from tui.keys import KeymapError, act_keys, checked_keymap
+from tui.recording import Recording
 from tui.runbook_reader import RunbookReader
 from tui.screens.console import DIALOGS, LAYOUT, ConsoleScreen
 from tui.settings import SettingsError
@@ -28,8 +29,6 @@ from tui.updates import Updates
 from widgets.plain import plain
 
 if TYPE_CHECKING:
-    from probes.freshness import Snapshot
-    from probes.transitions import Transition, Watcher
     from runbook.gate import Gate
     from runbook.response import Response
     from tui.app import WarroomApp
@@ -88,17 +87,15 @@ class ControlRoom:
         self.diagnosing = Diagnosing(self)
         self.keeping = Keeping(self)
         self.commanding = Commanding(self)
+        self._recording = Recording(self)
         self.desk = ConsoleScreen(self)
         self._furnished = False  # the desk is composed and can be shown things
         self._news_waits = False  # behind a dialog
         self._opened_at = now()
         self._opening: asyncio.Task[None] | None = None
-        self._watcher: Watcher | None = None
-        self._unseen: list[tuple[Snapshot[Any], float]] = []  # shown, and not yet looked at by the watcher
         self._launched = asyncio.Event()  # every source is live, somebody pressed a key, or it took too long
         self._prepared: View | None = None  # what acts were prepared for
         self._arm_next = False  # an incident was declared here before there was a gate
-        self._observed: asyncio.Queue[Sequence[Transition]] = asyncio.Queue()
 
     # ------------------------------------------------------------------ life
 
@@ -199,7 +196,7 @@ class ControlRoom:
             return
         # Functions, not coroutines: an app that is leaving starts no worker, and nothing may be left unawaited.
         follow: Any = self._follow_journal
-        record: Any = self._record
+        record: Any = self._recording.write
         self.app.run_worker(follow, group="journal", exit_on_error=False, name="timeline")
         self.app.run_worker(record, group="record", exit_on_error=False, name="recorder")
         if self._seated:
@@ -221,7 +218,7 @@ class ControlRoom:
             async with asyncio.timeout(LAUNCHED_AFTER):
                 await self._launched.wait()
         self._launched.set()
-        self._observe()
+        self._recording.work_in()
         try:
             await self.read_response()
         except SettingsError as error:
@@ -241,17 +238,6 @@ class ControlRoom:
         except Exception as error:
             log.exception("the timeline is not followed any more")
             self.journal.trouble = f"the timeline is not followed any more: {error}"
-
-    async def _record(self) -> None:
-        """One writer, so that what the probes saw is written in the order it was seen."""
-        while True:
-            transitions = await self._observed.get()
-            try:
-                await self.journal.observe(transitions)
-                await self.commanding.observed(transitions)
-            except Exception as error:
-                log.exception("what the probes saw was not recorded")
-                self.journal.trouble = f"what the probes saw was not recorded: {error}"
 
     # ------------------------------------------------------------------ what comes in
 
@@ -279,24 +265,12 @@ class ControlRoom:
         for snapshot in self.feeds.take():
             self.desk.show(snapshot)
             self.diagnosing.see(snapshot)
-            self._unseen.append((snapshot, self.now()))
+            self._recording.see(snapshot, self.now())
         # What changed can be written a moment later; the person who looks comes first.
         if self._launched.is_set():
-            asyncio.get_running_loop().call_soon(self._observe)
+            asyncio.get_running_loop().call_soon(self._recording.work_in)
         elif self._all_live:
             self.app.call_after_refresh(self._launched.set)
-
-    def _observe(self) -> None:
-        from probes.transitions import Watcher
-
-        unseen, self._unseen = self._unseen, []
-        for snapshot, at in unseen:
-            self._watcher = self._watcher or Watcher()
-            self._note(self._watcher.observe(snapshot, at))
-
-    def _note(self, seen: Sequence[Transition]) -> None:
-        if seen:
-            self._observed.put_nowait(seen)
 
     def _connected(self) -> None:
         if self._seated:
@@ -334,9 +308,7 @@ class ControlRoom:
             collector.release()
         if live or since > ACTS_AFTER:
             self._prepare_acts()
-        if self._watcher is not None:
-            # What becomes certain by time alone: a recovery that lasted, a connection that is really lost.
-            self._note(self._watcher.tick(now))
+        self._recording.tick(now)
 
     # ------------------------------------------------------------------ acts
 
@@ -388,7 +360,7 @@ class ControlRoom:
 
     async def look_elsewhere(self, view: View) -> None:
         """Switch cluster or namespaces. What the old ones showed is gone before the new ones answer."""
-        self._watcher, self._unseen = None, []
+        self._recording.forget()
         self.diagnosing.forget()
         self.desk.clear()
         await self.session.look_at(view)
